@@ -1,0 +1,93 @@
+"""The tables of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mbo_core.cli.common import console, print_table
+
+if TYPE_CHECKING:
+    from mbo_core.result import Result
+
+
+def print_result(result: Result) -> None:
+    """Scores by seed, their mean and spread, and what to compare them with."""
+    print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
+
+
+def print_record(record: Mapping[str, Any]) -> None:
+    """The same from a run's record."""
+    heading = f"{record['recipe']} on {record['task']}"
+    heading += f", preset {record['preset']}" if record["preset"] else ", published constants"
+    console().print(heading, style="bold")
+    columns = ["seed", *(f">{name} {of}" for name in ("normalised", "raw") for of in ("100th", "50th"))]
+    rows = [*_seed_rows(record), _mean_row(record["scores"]), *_reference_rows(record)]
+    print_table([*columns, ">gap", ">distinct", ">new"], [[*row, *[""] * (8 - len(row))] for row in rows])
+    for seed, reason in record["failed"].items():
+        click.echo(f"seed {seed} failed: {reason}", err=True)
+    published = record.get("published") or {}
+    if "source" in published:
+        click.echo(f"published: {published['source']}")
+    click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def _series(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[Sequence[float | None]]:
+    return [scores[name][of] for name in ("normalised", "raw") for of in ("100th", "50th")]
+
+
+def _seed_rows(record: Mapping[str, Any]) -> list[list[str]]:
+    counts = record["candidates"]
+    columns = [*_series(record["scores"]), record["gap"], counts["distinct"], counts["new"]]
+    return [[str(seed), *(number(column[i]) for column in columns)] for i, seed in enumerate(record["seeds"])]
+
+
+def _mean_row(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[str]:
+    return ["mean ± std", *(mean_std(values) for values in _series(scores))]
+
+
+def _reference_rows(record: Mapping[str, Any]) -> list[list[str]]:
+    best = record["best_in_data"]
+    rows = [["best in data", number(best["normalised"]), "", number(best["raw"]), ""]]
+    published = record.get("published") or {}
+    figures = [published.get("100th"), published.get("50th")]
+    if any(figures):
+        rows.append(["published", *(f"{one[0]:.3f} ± {one[1]:.3f}" if one else "" for one in figures)])
+    return rows
+
+
+def number(value: float | None) -> str:
+    """A number, or a dash where there is none."""
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.4g}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def mean_std(values: Sequence[float | None]) -> str:
+    """Mean and population std of those that are there."""
+    from mbo_core.evaluation import summary
+
+    there = [value for value in values if value is not None]
+    if not there:
+        return "-"
+    mean, std = summary(there)
+    return f"{number(mean)} ± {number(std)}"
+
+
+def print_folder(path: Path) -> None:
+    """A run's folder, as `mbo show` prints it."""
+    from mbo_core.store import Folder
+
+    record = Folder(path).load_record()
+    print_record(record)
+    machine, versions = record["machine"], record["versions"]
+    click.echo(f"status: {record['status']}")
+    click.echo("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    where = f"{machine['platform']}, {machine['device']}, {machine['threads']} threads"
+    click.echo(f"machine: Python {machine['python']} on {where}")
+    if record["task_notes"]:
+        click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
+    click.echo(f"again: mbo run {path / 'recipe.toml'}")

@@ -1,0 +1,94 @@
+"""`mbo run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mbo_core.cli.common import json_option, preset_option, print_json, registry, set_option
+from mbo_core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from mbo_core.watch import Report
+
+RUNS = Path("mbo-runs")
+"""Where runs are stored when --out is not given."""
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--task", metavar="TASK", help="The task; may be left out where the recipe names one.")
+@click.option("--seeds", metavar="SEEDS", help="A count (8), seeds (0,3,5) or a range (0-15); 8 by default.")
+@preset_option
+@set_option
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one in mbo-runs.")
+@click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", show_default=True, help="Where to compute.")
+@json_option
+def run(
+    recipe: str,
+    task: str | None,
+    seeds: str | None,
+    preset: str | None,
+    sets: tuple[str, ...],
+    out: Path | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Run RECIPE: a method's name, a TOML file, or the recipe.toml of an earlier run, which it repeats."""
+    found = registry()
+    from mbo_core.cli.report import print_result
+    from mbo_core.execute import execute, plan
+    from mbo_core.store import fresh
+
+    planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found)
+    folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
+    with progress() as report:
+        result = execute(planned, folder, device, report)
+    if as_json:
+        print_json(result.summary())
+    else:
+        print_result(result)
+    if result.failed:
+        raise click.exceptions.Exit(1)
+
+
+def parse_seeds(text: str) -> int | list[int]:
+    """A count, or the seeds themselves.
+
+    Raises:
+        RecipeError: if it is neither.
+
+    >>> parse_seeds("8"), parse_seeds("0,3,5"), parse_seeds("0-3,7"), parse_seeds("3,")
+    (8, [0, 3, 5], [0, 1, 2, 3, 7], [3])
+    """
+    try:
+        if text.strip().isdigit():
+            return int(text)
+        spans = [part.split("-") for part in text.split(",") if part.strip()]
+        return [seed for span in spans for seed in range(int(span[0]), int(span[-1]) + 1)]
+    except ValueError:
+        hint = "write a count (8), seeds (0,3,5; one as 3,) or a range (0-15)"
+        raise RecipeError(f'--seeds "{text}" cannot be read', hint) from None
+
+
+@contextmanager
+def progress() -> Iterator[Report]:
+    """A progress bar on stderr for each phase, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, int] = {}
+
+        def report(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total)
+            bars.update(bars.task_ids[tasks[phase]], completed=done)
+
+        yield report

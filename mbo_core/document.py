@@ -1,0 +1,202 @@
+"""A recipe's text: TOML in which every value remembers the file and line where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import tomli
+
+from mbo_core.errors import RecipeError
+
+
+class Sourced(NamedTuple):
+    """A value and where it was written, e.g. `coms.toml:12` or `--set proxy.epochs=5`."""
+
+    value: Any
+    where: str
+
+
+Table: TypeAlias = "dict[str, Table | Sourced]"
+"""A nest of tables whose leaves are `Sourced`."""
+
+_HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?$")
+_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+
+
+@dataclass(frozen=True)
+class Document:
+    """One parsed recipe file.
+
+    Attributes:
+        name: the file's name without its ending.
+        table: its content.
+        path: the file, or None for text from elsewhere.
+    """
+
+    name: str
+    table: Table
+    path: Path | None = None
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+
+    def where(self, *keys: str) -> str:
+        """File and line of a key, or of the nearest table around it."""
+        label = self.path.name if self.path else self.name
+        for depth in range(len(keys), 0, -1):
+            if keys[:depth] in self.lines:
+                return f"{label}:{self.lines[keys[:depth]]}"
+        return label
+
+
+def read(path: Path) -> Document:
+    """Parse a recipe file.
+
+    Raises:
+        RecipeError: if it cannot be read, or is not TOML; with the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"the recipe {path} is not UTF-8 text") from error
+    return parse(text, path.stem, path)
+
+
+def parse(text: str, name: str, path: Path | None = None) -> Document:
+    """Parse a recipe's text.
+
+    Raises:
+        RecipeError: if it is not TOML; with the line.
+    """
+    try:
+        plain = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
+    document = Document(name, {}, path, _lines(text, plain))
+    document.table.update(_sourced(plain, (), document))
+    return document
+
+
+def _sourced(plain: Mapping[str, Any], keys: tuple[str, ...], document: Document) -> Table:
+    table: Table = {}
+    for key, value in plain.items():
+        here = (*keys, key)
+        table[key] = (
+            _sourced(value, here, document) if isinstance(value, dict) else Sourced(value, document.where(*here))
+        )
+    return table
+
+
+def _lines(text: str, plain: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
+    """Where each table and key stands; a table without a header of its own stands where it is first written to."""
+    lines: dict[tuple[str, ...], int] = {}
+    around: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    # Not splitlines, which also cuts where TOML does not, e.g. at U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
+        here: tuple[str, ...] = ()
+        if header := _HEADER.match(line):
+            here = dotted(header[1])
+            table = here if _holds(plain, here) else table
+        elif key := _KEY.match(line):
+            here = (*table, *dotted(key[1]))
+        # A line within an array or a long string can look like a header or a key, but names nothing.
+        if here and _holds(plain, here):
+            lines.setdefault(here, number)
+            for depth in range(1, len(here)):
+                around.setdefault(here[:depth], number)
+    return {**around, **lines}
+
+
+def _holds(nest: Any, keys: tuple[str, ...]) -> bool:
+    for key in keys:
+        if not isinstance(nest, dict) or key not in nest:
+            return False
+        nest = nest[key]
+    return True
+
+
+def dotted(key: str) -> tuple[str, ...]:
+    """The parts of a dotted TOML key, quotes removed; empty if it is not one.
+
+    >>> dotted('when."TFBind8-Exact-v0".proxy')
+    ('when', 'TFBind8-Exact-v0', 'proxy')
+    """
+    try:
+        nest: Any = tomli.loads(f"{key} = 0")
+    except tomli.TOMLDecodeError:
+        return ()
+    parts = []
+    while isinstance(nest, dict) and nest:
+        part, nest = next(iter(nest.items()))
+        parts.append(part)
+    return tuple(parts)
+
+
+def assignment(text: str) -> Table:
+    """The table that `--set section.option=VALUE` means; VALUE is TOML, and a bare word is a string.
+
+    Raises:
+        RecipeError: if it is not an assignment.
+
+    >>> assignment("proxy.epochs=5")
+    {'proxy': {'epochs': Sourced(value=5, where='--set proxy.epochs=5')}}
+    """
+    key, equals, value = text.partition("=")
+    keys = dotted(key.strip())
+    if not equals or not keys:
+        raise RecipeError(f"--set {text} is not an assignment", "write --set section.option=VALUE, e.g. proxy.epochs=5")
+    leaf = _leaf(_value(value.strip()), f"--set {text}")
+    for part in reversed(keys):
+        leaf = {part: leaf}
+    return leaf if isinstance(leaf, dict) else {}
+
+
+def _leaf(value: Any, where: str) -> Table | Sourced:
+    return {key: _leaf(one, where) for key, one in value.items()} if isinstance(value, dict) else Sourced(value, where)
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
+        return text
+
+
+def merge(base: Table, layer: Table) -> Table:
+    """`layer` over `base`, key by key; where `use` changes, that stage starts afresh."""
+    merged = dict(base)
+    for key, value in layer.items():
+        old = merged.get(key)
+        keeps = isinstance(old, dict) and isinstance(value, dict) and not _changes_use(old, value)
+        merged[key] = merge(old, value) if keeps and isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _changes_use(old: Table, new: Table) -> bool:
+    before, after = old.get("use"), new.get("use")
+    return isinstance(after, Sourced) and (not isinstance(before, Sourced) or before.value != after.value)
+
+
+def leaves(table: Table, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Sourced]]:
+    """All values of a table with their keys."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*keys, key))
+        else:
+            yield (*keys, key), value
+
+
+def plain(table: Table | Sourced) -> Any:
+    """A table without its sources."""
+    return {key: plain(value) for key, value in table.items()} if isinstance(table, dict) else table.value
+
+
+def subtable(table: Table, key: str) -> Table:
+    """The table at `key`, empty where there is none."""
+    value = table.get(key, {})
+    return value if isinstance(value, dict) else {}

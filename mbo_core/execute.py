@@ -1,0 +1,239 @@
+"""From a recipe, a task and seeds to a result: the function behind `mbo run`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mbo_core import precision
+from mbo_core import recipe as recipes
+from mbo_core import seeds as lifting
+from mbo_core.build import Recipe
+from mbo_core.encoding import encode_task
+from mbo_core.errors import MboError, RecipeError
+from mbo_core.pipeline import Run, stream_keys
+from mbo_core.plugins import Registry, installed
+from mbo_core.result import Result
+from mbo_core.store import Folder
+from mbo_core.task import Task
+from mbo_core.watch import Report, Watch
+
+SEEDS = 8
+"""Trials by default, as in the published tables."""
+
+
+class Interrupted(MboError):
+    """A run that was stopped from outside; what was finished is kept."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that was checked and can start."""
+
+    recipe: Recipe
+    task: Task
+    seeds: tuple[int, ...]
+    registry: Registry
+
+
+def plan(
+    recipe: str | Path,
+    task: str | Task | None = None,
+    seeds: int | Sequence[int] | None = None,
+    preset: str | None = None,
+    set: Sequence[str] = (),
+    registry: Registry | None = None,
+) -> Plan:
+    """Check everything that can be checked before any work; see `run` for the arguments."""
+    found = registry or installed()
+    document = recipes.find(recipe, found)
+    recorded = recipes.recorded_run(document)
+    loaded = _task(task if task is not None else recorded.get("task"), found)
+    resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
+    return Plan(resolved, loaded, seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds), found)
+
+
+def _task(task: Any, registry: Registry) -> Task:
+    if isinstance(task, Task):
+        return task
+    if not isinstance(task, str):
+        raise RecipeError("no task is named", "name one with --task; `mbo list-tasks` lists them")
+    return registry.task(task).load()
+
+
+def seed_numbers(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """The seeds asked for: a count, or the seeds themselves.
+
+    Raises:
+        RecipeError: if there are none, or one is negative or given twice.
+    """
+    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not numbers or any(isinstance(number, bool) or not isinstance(number, int) or number < 0 for number in numbers):
+        raise RecipeError(f"seeds are {seeds!r}", "give a count, or whole numbers from 0 on")
+    if len(dict.fromkeys(numbers)) != len(numbers):
+        raise RecipeError(f"a seed stands twice in {list(numbers)}")
+    return numbers
+
+
+def run(
+    recipe: str | Path,
+    task: str | Task | None = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    preset: str | None = None,
+    set: Sequence[str] = (),
+    out: str | Path | None = None,
+    device: str = "auto",
+    report: Report | None = None,
+    registry: Registry | None = None,
+) -> Result:
+    """Run a recipe on a task.
+
+    Args:
+        recipe: a method's name, a TOML file, or the folder of an earlier run.
+        task: a task's name, or a `Task` made of your own table; may be left out where the recipe names one.
+        seeds: how many (seeds 0, 1, ...), or which; 8 by default.
+        preset: a preset of the recipe, e.g. `quick`; the base is the published method.
+        set: options to change, e.g. `["proxy.epochs=5"]`, values in TOML.
+        out: the folder to store the run in; nothing is stored without.
+        device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
+        report: is told of every step: phase, steps done, total.
+        registry: what is installed, by default in this environment.
+
+    Returns:
+        Designs, scores and what else is known of the run.
+
+    Raises:
+        RecipeError: for a recipe, option, task or mix that cannot be carried out, before any work.
+        TaskError: for data that cannot be used, before any training.
+        Interrupted: on Ctrl-C; what was finished is in the folder.
+    """
+    planned = plan(recipe, task, seeds, preset, set, registry)
+    return execute(planned, Path(out) if out is not None else None, device, report)
+
+
+def execute(planned: Plan, out: Path | None, device: str, report: Report | None = None) -> Result:
+    """Carry out a plan, storing each group of seeds as soon as it is finished."""
+    with precision.fast_products() as products:
+        result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
+        job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
+        job.go()
+    return result
+
+
+def choose_device(device: str) -> str:
+    """The device by name, `auto` resolved.
+
+    Raises:
+        RecipeError: if torch has no such device here.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device):
+        raise RecipeError(
+            f'there is no device "{device}" here', f"there is {', '.join(d for d, ok in there.items() if ok)}"
+        )
+    return device
+
+
+@dataclass
+class Job:
+    """A plan on its way."""
+
+    plan: Plan
+    result: Result
+    folder: Folder | None
+    report: Report
+
+    def go(self) -> None:
+        """Run all groups; whatever happens, the folder says so."""
+        start = time.perf_counter()
+        self._store_recipe()
+        try:
+            self._groups(start)
+            self._finish("failed" if self.result.failed else "done", start)
+        except KeyboardInterrupt:
+            self._finish("interrupted", start)
+            kept = f"; {len(self.result.trials)} finished seeds are kept" if self.folder else ""
+            raise Interrupted(f"interrupted{kept}") from None
+        except BaseException as error:
+            self.result.failed.update({seed: f"{type(error).__name__}: {error}" for seed in self._open()})
+            self._finish("failed", start)
+            raise
+
+    def _open(self) -> list[int]:
+        done = {**self.result.trials, **self.result.failed}
+        return [seed for seed in self.plan.seeds if seed not in done]
+
+    def _groups(self, start: float) -> None:
+        self._record("running", start)
+        recipe, task = self.plan.recipe, self.plan.task
+        encoding_keys = stream_keys(self.plan.seeds, "encoding", "cpu")
+        encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
+        whole = Run(recipe, task, encoded, self.plan.seeds)
+        for group in lifting.groups(self.plan.seeds, _at_once(whole)):
+            watch = Watch(self._reporter(group))
+            finished = self._group(replace(whole.only(group), watch=watch))
+            for seed in finished:
+                self._store_seed(seed)
+            self._record("running", start)
+
+    def _group(self, run: Run) -> tuple[int, ...]:
+        hook = self.plan.registry.manager.hook
+        trained = hook.mbo_train_proxy(run=run)
+        self.result.failed.update(trained.failed)
+        if not trained.seeds:
+            return ()
+        gap = hook.mbo_mine_adversary(run=run, proxy=trained)
+        solution = hook.mbo_update_solution(run=run, proxy=trained)
+        scores = hook.mbo_evaluate(run=run, designs=solution)
+        return self.result.add(solution, scores, gap, run.watch)
+
+    def _reporter(self, group: tuple[int, ...]) -> Report:
+        label = f"seed {group[0]}" if len(group) == 1 else f"seeds {group[0]}..{group[-1]}"
+        return lambda phase, done, total: self.report(f"{phase}, {label}", done, total)
+
+    def _finish(self, status: str, start: float) -> None:
+        self.result.status = status
+        self._record(status, start)
+
+    def _record(self, status: str, start: float) -> None:
+        self.result.seconds = time.perf_counter() - start
+        self.result.status = status
+        if self.folder:
+            self.folder.record(self.result.record(versions(self.plan.registry)))
+
+    def _store_recipe(self) -> None:
+        if self.folder:
+            plan = self.plan
+            self.folder.recipe(
+                plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds, "preset": plan.recipe.preset})
+            )
+
+    def _store_seed(self, seed: int) -> None:
+        if self.folder:
+            trial = self.result.trials[seed]
+            rows = trial.rows(self.plan.task, self.result.seen)
+            self.folder.seed(seed, trial.tensors(), rows, trial.steps)
+
+
+def _at_once(run: Run) -> int:
+    proxy = run.recipe.proxy
+    if lifting.mode(proxy, run.recipe.update) == "loop":
+        return 1
+    return lifting.at_once(proxy.init(run.keys("proxy")[0], run.data))
+
+
+def versions(registry: Registry) -> Mapping[str, str]:
+    """The core's and each plugin's version, by distribution."""
+    from importlib.metadata import version
+
+    return {"mbo-core": version("mbo-core"), **{plugin.distribution: plugin.version for plugin in registry.plugins}}

@@ -1,0 +1,194 @@
+"""What a run gives back: designs, scores and how they came about, as objects, tables and JSON."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mbo_core.build import Recipe
+from mbo_core.evaluation import PERCENTILES, percentile
+from mbo_core.pipeline import Gap, Scores, Solution
+from mbo_core.task import Task
+from mbo_core.watch import Watch
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One trial.
+
+    Attributes:
+        raw: (candidates, length) the designs as the oracle takes them.
+        encoded: (candidates, d) as the stages moved them.
+        predicted: (candidates,) raw scores that the proxy expected, or None.
+        scores: (candidates,) a name: `raw` and `normalised`; empty without an oracle.
+        gap: how far the adversary moved the trained proxy.
+        steps: the infos of training and search.
+    """
+
+    raw: NDArray[Any]
+    encoded: torch.Tensor
+    predicted: NDArray[np.float64] | None
+    scores: Mapping[str, NDArray[np.float64]]
+    gap: float
+    steps: Sequence[Mapping[str, float | int | str]]
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All arrays as tensors, to store."""
+        arrays = {"designs": self.raw, **self.scores}
+        if self.predicted is not None:
+            arrays["predicted"] = self.predicted
+        return {"encoded": self.encoded, **{name: torch.tensor(array) for name, array in arrays.items()}}
+
+    def rows(self, task: Task, seen: set[bytes]) -> list[dict[str, Any]]:
+        """One row a candidate: the design, whether it is in the data, and its scores."""
+        values = {name: score.tolist() for name, score in self.scores.items()}
+        if self.predicted is not None:
+            values["predicted"] = self.predicted.tolist()
+        return [
+            {
+                "design": task.space.text(design),
+                "in_data": design.tobytes() in seen,
+                **{name: value[i] for name, value in values.items()},
+            }
+            for i, design in enumerate(self.raw)
+        ]
+
+
+@dataclass
+class Result:
+    """A run of a recipe on a task.
+
+    Attributes:
+        recipe: the resolved recipe.
+        task: the task.
+        seeds: the seeds asked for.
+        trials: what each finished seed gave.
+        failed: why a seed gave nothing.
+        seconds: the wall time.
+        status: `running`, `done`, `failed` (a seed or more) or `interrupted`.
+        folder: where the run is stored, or None.
+    """
+
+    recipe: Recipe
+    task: Task
+    seeds: tuple[int, ...]
+    precision: str = "highest"
+    device: str = "cpu"
+    trials: dict[int, SeedResult] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    status: str = "running"
+    folder: Path | None = None
+
+    @property
+    def designs(self) -> NDArray[Any]:
+        """(finished seeds, candidates, length) raw designs, in the order of `seeds`."""
+        return np.stack([self.trials[seed].raw for seed in self.seeds if seed in self.trials])
+
+    @cached_property
+    def seen(self) -> set[bytes]:
+        """The visible designs, to tell new ones from old."""
+        return {design.tobytes() for design in self.task.x}
+
+    @property
+    def scores(self) -> dict[str, dict[str, list[float | None]]]:
+        """Percentiles, one a seed, None where there is none: `{"normalised": {"100th": [...], ...}, "raw": ...}`."""
+        return {
+            name: {f"{q}th": [self._percentile(seed, name, q) for seed in self.seeds] for q in PERCENTILES}
+            for name in ("normalised", "raw")
+        }
+
+    def _percentile(self, seed: int, name: str, q: float) -> float | None:
+        trial = self.trials.get(seed)
+        return percentile(trial.scores[name], q) if trial and name in trial.scores else None
+
+    @property
+    def best_in_data(self) -> dict[str, float]:
+        """The best visible score, normalised and raw."""
+        best = np.array([self.task.best_in_data])
+        return {"normalised": float(self.task.normalise(best)[0]), "raw": float(best[0])}
+
+    def counts(self) -> dict[str, list[int | None]]:
+        """How many of each seed's candidates are distinct, and how many of the distinct ones are not in the data."""
+        distinct = {seed: {design.tobytes() for design in trial.raw} for seed, trial in self.trials.items()}
+        return {
+            "distinct": [len(distinct[seed]) if seed in distinct else None for seed in self.seeds],
+            "new": [len(distinct[seed] - self.seen) if seed in distinct else None for seed in self.seeds],
+        }
+
+    def frame(self) -> DataFrame:
+        """One row a candidate: seed, design, in_data, raw, normalised and predicted score."""
+        from pandas import DataFrame
+
+        return DataFrame(
+            {"seed": seed, **row}
+            for seed in self.seeds
+            if seed in self.trials
+            for row in self.trials[seed].rows(self.task, self.seen)
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The run as one JSON object."""
+        return {
+            "recipe": self.recipe.name,
+            "preset": self.recipe.preset,
+            "task": self.task.name,
+            "seeds": list(self.seeds),
+            "scores": self.scores,
+            "best_in_data": self.best_in_data,
+            "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
+            "candidates": self.counts(),
+            "failed": {str(seed): reason for seed, reason in self.failed.items()},
+            "seconds": round(self.seconds, 3),
+            "run": str(self.folder) if self.folder else None,
+        }
+
+    def record(self, versions: Mapping[str, str]) -> dict[str, Any]:
+        """The summary with all that is needed to repeat the run."""
+        machine = {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "threads": torch.get_num_threads(),
+            "device": self.device,
+            "float32_products": self.precision,
+        }
+        return {
+            "status": self.status,
+            **self.summary(),
+            "percentile_rule": "nearest",
+            "y_min": self.task.y_min,
+            "y_max": self.task.y_max,
+            "task_notes": self.task.info.notes,
+            "published": self.recipe.published.get(self.task.name),
+            "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},
+            "machine": machine,
+        }
+
+    def add(self, solution: Solution, scores: Scores, gap: Gap, watch: Watch) -> tuple[int, ...]:
+        """Take in a group of seeds, and tell which finished."""
+        finished = [seed for seed in solution.seeds if seed not in scores.failed]
+        for i, seed in enumerate(solution.seeds):
+            if seed in finished:
+                self.trials[seed] = SeedResult(
+                    raw=solution.raw[i],
+                    encoded=solution.x[i],
+                    predicted=None if solution.predicted is None else solution.predicted[i],
+                    scores={name: values[seed] for name, values in scores.values.items()},
+                    gap=gap.values[seed],
+                    steps=watch.rows(seed),
+                )
+        self.failed.update(solution.failed)
+        self.failed.update(scores.failed)
+        return tuple(finished)

@@ -1,0 +1,166 @@
+"""A run's folder: JSON, CSV, TOML and safetensors, each written to a temporary name and then renamed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mbo_core.errors import StoreError
+
+FORMAT = 1
+"""The version of the folder's layout."""
+
+
+def write(path: Path, text: str | bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        StoreError: if the disk is full, or the folder cannot be written.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}", "free some space, or name another --out") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def read(path: Path, parse: Callable[[str], Any]) -> Any:
+    """Parse a file of a run's folder.
+
+    Raises:
+        StoreError: if it is missing or corrupt.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise StoreError(f"{path} is corrupt: {error}") from error
+
+
+def slug(name: str) -> str:
+    """A name that stays in its folder.
+
+    >>> slug("../my table.csv")
+    'my-table.csv'
+    """
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-") or "run"
+
+
+def fresh(parent: Path, name: str) -> Path:
+    """A new folder `name` in `parent`, numbered where that name is taken."""
+    for number in range(1, 10_000):
+        path = parent / (slug(name) if number == 1 else f"{slug(name)}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {path}: {error.strerror}", "name another --out") from error
+        return path
+    raise StoreError(f"{parent} holds 10,000 runs of the name {name}", "name another --out")
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV; a cell that a row lacks is empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of one run.
+
+    ```
+    recipe.toml                 the resolved recipe with task and seeds: `mbo run recipe.toml` repeats the run
+    run.json                    status, scores, seeds, versions, platform, seconds
+    seeds/<seed>/designs.csv    the candidates, raw, with their scores
+    seeds/<seed>/designs.safetensors   the same raw and encoded, exactly
+    seeds/<seed>/steps.csv      the infos of training and search
+    ```
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> Folder:
+        """A new run's folder at `path`.
+
+        Raises:
+            StoreError: if it holds a run already, or cannot be made.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise StoreError(f"{path} exists and is not an empty folder", "name another --out, or remove it")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {path}: {error.strerror}", "name another --out") from error
+        return cls(path)
+
+    def recipe(self, text: str) -> None:
+        """Write the resolved recipe."""
+        write(self.path / "recipe.toml", text)
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        """Write the record of the run."""
+        write(self.path / "run.json", json.dumps({"format": FORMAT, **values}, indent=1) + "\n")
+
+    def load_record(self) -> dict[str, Any]:
+        """Read the record.
+
+        Raises:
+            StoreError: if it is missing, corrupt, or of a later format.
+        """
+        values = read(self.path / "run.json", json.loads)
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise StoreError(f"{self.path} is not a run of this version of mbo")
+        return values
+
+    def seed(
+        self,
+        seed: int,
+        tensors: Mapping[str, Any],
+        designs: Sequence[Mapping[str, Any]],
+        steps: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Write one seed's designs and infos."""
+        from safetensors.torch import save
+
+        folder = self.path / "seeds" / str(seed)
+        write(folder / "designs.csv", table(designs))
+        write(folder / "designs.safetensors", save({name: value.contiguous() for name, value in tensors.items()}))
+        write(folder / "steps.csv", table(steps))
+
+    def load_seed(self, seed: int) -> dict[str, Any]:
+        """The tensors of one seed: designs (raw), encoded, predicted, and each score by name.
+
+        Raises:
+            StoreError: if they are missing or corrupt.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        path = self.path / "seeds" / str(seed) / "designs.safetensors"
+        try:
+            tensors: dict[str, Any] = load(path.read_bytes())
+        except (OSError, SafetensorError) as error:
+            raise StoreError(f"cannot read {path}: {error}") from error
+        return tensors

@@ -1,0 +1,218 @@
+"""Tasks: a fixed set of tried designs with their scores, their design space and, for benchmarks, an oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mbo_core.errors import TaskError
+
+Kind = Literal["continuous", "discrete"]
+OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
+
+
+class Oracle(Protocol):
+    """The true objective, or a model that stands for it. Only evaluation may call it."""
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """Score raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The space of raw designs.
+
+    Attributes:
+        kind: `continuous` (real vectors) or `discrete` (tokens).
+        length: the number of coordinates, or of positions.
+        classes: the number of tokens at each position of a discrete design, else None.
+        alphabet: a name for each token, e.g. ("A", "C", "G", "T"), where there are names.
+        columns: a name for each coordinate, where there are names.
+    """
+
+    kind: Kind
+    length: int
+    classes: int | None = None
+    alphabet: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+
+    def text(self, design: NDArray[Any]) -> str:
+        """One design for people: its letters, or its numbers separated by spaces."""
+        if self.alphabet is not None:
+            return "".join(self.alphabet[token] for token in design)
+        return " ".join(f"{value:.6g}" for value in design)
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What a task's plugin says of it; nothing here is needed to run it.
+
+    Attributes:
+        summary: one line.
+        source: where the data come from.
+        licence: the licence of the data.
+        citation: what to cite.
+        oracle: the kind of oracle.
+        comparable: with which published numbers its scores may be compared and, if with none, why not.
+        notes: facts of this instance, e.g. the held-out rank correlation of a learned oracle.
+    """
+
+    summary: str
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    oracle: OracleKind = "none"
+    comparable: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Task:
+    """A dataset, its design space and, for benchmarks, an oracle. Its arrays are read-only.
+
+    Args:
+        name: how people call it.
+        x: (N, d) real numbers or (N, L) whole tokens: the visible designs.
+        y: (N,) their scores, larger is better.
+        space: the design space; by default read off `x`.
+        oracle: the true objective, or None for a table of experiments without one.
+        y_min: the raw score that normalises to 0; by default the smallest visible.
+        y_max: the raw score that normalises to 1; by default the largest visible.
+        info: what people should know of it.
+
+    Raises:
+        TaskError: for empty, misshapen, non-finite or out-of-range data.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        space: Space | None = None,
+        oracle: Oracle | None = None,
+        y_min: float | None = None,
+        y_max: float | None = None,
+        info: TaskInfo | None = None,
+    ) -> None:
+        self.name = name
+        self.x = _designs(name, x)
+        self.y = _scores(name, y, len(self.x))
+        self.space = space or _space(self.x)
+        if self.space.kind == "continuous":
+            self.x = self.x.astype(np.float64)
+        self.oracle = oracle
+        self.y_min = float(self.y.min()) if y_min is None else y_min
+        self.y_max = float(self.y.max()) if y_max is None else y_max
+        self.info = info or TaskInfo("a table of past experiments")
+        self.check(self.x)
+        self.x.setflags(write=False)
+        self.y.setflags(write=False)
+
+    @property
+    def kind(self) -> Kind:
+        """Continuous or discrete."""
+        return self.space.kind
+
+    @property
+    def best_in_data(self) -> float:
+        """The largest visible raw score."""
+        return float(self.y.max())
+
+    def normalise(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw scores to `(raw - y_min) / (y_max - y_min)`; nothing is clipped."""
+        width = self.y_max - self.y_min
+        return (raw - self.y_min) / (width if width > 0 else 1.0)
+
+    def check(self, designs: NDArray[Any]) -> None:
+        """Refuse designs of the wrong shape, non-finite values, or tokens out of range.
+
+        Raises:
+            TaskError: with the first offending row.
+        """
+        if designs.ndim != 2 or designs.shape[1] != self.space.length:
+            raise TaskError(f"{self.name}: designs have shape {designs.shape}, not (n, {self.space.length})")
+        if self.space.kind == "continuous":
+            _finite(self.name, "design", designs)
+        else:
+            _tokens(self.name, designs, self.space.classes or 0)
+
+
+@dataclass(frozen=True)
+class TaskOffer:
+    """A task that a plugin offers: cheap to list, loaded when it is run.
+
+    Attributes:
+        name: how people call it, e.g. `TFBind8-Exact-v0`.
+        kind: continuous or discrete.
+        info: what people should know of it before loading.
+        load: makes the task; raises `TaskError` with a hint where data or an extra is missing.
+        missing: says in one line what is missing here and how to get it, or None when ready.
+    """
+
+    name: str
+    kind: Kind
+    info: TaskInfo
+    load: Callable[[], Task]
+    missing: Callable[[], str | None] = lambda: None
+
+
+def _array(name: str, what: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise TaskError(f"{name}: {what} is no table of numbers: {error}", "give rows of equal length") from error
+
+
+def _designs(name: str, x: ArrayLike) -> NDArray[Any]:
+    designs = _array(name, "x", x)
+    if designs.ndim != 2 or designs.size == 0:
+        raise TaskError(f"{name}: x has shape {designs.shape}", "give a table of designs, one a row: (N, d)")
+    if designs.dtype.kind in "iu":
+        return designs.astype(np.int64)
+    if designs.dtype.kind != "f":
+        raise TaskError(f"{name}: x holds {designs.dtype}", "give real numbers, or whole tokens for discrete designs")
+    return designs.astype(np.float64)
+
+
+def _scores(name: str, y: ArrayLike, rows: int) -> NDArray[np.float64]:
+    scores = _array(name, "y", y)
+    if scores.dtype.kind not in "iuf":
+        raise TaskError(f"{name}: y holds {scores.dtype}", "give one real score a design")
+    if scores.shape not in {(rows,), (rows, 1)}:
+        raise TaskError(f"{name}: y has shape {scores.shape} for {rows} designs", "give one score a design")
+    scores = scores.reshape(rows).astype(np.float64)
+    _finite(name, "score", scores)
+    return scores
+
+
+def _finite(name: str, what: str, values: NDArray[Any]) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row = int(bad[0][0])
+        raise TaskError(
+            f"{name}: {what} {row} is {values[tuple(bad[0])]} ({len(bad)} such values)",
+            "leave out the rows without a finite value",
+        )
+
+
+def _tokens(name: str, designs: NDArray[Any], classes: int) -> None:
+    if designs.dtype.kind not in "iu":
+        raise TaskError(f"{name}: designs hold {designs.dtype}", "discrete designs are whole tokens")
+    bad = np.argwhere((designs < 0) | (designs >= classes))
+    if len(bad):
+        row = int(bad[0][0])
+        raise TaskError(
+            f"{name}: design {row} has the token {designs[tuple(bad[0])]}; the space has {classes}",
+            "tokens count from 0; give real numbers (1.0, not 1) where designs are continuous",
+        )
+
+
+def _space(designs: NDArray[Any]) -> Space:
+    if designs.dtype.kind == "i":
+        return Space("discrete", designs.shape[1], int(designs.max()) + 1)
+    return Space("continuous", designs.shape[1])

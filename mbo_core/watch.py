@@ -1,0 +1,91 @@
+"""What people see of a run while it goes on: progress, and each step's infos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Report: TypeAlias = Callable[[str, int, int], None]
+"""Called with the phase (`train` or `search`), the steps done, and their total."""
+
+KEPT = 1000
+"""About so many steps of a phase are kept for its CSV file; a longer phase is thinned evenly, its last step kept."""
+
+
+@dataclass
+class Phase:
+    """The steps of one phase for a group of seeds."""
+
+    name: str
+    total: int
+    seeds: tuple[int, ...]
+    done: int = 0
+    unchecked: list[Mapping[str, Tensor]] = field(default_factory=list)
+    kept: list[tuple[int, Mapping[str, Tensor]]] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def keeps(self, step: int) -> bool:
+        """Whether a step is kept for people."""
+        return step % max(1, self.total // KEPT) == 0 or step == self.total - 1
+
+
+@dataclass
+class Watch:
+    """Collects infos, reports progress, and notices NaN.
+
+    Args:
+        report: told of every step.
+    """
+
+    report: Report = lambda phase, done, total: None
+    phases: list[Phase] = field(default_factory=list)
+
+    def begin(self, name: str, total: int, seeds: Sequence[int]) -> None:
+        """A phase of `total` steps begins."""
+        self.phases.append(Phase(name, total, tuple(seeds)))
+        self.report(name, 0, total)
+
+    def step(self, info: Mapping[str, Tensor]) -> None:
+        """One step was taken; `info` holds one (seeds,) tensor a name, or (seeds, ...) which is averaged."""
+        phase = self.phases[-1]
+        means = {
+            name: value.detach().flatten(1).float().mean(1) if value.ndim > 1 else value.detach()
+            for name, value in info.items()
+        }
+        phase.unchecked.append(means)
+        if phase.keeps(phase.done):
+            phase.kept.append((phase.done, means))
+        phase.done += 1
+        self.report(phase.name, phase.done, phase.total)
+
+    def diverged(self, what: str) -> dict[int, str]:
+        """The seeds of which an info was not finite in this phase so far, each with the first such step."""
+        phase = self.phases[-1]
+        first = phase.done - len(phase.unchecked)
+        for name in phase.unchecked[0] if phase.unchecked else ():
+            values = torch.stack([info[name] for info in phase.unchecked], dim=1).cpu()
+            for seed, series in zip(phase.seeds, values, strict=True):
+                lost = (~torch.isfinite(series)).nonzero()
+                if len(lost):
+                    step = int(lost[0])
+                    fact = f"{what} diverged: {name} is {float(series[step])} at step {first + step}"
+                    phase.failed.setdefault(seed, fact)
+        phase.unchecked.clear()
+        return dict(phase.failed)
+
+    def rows(self, seed: int) -> list[dict[str, float | int | str]]:
+        """The kept steps of a seed: phase, step and each info."""
+        return [
+            {
+                "phase": phase.name,
+                "step": step,
+                **{name: float(value[phase.seeds.index(seed)]) for name, value in info.items()},
+            }
+            for phase in self.phases
+            if seed in phase.seeds
+            for step, info in phase.kept
+        ]

@@ -1,0 +1,55 @@
+"""The ascent operator on designs, used by the update here and by the adversary of COMs alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import grad
+
+from mbo_core import keys
+from mbo_core.stages import Key
+
+
+def scaled(step_size: float, x: Tensor) -> float:
+    """The step on encoded designs x (n, d): `step_size * sqrt(d)`, as in Design-Bench's baselines."""
+    return step_size * math.sqrt(x.shape[-1])
+
+
+def ascend(
+    score: Callable[[Tensor], Tensor], x: Tensor, step_size: float, steps: int, entropy_weight: float, key: Key
+) -> Tensor:
+    """Take plain gradient steps: no momentum, clipping or constraint, each design on its own but for the entropy.
+
+    `x <- x + step_size * sqrt(d) * d/dx [ sum_i score(x_i) + n * entropy_weight * H(x) ]` with
+    `H(x) = mean_ik (x_ik - x_pi(i)k)^2` over a fresh random pairing pi in each step (COMs, released code).
+
+    Args:
+        score: (n, d) to (n,).
+        x: (n, d) where to start.
+        step_size: eta_0, before the factor sqrt(d).
+        steps: how many.
+        entropy_weight: c_ent; 0 in every published setting.
+        key: for the pairings.
+
+    Returns:
+        (n, d), carrying no gradient.
+    """
+    length = scaled(step_size, x)
+    for number in range(steps):
+        direction: Tensor = grad(lambda designs: score(designs).sum())(x)
+        if entropy_weight:
+            direction = direction + entropy_gradient(keys.fold_in(key, number), x, entropy_weight)
+        x = x + length * direction
+    return x.detach()
+
+
+def entropy_gradient(key: Key, x: Tensor, entropy_weight: float) -> Tensor:
+    """The gradient (n, d) of n * c_ent * H(x), in closed form; 0 for a single design, which is its own partner."""
+    partner = keys.permutation(key, x.shape[0])
+    pull = x - x[partner]
+    # A design stands twice in H: with its own partner, and as the partner of another.
+    inverse = torch.argsort(partner)
+    return 2 * entropy_weight / x.shape[1] * (pull - pull[inverse])

@@ -1,0 +1,41 @@
+"""The adversary of COMs: designs that climb the proxy from the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mbo_grad_ascent.ascent import ascend
+from torch import Tensor
+
+from mbo_core.options import option
+from mbo_core.stages import Adversary, Batch, Data, Key, Mined, Model, Moves, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignAscent(Adversary):
+    """Moves each design of a batch by plain gradient steps up the proxy: the distribution mu of COMs.
+
+    It keeps no state: every batch is mined afresh from the data (released code; the paper's first version kept
+    particles). Its operator is that of the update `gradient-ascent`; use the same step size and number of steps.
+    """
+
+    steps: int = option(50, "number of steps, T", at_least=0)
+    step_size: float = option(0.05, "step before the factor sqrt(d), eta_0; 2.0 on discrete designs", at_least=0.0)
+    entropy_weight: float = option(0.0, "weight of the spread between designs, c_ent; 0 in all published runs")
+
+    name: ClassVar[str] = "design-ascent"
+    moves: ClassVar[frozenset[Moves]] = frozenset({"designs"})
+
+    def init(self, key: Key, data: Data) -> tuple[()]:
+        """No state."""
+        return ()
+
+    def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
+        """Where the designs end up, detached; the weights stay."""
+
+        def score(x: Tensor) -> Tensor:
+            return model.predict(start.params, x).mean
+
+        x = ascend(score, start.x, self.step_size, self.steps, self.entropy_weight, key)
+        return start._replace(x=x), state

@@ -1,0 +1,149 @@
+"""The proxy of COMs: regression that is kept from over-valuing what an adversary finds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import grad
+
+from mbo_core import keys
+from mbo_core.nets import MLP, Activation, Layers
+from mbo_core.optim import Adam, AdamState
+from mbo_core.options import option, part
+from mbo_core.stages import (
+    Ability,
+    Adversary,
+    Batch,
+    Data,
+    Info,
+    Key,
+    Mined,
+    Model,
+    Moves,
+    Prediction,
+    Proxy,
+    Schedule,
+    State,
+)
+
+
+class ConservativeState(NamedTuple):
+    """Weights, the multiplier's logarithm, the moments of both optimisers, and what the adversary keeps."""
+
+    params: Layers
+    optimiser: AdamState
+    log_multiplier: Tensor
+    """() ln alpha"""
+    dual_optimiser: AdamState
+    adversary: State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conservative(Proxy):
+    """One network under squared error, with its overestimation of mined designs held below a limit.
+
+    Trabucco, Kumar, Geng and Levine, "Conservative objective models for effective offline model-based
+    optimization", ICML 2021 (arXiv:2107.06882), by the released code's simultaneous primal and dual steps: with
+    the overestimation `Delta_i = f(x_i^-) - f(x_i)` of the design that the adversary made of x_i,
+
+    * the weights minimise `mean_i [(f(x_i) - y_i)^2 + alpha * Delta_i]`, alpha held constant;
+    * ln alpha minimises `mean_i [alpha * limit - alpha * Delta_i]`, Delta held constant.
+
+    A row's weight multiplies all of its terms. The paper has a factor 1/2 on the squared error, which the code has
+    not: alpha here is twice the paper's. With the adversary `none` Delta is 0 and this is plain regression.
+    """
+
+    adversary: Adversary = part("what moves designs to where the network over-values them")
+    overestimation_limit: float = option(
+        0.5, "tau, in standardised scores; 0.5 on continuous and 2.0 on discrete designs"
+    )
+    initial_multiplier: float = option(0.1, "alpha before training; exactly 0 leaves it at 0", at_least=0.0)
+    multiplier_learning_rate: float = option(0.01, "of Adam on ln alpha; 0 fixes alpha", at_least=0.0)
+    input_noise: float = option(0.0, "std of normal noise added to the designs of a batch", at_least=0.0)
+    hidden: tuple[int, ...] = option((2048, 2048), "width of each hidden layer", at_least=1)
+    activation: Activation = option("relu", "of the hidden layers")
+    learning_rate: float = option(3e-4, "of Adam on the weights", at_least=0.0)
+    epochs: int = option(50, "passes over the training rows", at_least=0)
+    batch_size: int = option(128, "rows a step", at_least=1)
+    held_out: int = option(500, "rows set aside at random and not trained on", at_least=0)
+
+    name: ClassVar[str] = "conservative"
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "refit", "weights"})
+    withstands: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
+
+    def schedule(self, data: Data) -> Schedule:
+        """Plain epochs."""
+        return Schedule(self.epochs, self.batch_size, self.held_out)
+
+    def init(self, key: Key, data: Data) -> ConservativeState:
+        """Glorot-uniform weights and the initial multiplier."""
+        params = self._net.init(keys.fold_in(key, 0), data.x.shape[1])
+        adversary = self.adversary.init(keys.fold_in(key, 1), data)
+        # With a multiplier of exactly 0 the logarithm is never used; 0 keeps it finite.
+        start = math.log(self.initial_multiplier) if self.initial_multiplier else 0.0
+        log_multiplier = torch.full((), start, device=data.x.device)
+        dual = self._dual.init(log_multiplier)
+        return ConservativeState(params, self._adam.init(params), log_multiplier, dual, adversary)
+
+    def step(self, key: Key, state: ConservativeState, batch: Batch) -> tuple[ConservativeState, Info]:
+        """Mine, then one primal and one dual step, both taken at the same weights."""
+        noise_key, mine_key = keys.split(key)
+        if self.input_noise:
+            batch = batch._replace(x=batch.x + self.input_noise * keys.normal(noise_key, batch.x.shape))
+        start = Mined(state.params, batch.x)
+        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(), start, batch)
+        multiplier = self._multiplier(state)
+        grads, (loss, overestimation) = grad(self._primal, has_aux=True)(mined.params, batch, mined.x, multiplier)
+        # d/d ln(alpha) of mean_i w_i (alpha * limit - alpha * Delta_i): alpha rises while Delta exceeds the limit.
+        slope = multiplier * (batch.w.mean() * self.overestimation_limit - overestimation)
+        info = {"loss": loss, "overestimation": overestimation, "multiplier": multiplier}
+        return self._stepped(state._replace(adversary=adversary), grads, slope), info
+
+    def predict(self, state: ConservativeState, x: Tensor) -> Prediction:
+        """The network's output; no spread."""
+        return self._predict(state.params, x)
+
+    def model(self) -> Model:
+        """Prediction and squared error as functions of the weights."""
+        return Model(self._predict, self._loss)
+
+    @property
+    def _net(self) -> MLP:
+        return MLP(self.hidden, 1, self.activation)
+
+    @property
+    def _adam(self) -> Adam:
+        return Adam(self.learning_rate)
+
+    @property
+    def _dual(self) -> Adam:
+        return Adam(self.multiplier_learning_rate)
+
+    def _multiplier(self, state: ConservativeState) -> Tensor:
+        alpha = state.log_multiplier.exp()
+        return alpha if self.initial_multiplier else torch.zeros_like(alpha)
+
+    def _stepped(self, state: ConservativeState, grads: Layers, slope: Tensor) -> ConservativeState:
+        params, optimiser = self._adam.step(state.params, grads, state.optimiser)
+        log_multiplier, dual = self._dual.step(state.log_multiplier, slope, state.dual_optimiser)
+        return ConservativeState(params, optimiser, log_multiplier, dual, state.adversary)
+
+    def _predict(self, params: Layers, x: Tensor) -> Prediction:
+        mean = self._net.apply(params, x).squeeze(1)
+        return Prediction(mean, torch.zeros_like(mean))
+
+    def _loss(self, params: Layers, batch: Batch) -> Tensor:
+        error = self._predict(params, batch.x).mean - batch.y
+        return (batch.w * error**2).mean()
+
+    def _primal(
+        self, params: Layers, batch: Batch, mined: Tensor, multiplier: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        value = self._predict(params, batch.x).mean
+        loss = (batch.w * (value - batch.y) ** 2).mean()
+        overestimation = (batch.w * (self._predict(params, mined).mean - value)).mean()
+        return loss + multiplier * overestimation, (loss, overestimation)

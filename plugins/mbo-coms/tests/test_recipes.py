@@ -1,0 +1,168 @@
+"""The shipped recipe holds the published constants, runs, and is plain regression without its multiplier."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import mbo_coms
+import numpy as np
+import pytest
+import torch
+
+import mbo_core as mbo
+from mbo_core import keys
+from mbo_core import recipe as recipes
+from mbo_core.build import written
+from mbo_core.options import options
+
+README = Path(__file__).parents[1] / "README.md"
+
+ADVERSARY = {"use": "design-ascent", "steps": 50, "step_size": 0.05, "entropy_weight": 0.0}
+PROXY = {
+    "use": "conservative",
+    "overestimation_limit": 0.5,
+    "initial_multiplier": 0.1,
+    "multiplier_learning_rate": 0.01,
+    "input_noise": 0.0,
+    "hidden": [2048, 2048],
+    "activation": "relu",
+    "learning_rate": 3e-4,
+    "epochs": 50,
+    "batch_size": 128,
+    "held_out": 500,
+}
+UPDATE = {
+    "use": "gradient-ascent",
+    "candidates": 128,
+    "steps": 50,
+    "step_size": 0.05,
+    "aggregation": "mean",
+    "entropy_weight": 0.0,
+}
+LOGITS = {"use": "soft-logits", "mass": 0.6, "reference": "first", "standardise": False}
+PUBLISHED = {
+    "continuous": ({"use": "standardised"}, ADVERSARY, PROXY, UPDATE),
+    "discrete": (
+        LOGITS,
+        {**ADVERSARY, "step_size": 2.0},
+        {**PROXY, "overestimation_limit": 2.0},
+        {**UPDATE, "step_size": 2.0},
+    ),
+}
+
+
+class Sum:
+    """A stand-in for the truth."""
+
+    def score(self, designs):
+        return designs.sum(1).astype(float)
+
+
+def table(kind: str) -> mbo.Task:
+    random = np.random.default_rng(4)
+    if kind == "discrete":
+        x = random.integers(0, 4, (200, 8))
+        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space("discrete", 8, 4), oracle=Sum())
+    x = random.normal(size=(200, 6))
+    return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1), oracle=Sum())
+
+
+def resolved(kind: str, preset: str | None = None):
+    found = mbo.installed()
+    return recipes.resolve(recipes.find("coms", found), found, kind=kind, preset=preset)
+
+
+SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20", "proxy.learning_rate=3e-3")
+
+
+def run(kind: str, *sets: str, seeds=2, **options):
+    return mbo.run("coms", table(kind), seeds=seeds, set=[*SMALL, *sets], **options)
+
+
+def trace(result, name: str) -> list[float]:
+    return [step[name] for trial in result.trials.values() for step in trial.steps if step["phase"] == "train"]
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_the_constants_are_the_published_ones(kind):
+    recipe = resolved(kind)
+    parts = (recipe.encoding, recipe.adversary, recipe.proxy, recipe.update)
+    assert tuple(written(part) for part in parts) == PUBLISHED[kind]
+
+
+@pytest.mark.parametrize("preset", [None, "quick"])
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_the_search_takes_the_steps_that_the_adversary_took(kind, preset):
+    recipe = resolved(kind, preset)
+    for option in ("steps", "step_size", "entropy_weight"):
+        assert getattr(recipe.update, option) == getattr(recipe.adversary, option)
+
+
+def test_the_quick_preset_changes_the_network_and_the_epochs_only():
+    assert written(resolved("discrete", "quick").proxy) == {
+        **PROXY,
+        "overestimation_limit": 2.0,
+        "hidden": [64, 64],
+        "epochs": 10,
+    }
+
+
+def test_the_published_scores():
+    published = {task: scores["100th"] for task, scores in resolved("continuous").published.items()}
+    assert published == {"TFBind8-Exact-v0": [0.945, 0.033], "Superconductor-RandomForest-v0": [0.439, 0.033]}
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_without_steps_the_designs_are_the_best_rows(kind):
+    result, task = run(kind, "update.steps=0", "proxy.epochs=1"), table(kind)
+    # Rows that are held out from training are among the starts; ties go by row. Unstandardised logits decode exactly.
+    best = np.argsort(-task.y, kind="stable")[:128]
+    for designs in result.designs:
+        np.testing.assert_allclose(designs, task.x[best], rtol=1e-5, atol=1e-6 if kind == "continuous" else 0)
+
+
+def test_logits_are_encoded_and_decoded_without_statistics():
+    task = table("discrete")
+    encoding = resolved("discrete").encoding
+    state = encoding.init(keys.key(0), task)
+    logits = encoding.encode(state, torch.tensor(task.x))
+    assert sorted(set(logits.flatten().abs().tolist())) == [0.0, pytest.approx(np.log(7))]
+    assert np.array_equal(encoding.decode(state, logits), task.x)
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_a_multiplier_of_zero_is_plain_regression_bit_for_bit(kind):
+    control = run(kind, "proxy.initial_multiplier=0", "proxy.multiplier_learning_rate=0")
+    plain = run(kind, "adversary.use=none", "proxy.use=regression", "proxy.activation=relu", *SMALL)
+    conservative = run(kind)
+    assert trace(control, "loss") == trace(plain, "loss")
+    assert trace(control, "loss") != trace(conservative, "loss")
+    for seed in (0, 1):
+        assert np.array_equal(control.trials[seed].encoded, plain.trials[seed].encoded)
+        assert not np.array_equal(control.trials[seed].encoded, conservative.trials[seed].encoded)
+
+
+def test_watching_and_storing_a_run_changes_no_design(tmp_path):
+    fast, watched = run("continuous"), run("continuous", out=tmp_path / "run", report=lambda *_: None)
+    assert np.array_equal(fast.designs, watched.designs)
+
+
+def test_the_audit_finds_less_to_gain_on_a_conservative_proxy():
+    plain, conservative = (
+        run("continuous", f"proxy.initial_multiplier={alpha}", "proxy.epochs=20") for alpha in (0, 5)
+    )
+    for seed in (0, 1):
+        assert plain.trials[seed].gap > 2 * conservative.trials[seed].gap
+
+
+def rows(stage: str) -> dict[str, str]:
+    """The options and defaults of the README's table on a stage."""
+    section = re.search(rf"^### `{stage}`.*?\n(.*?)(?=^#|\Z)", README.read_text(encoding="utf-8"), re.S | re.M)
+    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section[1], re.M)) if section else {}
+
+
+@pytest.mark.parametrize("stage", mbo_coms.mbo_stages(), ids=lambda stage: stage.name)
+def test_the_readme_lists_every_option(stage):
+    plain = [one for one in options(stage).values() if one.stage is None]
+    assert rows(stage.name) == {one.name: str(one.default).replace("'", '"') for one in plain}

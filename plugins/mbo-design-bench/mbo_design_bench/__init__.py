@@ -1,0 +1,19 @@
+"""Design-Bench tasks on current Python, and a toy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mbo_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from mbo_core.task import TaskOffer
+
+
+@hookimpl
+def mbo_tasks() -> Sequence[TaskOffer]:
+    """Offer the three tasks; each loads its data only when it is run."""
+    from mbo_design_bench import quadratic, superconductor, tf_bind_8
+
+    return [tf_bind_8.OFFER, superconductor.OFFER, quadratic.OFFER]

@@ -1,0 +1,50 @@
+"""Turn TABLE, the unique_m.csv of UCI data set 464, into the file that Superconductor-RandomForest-v0 reads."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import click
+import numpy as np
+
+from mbo_core.errors import TaskError
+from mbo_design_bench import data, superconductor
+
+HEADER = [*superconductor.ELEMENTS, "critical_temp", "material"]
+
+
+@click.command(help=__doc__)
+@click.argument("table", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help=f"Where to write it; by default the folder that {data.VARIABLE} names, else the user's data folder.",
+)
+def main(table: Path, folder: Path | None) -> None:
+    """Read the table, check its numbers, write the file."""
+    arrays = build(table)
+    folder = folder or data.folders()[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(folder / superconductor.FILE, x=arrays["x"], y=arrays["y"])
+    click.echo(folder / superconductor.FILE)
+
+
+def build(table: Path) -> data.Arrays:
+    """Read x (21263, 86) and y (21263,) as float32.
+
+    Raises:
+        TaskError: for a table with other columns or other numbers.
+    """
+    with table.open(newline="") as stream:
+        header = next(csv.reader(stream), [])
+    if header != HEADER:
+        raise TaskError(f"{table} has the columns {header}, not {HEADER}", superconductor.HINT)
+    numbers = np.loadtxt(table, delimiter=",", skiprows=1, usecols=range(len(HEADER) - 1), comments=None, ndmin=2)
+    arrays = {"x": numbers[:, :-1].astype(np.float32), "y": numbers[:, -1].astype(np.float32)}
+    superconductor.check(arrays, str(table))
+    return arrays
+
+
+if __name__ == "__main__":
+    main()

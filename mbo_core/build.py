@@ -117,7 +117,7 @@ class Builder:
         """One stage from its table."""
         use = table.get("use")
         name = use.value if isinstance(use, Sourced) else silent if use is None else None
-        where = use.where if isinstance(use, Sourced) else self.document.where(*path.split("."))
+        where = self.document.where(*path.split(".")) if use is None else first_where(use)
         if not isinstance(name, str):
             self.mistakes.add(where, f"{path} names no stage", f'write use = "..." in [{path}]')
             return None

@@ -58,7 +58,7 @@ class SeedResult:
             values["predicted"] = self.predicted.tolist()
         return [
             {
-                "design": task.space.text(design),
+                **task.space.cells(design),
                 "in_data": design.tobytes() in seen,
                 **{name: value[i] for name, value in values.items()},
             }
@@ -129,7 +129,7 @@ class Result:
         }
 
     def frame(self) -> DataFrame:
-        """One row a candidate: seed, design, in_data, raw, normalised and predicted score."""
+        """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
         from pandas import DataFrame
 
         return DataFrame(
@@ -170,7 +170,7 @@ class Result:
             "percentile_rule": "nearest",
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
-            "task_notes": self.task.info.notes,
+            "task_notes": dict(self.task.info.notes),
             "published": self.recipe.published.get(self.task.name),
             "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},
             "machine": machine,

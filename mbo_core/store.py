@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -85,6 +86,25 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
+def to_json(values: Any) -> str:
+    """Values as JSON: what is not finite becomes null, as JSON knows no NaN, and what JSON cannot hold becomes text.
+
+    >>> print(to_json({"gap": float("nan")}))
+    {
+     "gap": null
+    }
+    """
+    return json.dumps(_finite(values), indent=1, default=str)
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
 @dataclass(frozen=True)
 class Folder:
     """The folder of one run.
@@ -121,7 +141,7 @@ class Folder:
 
     def record(self, values: Mapping[str, Any]) -> None:
         """Write the record of the run."""
-        write(self.path / "run.json", json.dumps({"format": FORMAT, **values}, indent=1) + "\n")
+        write(self.path / "run.json", to_json({"format": FORMAT, **values}) + "\n")
 
     def load_record(self) -> dict[str, Any]:
         """Read the record.

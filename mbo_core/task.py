@@ -40,11 +40,18 @@ class Space:
     alphabet: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
 
-    def text(self, design: NDArray[Any]) -> str:
-        """One design for people: its letters, or its numbers separated by spaces."""
+    def cells(self, design: NDArray[Any]) -> dict[str, str | float | int]:
+        """One design as the cells of a table: its letters in one, or each number in its own, exactly.
+
+        >>> Space("discrete", 3, 2, alphabet=("H", "P")).cells(np.array([0, 1, 1]))
+        {'design': 'HPP'}
+        >>> Space("continuous", 2, columns=("width", "height")).cells(np.array([0.5, 2.0]))
+        {'width': 0.5, 'height': 2.0}
+        """
         if self.alphabet is not None:
-            return "".join(self.alphabet[token] for token in design)
-        return " ".join(f"{value:.6g}" for value in design)
+            return {"design": "".join(self.alphabet[token] for token in design)}
+        names = self.columns or tuple(f"x{i}" for i in range(self.length))
+        return dict(zip(names, design.tolist(), strict=True))
 
 
 @dataclass(frozen=True)

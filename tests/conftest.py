@@ -1,0 +1,41 @@
+"""What several tests share: plugins that are installed for one test."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+from mbo_core.plugins import Registry
+
+Install = Callable[..., Registry]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """`install({"mine": "<__init__.py>"}, {"mine/method.toml": "<recipe>"})`: a registry of these plugins alone."""
+    site = tmp_path / "site-packages"
+    monkeypatch.syspath_prepend(str(site))
+    written: list[str] = []
+
+    def install(plugins: Mapping[str, str], recipes: Mapping[str, str] | None = None) -> Registry:
+        files = {f"mbo_{plugin.replace('/', '/recipes/')}": text for plugin, text in (recipes or {}).items()}
+        for name, text in plugins.items():
+            written.append(f"mbo_{name}")
+            files[f"mbo_{name}/__init__.py"] = text
+            files[f"mbo_{name}-1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: mbo-{name}\nVersion: 1.0\n"
+            files[f"mbo_{name}-1.0.dist-info/entry_points.txt"] = f"[mbo.plugins]\n{name} = mbo_{name}\n"
+        for file, text in files.items():
+            (site / file).parent.mkdir(parents=True, exist_ok=True)
+            (site / file).write_text(text, encoding="utf-8")
+        importlib.invalidate_caches()
+        found = distributions(path=[str(site)])
+        return Registry([(point, distribution) for distribution in found for point in distribution.entry_points])
+
+    yield install
+    for module in written:
+        sys.modules.pop(module, None)

@@ -1,0 +1,157 @@
+"""Each epoch cuts the training rows as the schedule says, for each seed in its own way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.func import vmap
+
+from mbo_core import keys
+from mbo_core.batches import check_rows, epochs, examples, shuffled, slices, take
+from mbo_core.errors import TaskError
+from mbo_core.stages import Batch, Data, EncodedSpace, Schedule
+
+ROWS = 23
+KEY = keys.key(1)
+
+
+def data(rows: int = ROWS) -> Data:
+    """The row's number is its design and, negative, its score."""
+    number = torch.arange(float(rows))
+    space = EncodedSpace("continuous", (1,), None, "real", number[:1], number[-1:])
+    return Data(number[:, None], -number, space)
+
+
+def passes(key: torch.Tensor, schedule: Schedule) -> list[list[Batch]]:
+    """The batches of each epoch."""
+    drawn = list(epochs(key, data(), schedule))
+    each = len(drawn) // schedule.epochs
+    return [drawn[start : start + each] for start in range(0, len(drawn), each)]
+
+
+def rows_of(batches: list[Batch]) -> list[int]:
+    return torch.cat([batch.x[..., 0].reshape(-1) for batch in batches]).int().tolist()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "sizes"),
+    [
+        (Schedule(3, 5), [5, 5, 5, 5, 3]),
+        (Schedule(3, 5, held_out=4), [5, 5, 5, 4]),
+        (Schedule(3, 5, held_out=4, drop_last=True), [5, 5, 5]),
+        (Schedule(3, 5, held_out=3, drop_last=True), [5, 5, 5, 5]),
+        (Schedule(3, 100), [23]),
+    ],
+)
+def test_an_epoch_is_cut_into_batches_of_different_rows(schedule, sizes):
+    for epoch in passes(KEY, schedule):
+        assert [len(batch.y) for batch in epoch] == sizes
+        assert len(set(rows_of(epoch))) == sum(sizes)
+        for batch in epoch:
+            assert torch.equal(batch.y, -batch.x[:, 0])
+            assert torch.equal(batch.w, torch.ones_like(batch.y))
+
+
+def test_the_same_rows_are_held_out_in_all_epochs_and_others_for_another_seed():
+    schedule = Schedule(3, 5, held_out=8)
+    trained = [set(rows_of(epoch)) for epoch in passes(KEY, schedule)]
+    assert trained[0] == trained[1] == trained[2]
+    assert len(trained[0]) == ROWS - 8
+    assert trained[0] != set(rows_of(passes(keys.key(2), schedule)[0]))
+
+
+def test_each_epoch_has_its_own_order_and_a_seed_always_the_same_ones():
+    schedule = Schedule(3, 5)
+    orders = [rows_of(epoch) for epoch in passes(KEY, schedule)]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    assert orders == [rows_of(epoch) for epoch in passes(KEY, schedule)]
+
+
+@pytest.mark.parametrize("members", [None, 4])
+def test_the_weights_of_a_bootstrap_are_its_multiplicities_divided_by_their_mean_over_the_batch(members):
+    schedule = Schedule(2, 6, held_out=3, members=members, bootstrap=True)
+    drawn = shuffled(KEY, examples(KEY, ROWS, schedule), schedule)
+    assert torch.equal(drawn.w.sum(-1), torch.full(drawn.w.shape[:-1], 20.0))
+    assert len(drawn.w.unique()) > 2
+    for part in slices(20, schedule):
+        w = take(data(), drawn, part).w
+        torch.testing.assert_close(w.mean(-1), torch.ones(w.shape[:-1]))
+        torch.testing.assert_close(w * drawn.w[..., part].mean(-1, keepdim=True), drawn.w[..., part])
+
+
+def test_a_batch_that_the_bootstrap_left_out_weighs_nothing():
+    drawn = examples(KEY, ROWS, Schedule(1, 5))
+    batch = take(data(), drawn._replace(w=torch.zeros(ROWS)), slice(0, 5))
+    assert torch.equal(batch.w, torch.zeros(5))
+
+
+def test_a_row_keeps_its_multiplicity_in_all_epochs():
+    schedule = Schedule(2, 100, bootstrap=True)
+    first, second = ({int(x): float(w) for x, w in zip(*one[0][::2], strict=True)} for one in passes(KEY, schedule))
+    assert first == second
+
+
+@pytest.mark.parametrize("bootstrap", [False, True])
+def test_members_share_their_batches_and_not_their_bootstrap(bootstrap):
+    schedule = Schedule(1, 6, held_out=5, members=4, bootstrap=bootstrap)
+    for batch in passes(KEY, schedule)[0]:
+        assert batch.x.shape == (6, 1)
+        assert batch.y.shape == (6,)
+        assert batch.w.shape == (4, 6)
+        assert torch.equal(batch.w[0], batch.w[1]) != bootstrap
+
+
+def test_members_with_a_shuffle_of_their_own_differ_in_split_and_order():
+    schedule = Schedule(2, 6, held_out=5, members=4, shuffle="own")
+    first, second = passes(KEY, schedule)
+    assert first[0].x.shape == (4, 6, 1)
+    assert first[0].y.shape == first[0].w.shape == (4, 6)
+    rows = torch.cat([batch.y for batch in first], dim=1).neg().int()
+    assert all(len(set(member)) == 18 for member in rows.tolist())
+    assert len({frozenset(member) for member in rows.tolist()}) == 4
+    assert not torch.equal(first[0].y, second[0].y)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule(1, 5, held_out=3, bootstrap=True),
+        Schedule(1, 5, held_out=3, members=2, bootstrap=True),
+        Schedule(1, 5, held_out=3, members=2, bootstrap=True, shuffle="own"),
+    ],
+    ids=["alone", "shared", "own"],
+)
+def test_a_seed_sees_the_same_batches_alone_and_among_others(schedule):
+    def batch(key: torch.Tensor) -> Batch:
+        draw, order = keys.split(key)
+        return take(data(), shuffled(order, examples(draw, ROWS, schedule), schedule), slice(5, 10))
+
+    together = keys.split(KEY, 3)
+    lifted = vmap(batch, randomness="error")(together)
+    for i, key in enumerate(together):
+        for one, other in zip(lifted, batch(key), strict=True):
+            assert torch.equal(one[i], other)
+    assert not torch.equal(lifted.y[0], lifted.y[1])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "least"),
+    [
+        (Schedule(1, 128, held_out=500), 502),
+        (Schedule(1, 128), 2),
+        (Schedule(1, 128, held_out=20, drop_last=True), 148),
+    ],
+)
+def test_data_that_leave_too_few_rows_are_refused(schedule, least):
+    check_rows(schedule, least)
+    with pytest.raises(TaskError) as refused:
+        check_rows(schedule, least - 1)
+    left = least - 1 - schedule.held_out
+    fact = f"{least - 1} rows leave {left} to train on after {schedule.held_out} are held out; {left + 1} are needed"
+    assert fact in str(refused.value)
+    assert "hint: give more data, or hold out fewer rows" in str(refused.value)
+
+
+def test_training_outside_the_core_is_refused_too_few_rows_as_well():
+    with pytest.raises(TaskError, match="0 to train on"):
+        list(epochs(KEY, data(), Schedule(1, 5, held_out=ROWS)))

@@ -1,0 +1,188 @@
+"""The command line, in process and as installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mbo_core.cli import main
+
+SMALL = ["--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1", "--set", "adversary.steps=2", "--seeds", "2"]
+
+
+def mbo(*arguments: str):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_run_prints_a_table_and_stores_the_run(tmp_path):
+    done = mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    for word in ("100th", "50th", "mean ± std", "best in data", str(tmp_path / "run")):
+        assert word in done.stdout.replace("\n", "")
+    shown = mbo("show", tmp_path / "run")
+    assert "status: done" in shown.stdout
+    assert "mean ± std" in shown.stdout
+
+
+def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
+    done = mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "run", "--json")
+    printed = json.loads(done.stdout)
+    assert set(printed) >= {
+        "recipe", "preset", "task", "seeds", "scores", "best_in_data", "gap", "failed", "seconds", "run",
+    }  # fmt: skip
+    assert printed["seeds"] == [0, 1]
+    assert len(printed["scores"]["normalised"]["100th"]) == len(printed["gap"]) == 2
+    assert set(printed["best_in_data"]) == {"normalised", "raw"}
+    assert printed["failed"] == {}
+    assert json.loads(mbo("show", tmp_path / "run", "--json").stdout)["scores"] == printed["scores"]
+
+
+def test_a_run_repeats_from_its_recipe(tmp_path):
+    mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "a")
+    again = mbo("run", tmp_path / "a" / "recipe.toml", "--out", tmp_path / "b")
+    assert again.exit_code == 0, again.output
+    designs = [(tmp_path / name / "seeds/1/designs.csv").read_text() for name in "ab"]
+    assert designs[0] == designs[1]
+
+
+def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL).exit_code == 0
+    assert {path.name for path in Path("mbo-runs").iterdir()} == {
+        "coms-Quadratic2D-Exact-v0",
+        "coms-Quadratic2D-Exact-v0-2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "comms", "--task", "Quadratic2D-Exact-v0"], 2, ['no method "comms"', 'hint: did you mean "coms"?']),
+        (["run", "coms", "--task", "Quadratic-v0"], 2, ["no task", "Quadratic2D-Exact-v0"]),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "x"], 2, ["cannot be read"]),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--set", "proxy"], 2, ["not an assignment"]),
+        (["run", "coms"], 2, ["no task is named"]),
+        (["rnu"], 2, ['no command "rnu"', 'did you mean "run"?']),
+        (["show", "conservativ"], 2, ['did you mean "conservative"?']),
+        (["check", "coms", "--set", "encoding.use='one-hott'"], 2, ['did you mean "one-hot"?']),
+        (["run", "missing.toml", "--task", "Quadratic2D-Exact-v0"], 2, ["cannot read the recipe"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) > 2 else None,
+)
+def test_mistakes_have_a_message_a_hint_and_exit_code_2(arguments, code, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = mbo(*arguments)
+    assert done.exit_code == code
+    for word in words:
+        assert word in done.output
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "mbo-runs").exists()
+
+
+def test_all_mistakes_of_a_recipe_are_said_at_once_with_file_and_line(tmp_path):
+    recipe = tmp_path / "bad.toml"
+    recipe.write_text('extends = "coms"\n\n[proxy]\nepohcs = 3\nbatch_size = "many"\n\n[updat]\nsteps = 1\n')
+    done = mbo("check", recipe)
+    assert done.exit_code == 2
+    for word in ("3 mistakes", "bad.toml:4", "bad.toml:5", "bad.toml:7", '"epochs"', '"update"'):
+        assert word in done.output
+
+
+def test_a_failed_seed_gives_exit_code_1(tmp_path):
+    done = mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--set", "proxy.learning_rate=1e30",
+        "--set", "proxy.epochs=3",
+               "--out", tmp_path / "run")  # fmt: skip
+    assert done.exit_code == 1
+    assert "proxy training diverged: loss is" in done.output
+    assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "failed"
+
+
+def test_check_tells_what_fits(tmp_path):
+    done = mbo("check", "coms")
+    assert done.exit_code == 0
+    assert "continuous tasks" in done.stdout
+    assert "soft-logits" in done.stdout
+    only = mbo("check", "coms", "--set", 'encoding.use="one-hot"')
+    assert "not for continuous tasks" in only.output
+
+
+@pytest.mark.parametrize("command", ["list-methods", "list-tasks", "list-stages"])
+def test_lists_are_tables_or_json(command):
+    table, printed = mbo(command), json.loads(mbo(command, "--json").stdout)
+    rows = next(iter(printed.values()))
+    assert table.exit_code == 0
+    assert len(rows) >= 3
+    flat = "".join(table.stdout.split())
+    assert all("".join(row["name"].split()) in flat or len(row["name"]) > 20 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("coms", ["arXiv:2107.06882", "deviations", "quick", "published", "overestimation_limit = 0.5"]),
+        ("conservative", ["proxy", "abilities", "withstands", "overestimation_limit", "mbo-coms"]),
+        ("TFBind8-Exact-v0", ["table", "licence", "Barrera"]),
+        ("none", ["adversary", "proxy", "update"]),
+    ],
+)
+def test_show_tells_what_is_known(name, words):
+    done = mbo("show", name)
+    assert done.exit_code == 0
+    for word in words:
+        assert word in done.stdout
+    assert json.loads(mbo("show", name, "--json").stdout)["found"]
+
+
+def installed(*arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code] if code else [str(Path(sys.executable).with_name("mbo")), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"})
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list-methods"], ["list-methods", "--json"], ["run", "--help"]])
+def test_help_and_listing_do_not_import_torch(arguments):
+    code = f"""
+import sys
+import time
+from mbo_core.cli import main
+try:
+    main({arguments!r})
+except SystemExit as done:
+    assert done.code == 0
+heavy = {{"torch", "pandas", "optree", "safetensors", "sklearn", "scipy"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = installed(code=code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_installed_script_works():
+    done = installed("list-methods", "--json")
+    assert "coms" in {row["name"] for row in json.loads(done.stdout)["methods"]}
+    assert installed("--version").stdout.startswith("mbo, version")
+    wrong = installed("run", "comms")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "hint:" in wrong.stderr
+
+
+def test_ctrl_c_leaves_a_folder_that_says_interrupted_and_no_traceback(tmp_path):
+    command = [str(Path(sys.executable).with_name("mbo")), "run", "coms", "--task", "TFBind8-Exact-v0", "--seeds", "2"]
+    running = subprocess.Popen([*command, "--out", tmp_path / "run"], stderr=subprocess.PIPE, text=True)
+    record = tmp_path / "run" / "run.json"
+    while not record.exists():
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert json.loads(record.read_text())["status"] == "interrupted"
+    assert "interrupted" in said
+    assert "Traceback" not in said

@@ -1,0 +1,130 @@
+"""Scores come from the oracle as it gives them, and percentiles are the published ones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mbo_core.errors import MboError, TaskError
+from mbo_core.evaluation import OracleEvaluator, percentile, summary
+from mbo_core.task import Space, Task
+
+DESIGNS = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
+
+
+class Answer:
+    """An oracle that answers the same whatever it is asked."""
+
+    def __init__(self, scores) -> None:
+        self.scores = scores
+
+    def score(self, designs):
+        return self.scores
+
+
+def task(oracle=None) -> Task:
+    return Task("bowl", [[0.0, 0.0], [1.0, 1.0]], [10.0, 30.0], oracle=oracle)
+
+
+@pytest.mark.parametrize(
+    ("count", "q", "index"),
+    [
+        (128, 50, 64),  # 63.5 to the even 64
+        (126, 50, 62),  # 62.5 to the even 62
+        (2, 50, 0),  # 0.5 to the even 0
+        (4, 50, 2),  # 1.5 to the even 2
+        (5, 50, 2),
+        (1, 50, 0),
+        (128, 100, 127),
+        (128, 0, 0),
+        (128, 90, 114),  # 114.3
+    ],
+)
+def test_the_percentile_is_the_nearest_rank_with_halves_to_the_even_one(count, q, index):
+    values = np.random.default_rng(0).permutation(count).astype(float)
+    assert percentile(values, q) == index
+
+
+@pytest.mark.parametrize("q", [0, 37, 50, 100])
+def test_the_linear_percentile_is_numpys(q):
+    values = np.random.default_rng(0).normal(size=128)
+    assert percentile(values, q, "linear") == np.percentile(values, q)
+
+
+def test_the_spread_over_seeds_is_the_population_std():
+    assert summary([1.0, 2.0, 6.0]) == pytest.approx((3, math.sqrt(14 / 3)))
+    assert summary([5.0]) == (5, 0)
+
+
+def test_scores_are_raw_and_normalised_in_float64():
+    scores = OracleEvaluator().score(DESIGNS, task(Answer([20, 50])))
+    assert scores["raw"].tolist() == [20, 50]
+    assert scores["normalised"].tolist() == [0.5, 2]
+    assert {score.dtype for score in scores.values()} == {torch.float64}
+
+
+def test_the_oracle_is_given_the_designs_as_they_are():
+    class Sum:
+        def score(self, designs):
+            assert designs.dtype == np.float64
+            return designs.sum(1)
+
+    exact = torch.tensor([[1e8 + 0.1, 0.0]], dtype=torch.float64)
+    assert OracleEvaluator().score(exact, task(Sum()))["raw"].item() == 1e8 + 0.1
+
+
+def test_an_oracle_that_works_in_place_changes_neither_designs_nor_earlier_scores():
+    class InPlace:
+        answers = np.zeros(2)
+
+        def score(self, designs):
+            designs *= 2
+            self.answers[:] = designs.sum(1)
+            return self.answers
+
+    oracle, designs = InPlace(), DESIGNS.clone()
+    first = OracleEvaluator().score(designs, task(oracle))["raw"]
+    OracleEvaluator().score(designs + 1, task(oracle))
+    assert torch.equal(designs, DESIGNS)
+    assert first.tolist() == [6, 14]
+
+
+def test_an_oracle_may_answer_with_an_array_that_cannot_be_written():
+    scores = np.array([1.0, 2.0])
+    scores.setflags(write=False)
+    assert OracleEvaluator().score(DESIGNS, task(Answer(scores)))["raw"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([1.0, math.nan], "the oracle of bowl scored design 1 as nan"),
+        ([-math.inf, 1.0], "the oracle of bowl scored design 0 as -inf"),
+        ([1.0], "shape (1,) for 2 designs"),
+        ([[1.0], [2.0]], "shape (2, 1) for 2 designs"),
+        (3.0, "shape () for 2 designs"),
+    ],
+)
+def test_an_oracle_that_answers_with_other_than_finite_numbers_is_refused(scores, message):
+    with pytest.raises(MboError) as refused:
+        OracleEvaluator().score(DESIGNS, task(Answer(scores)))
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("designs", "asked"),
+    [
+        (torch.tensor([[1.0, math.inf]]).double(), task(Answer([1.0]))),
+        (torch.ones(1, 3).double(), task(Answer([1.0]))),
+        (torch.tensor([[0, 4]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
+        (torch.tensor([[0, -1]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
+        (DESIGNS, task()),
+    ],
+    ids=["infinite", "misshapen", "token too large", "token negative", "no oracle"],
+)
+def test_what_cannot_be_scored_is_refused(designs, asked):
+    with pytest.raises(TaskError):
+        OracleEvaluator().score(designs, asked)

@@ -1,0 +1,84 @@
+"""Each distribution builds, holds its data, and works without the other plugins."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+import tomli
+
+TOP = Path(__file__).parents[1]
+PLUGINS = sorted(path.parent for path in TOP.glob("plugins/*/pyproject.toml"))
+SITE = Path(sysconfig.get_path("purelib"))
+
+
+def project(folder: Path) -> dict:
+    return tomli.loads((folder / "pyproject.toml").read_text())["project"]
+
+
+def needed(folder: Path) -> list[Path]:
+    """A plugin's folder and those of ours that it depends on."""
+    names = {name.split(">")[0] for name in project(folder)["dependencies"]}
+    others = [other for other in PLUGINS if other.name in names]
+    return [folder, *(inner for other in others for inner in needed(other))]
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory) -> Path:
+    """What the environment holds, but for anything of ours."""
+    folder = tmp_path_factory.mktemp("bare")
+    for path in SITE.iterdir():
+        if not path.name.startswith(("mbo", "_mbo", "_editable", "__editable__")) and path.suffix != ".pth":
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)
+def test_a_plugin_works_without_the_others(folder, bare, tmp_path):
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path)]
+    subprocess.run([*command, str(TOP), *map(str, needed(folder))], check=True, capture_output=True)
+    path = os.pathsep.join(map(str, (tmp_path, bare)))
+    code = f"""
+import json, sys
+import mbo_core
+assert mbo_core.__file__.startswith({str(tmp_path)!r}), mbo_core.__file__
+found = mbo_core.installed()
+print(json.dumps([[p.distribution for p in found.plugins], sorted(found.methods), len(found.stages), len(found.tasks),
+                  found.complaints]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    distributions, methods, stages, tasks, complaints = json.loads(done.stdout)
+    assert set(distributions) == {one.name for one in needed(folder)}
+    recipes = {path.stem for one in needed(folder) for path in one.glob("*/recipes/*.toml")}
+    assert set(methods) == recipes
+    assert stages + tasks > 7
+    assert complaints == []
+
+
+def test_the_requirements_name_every_plugin():
+    lines = (TOP / "plugins/requirements.txt").read_text().splitlines()
+    assert {line[3:] for line in lines if line.startswith("-e ")} == {".", *(f"plugins/{one.name}" for one in PLUGINS)}
+    assert "torch==2.13.0" in lines
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)
+def test_names_follow_the_convention(folder):
+    about = project(folder)
+    slug = folder.name.removeprefix("mbo-")
+    assert about["name"] == folder.name
+    assert about["entry-points"]["mbo.plugins"] == {slug: f"mbo_{slug.replace('-', '_')}"}
+    assert (folder / "README.md").exists()
+    assert list((folder / "tests").glob("test_*.py"))

@@ -1,0 +1,230 @@
+"""A plugin that does not work is named with its reason, and all others work."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from mbo_core import stage_hooks
+from mbo_core.errors import RecipeError
+from mbo_core.hookspecs import ENTRY_POINTS
+from mbo_core.plugins import Registry, installed
+
+IMPORTS = """
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from mbo_core.hookspecs import hookimpl
+from mbo_core.options import option
+from mbo_core.parts import NoUpdate
+from mbo_core.stages import Adversary, Stage
+from mbo_core.task import TaskInfo, TaskOffer
+if TYPE_CHECKING:
+    from nowhere import Missing
+"""
+
+
+def stage(body: str, offers: str = "[Fine]", decorator: str = "@dataclass(frozen=True, kw_only=True)") -> str:
+    """A plugin that offers a stage."""
+    return f"{IMPORTS}\n{decorator}\n{body}\n@hookimpl\ndef mbo_stages():\n    return {offers}\n"
+
+
+def task(offer: str) -> str:
+    return f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    return [{offer}]\n"
+
+
+FINE = "class Fine(NoUpdate):\n    name = 'fine'\n"
+OFFER = "TaskOffer('bowl', 'continuous', TaskInfo('a toy'), lambda: None)"
+GOOD = stage(FINE) + task(OFFER)
+
+BROKEN = {
+    "missing import": ("import nowhere_to_be_found", ["ModuleNotFoundError", "nowhere_to_be_found"]),
+    "exit at import": ("import sys; sys.exit('no licence')", ["SystemExit: no licence"]),
+    "syntax": ("def (", ["SyntaxError"]),
+    "misspelt hook": (
+        f"{IMPORTS}\n@hookimpl\ndef mbo_stagse(): ...",
+        ['there is no hook "mbo_stagse"', 'did you mean "mbo_stages"?'],
+    ),
+    "unknown hook by specname": (
+        f"{IMPORTS}\n@hookimpl(specname='mbo_task')\ndef offered(): ...",
+        ['there is no hook "mbo_task"'],
+    ),
+    "misspelt argument": (f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(runs): ...", ["PluginValidationError", "runs"]),
+    "hook raises": (f"{IMPORTS}\n@hookimpl\ndef mbo_stages():\n    1 / 0", ["mbo_stages raised ZeroDivisionError"]),
+    "hook exits": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    exit(3)", ["mbo_tasks raised SystemExit: 3"]),
+    "hook returns nothing": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks(): ...", ["mbo_tasks raised TypeError"]),
+    "no stage": (stage(FINE, "[5]"), ["offers 5, which is not a stage class"]),
+    "stage of no kind": (stage("class Odd(Stage):\n    name = 'odd'", "[Odd]"), ["Odd", "derives from none of"]),
+    "stage without name or method": (stage("class Half(Adversary): ...", "[Half]"), ["lacks init, mine, moves, name"]),
+    "stage not a dataclass": (stage(FINE.replace("'fine'", "'odd'"), decorator=""), ["is not a dataclass"]),
+    "option of unknown type": (
+        stage("class Odd(NoUpdate):\n    name = 'odd'\n    size: 'Missing' = option(1, 'size')", "[Odd]"),
+        ["cannot be read", "'Missing'"],
+    ),
+    "name taken by another": (stage(FINE), ["offers update fine, which mbo-good 1.0 offers already"]),
+    "name taken by the core": (stage("class Same(NoUpdate): ...", "[Same]"), ["offers update none, which mbo-core"]),
+    "no task": (task("'bowl'"), ["offers 'bowl', which is not a TaskOffer"]),
+    "task taken by another": (task(OFFER), ["offers task bowl, which mbo-good 1.0 offers already"]),
+}
+
+
+def asked(registry: Registry) -> list[str]:
+    """The complaints once stages and tasks were asked for."""
+    assert registry.stages
+    assert registry.tasks is not None
+    return registry.complaints
+
+
+def works(registry: Registry, plugin: str = "good") -> bool:
+    """Whether a plugin's stage and task are there, and all of the core."""
+    core = {name for (_, name), offered in registry.stages.items() if offered.plugin.distribution == "mbo-core"}
+    return (
+        registry.stages["update", "fine"].plugin.name == plugin
+        and registry.tasks["bowl"].plugin.name == plugin
+        and core == {"none", "standardised", "one-hot", "soft-logits", "oracle"}
+        and registry.manager.get_plugin("core") is stage_hooks
+    )
+
+
+@pytest.mark.parametrize(("text", "words"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_plugin_is_named_in_one_line_and_the_others_work(text, words, install):
+    registry = install({"good": GOOD, "odd": text})
+    [complaint] = asked(registry)
+    assert works(registry)
+    assert complaint.startswith("plugin odd (mbo-odd 1.0) is broken: ")
+    assert "\n" not in complaint
+    for word in words:
+        assert word in complaint
+
+
+@pytest.mark.parametrize("text", [text for text, words in BROKEN.values() if "already" not in words[0]])
+def test_a_plugin_is_not_harmed_by_one_that_comes_before_it(text, install):
+    registry = install({"a": text, "good": GOOD})
+    [complaint] = asked(registry)
+    assert works(registry)
+    assert complaint.startswith("plugin a ")
+
+
+def test_plugins_that_work_give_no_complaint(install):
+    registry = install({"good": GOOD, "empty": ""})
+    assert asked(registry) == []
+    assert works(registry)
+    assert [plugin.name for plugin in registry.plugins] == ["empty", "good"]
+
+
+def test_what_works_of_a_plugin_stays_and_all_its_faults_are_named(install):
+    faulty = stage(FINE, "[5, Fine]") + task("'x', " + OFFER)
+    registry = install({"odd": faulty})
+    [complaint] = asked(registry)
+    assert works(registry, "odd")
+    assert "offers 5" in complaint
+    assert "offers 'x'" in complaint
+
+
+@pytest.mark.parametrize(("name", "holder"), [("good", "mbo-good"), ("core", "mbo-core")])
+def test_two_plugins_of_one_name_are_told_apart(name, holder, install):
+    registry = install({"good": GOOD, "other": stage(FINE.replace("'fine'", "'other'"))})
+    distribution = next(one for point, one in registry.entry_points if point.name == "other")
+    good = next(pair for pair in registry.entry_points if pair[0].name == "good")
+    registry = Registry([good, (EntryPoint(name, "mbo_other", ENTRY_POINTS), distribution)])
+    [complaint] = asked(registry)
+    assert works(registry)
+    assert complaint.startswith(f"plugin {name} (mbo-other 1.0) is broken")
+    assert f"{holder} has a plugin of that name already" in complaint
+
+
+def test_a_distribution_that_is_found_twice_is_one_plugin(install, tmp_path, monkeypatch):
+    install({"good": GOOD})
+    again = tmp_path / "again"
+    again.mkdir()
+    (tmp_path / "site-packages" / "mbo_good-1.0.dist-info").rename(again / "mbo_good-1.0.dist-info")
+    install({"good": GOOD})
+    monkeypatch.syspath_prepend(str(again))
+    found = [plugin for plugin in installed.__wrapped__().plugins if plugin.name == "good"]
+    assert [plugin.distribution for plugin in found] == ["mbo-good"]
+
+
+METHOD = '[method]\nname = "first"\nsummary = "the first"\n'
+
+
+def test_methods_are_found_without_importing_their_plugin(install):
+    registry = install({"lazy": "raise SystemExit"}, {"lazy/second.toml": "", "lazy/first.toml": METHOD})
+    assert list(registry.methods) == ["first", "second"]
+    assert registry.method("first").about == {"name": "first", "summary": "the first"}
+    assert registry.method("second").about == {}
+    assert "mbo_lazy" not in sys.modules
+    assert registry.complaints == []
+
+
+def test_a_module_that_is_missing_or_fails_around_the_plugin_has_no_methods(install):
+    registry = install({"good": GOOD, "outer": "raise RuntimeError('outside')"}, {"good/first.toml": METHOD})
+    distribution = registry.entry_points[0][1]
+    points = [EntryPoint(value, value, ENTRY_POINTS) for value in ("mbo_gone", "mbo_outer.inner")]
+    good = next(pair for pair in registry.entry_points if pair[0].name == "good")
+    registry = Registry([*((point, distribution) for point in points), good])
+    assert list(registry.methods) == ["first"]
+    assert [line.split(": ", 1)[1] for line in asked(registry)] == [
+        "ModuleNotFoundError: No module named 'mbo_gone'",
+        "RuntimeError: outside",
+    ]
+    assert works(registry)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[method\n", ["bad.toml is not valid TOML", "line 1"]), (b"a = '\xff'", ["bad.toml is not UTF-8 text"])],
+    ids=["syntax", "latin"],
+)
+def test_a_recipe_that_cannot_be_read_is_listed_as_such_and_the_others_work(text, words, install, tmp_path):
+    registry = install({"good": GOOD}, {"good/bad.toml": "", "good/first.toml": METHOD})
+    path = tmp_path / "site-packages" / "mbo_good" / "recipes" / "bad.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    summaries = {name: method.about["summary"] for name, method in registry.methods.items()}
+    [complaint] = asked(registry)
+    assert works(registry)
+    assert summaries["first"] == "the first"
+    assert summaries["bad"].startswith("unreadable: ")
+    with pytest.raises(RecipeError) as refused:
+        _ = registry.method("bad").document
+    for word in words:
+        assert word in summaries["bad"]
+        assert word in complaint
+        assert word in str(refused.value)
+
+
+def test_a_recipe_whose_about_is_no_table_says_nothing_of_itself(install):
+    registry = install({"good": ""}, {"good/odd.toml": "method = 5"})
+    assert registry.method("odd").about == {}
+
+
+def test_the_second_method_of_a_name_is_complained_about(install):
+    registry = install({"a": "", "b": ""}, {"a/first.toml": METHOD, "b/first.toml": ""})
+    assert registry.method("first").plugin.name == "a"
+    assert registry.complaints == [
+        "plugin b (mbo-b 1.0) is broken: offers method first, which mbo-a 1.0 offers already",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("find", "message", "hint"),
+    [
+        (lambda registry: registry.method("frist"), 'there is no method "frist"', 'did you mean "first"?'),
+        (lambda registry: registry.stage("update", "fien"), 'there is no update "fien"', 'did you mean "fine"?'),
+        (lambda registry: registry.stage("proxy", "fine"), 'there is no proxy "fine"', 'did you mean "none"?'),
+        (lambda registry: registry.task("bwol"), 'there is no task "bwol"', 'did you mean "bowl"?'),
+        (lambda registry: registry.task("xyz"), 'there is no task "xyz"', "known: bowl"),
+    ],
+)
+def test_an_unknown_name_has_the_nearest_known_one_as_a_hint(find, message, hint, install):
+    registry = install({"good": GOOD}, {"good/first.toml": METHOD})
+    with pytest.raises(RecipeError) as refused:
+        find(registry)
+    assert refused.value.message == message
+    assert refused.value.hint == hint
+
+
+def test_the_recipe_of_a_method_is_a_file_of_its_plugin(install, tmp_path):
+    registry = install({"good": ""}, {"good/first.toml": METHOD})
+    assert registry.method("first").path == Path(tmp_path, "site-packages", "mbo_good", "recipes", "first.toml")

@@ -1,0 +1,53 @@
+"""Faster products are used only where they are exact enough, and the setting is put back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mbo_core.precision import TOLERANCE, error_of, fast_products
+
+
+@pytest.fixture(params=["highest", "high"])
+def before(request):
+    found = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(request.param)
+    yield request.param
+    torch.set_float32_matmul_precision(found)
+
+
+@pytest.mark.parametrize(("error", "medium"), [(0.9 * TOLERANCE, True), (TOLERANCE, False), (2e-3, False)])
+def test_the_faster_setting_is_used_if_its_error_is_below_the_tolerance(error, medium, before, monkeypatch):
+    monkeypatch.setattr("mbo_core.precision.error_of", {"medium": error}.__getitem__)
+    with fast_products() as setting:
+        assert setting == torch.get_float32_matmul_precision() == ("medium" if medium else before)
+    assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_the_setting_is_put_back_after_an_error(error, before):
+    with pytest.raises(error), fast_products():
+        raise error
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_the_setting_is_put_back_if_measuring_fails(before, monkeypatch):
+    def fail(setting: str) -> float:
+        raise RuntimeError
+
+    monkeypatch.setattr("mbo_core.precision.error_of", fail)
+    with pytest.raises(RuntimeError), fast_products():
+        pass
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_the_exact_setting_has_the_error_of_float32_and_measuring_changes_nothing(before):
+    assert 1e-8 < error_of.__wrapped__("highest") < 2e-6
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_the_measured_error_is_that_of_the_setting(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr("torch.set_float32_matmul_precision", asked.append)
+    error_of.__wrapped__("medium")
+    assert asked == ["medium", torch.get_float32_matmul_precision()]

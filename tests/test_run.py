@@ -1,0 +1,265 @@
+"""Runs end to end: seeds, failures, interruption, repetition, and what a run leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny
+
+import mbo_core as mbo
+from mbo_core import hookspecs
+from mbo_core.execute import Interrupted, seed_numbers
+from mbo_core.plugins import Registry
+from mbo_core.stages import Adversary
+from mbo_core.store import Folder
+from mbo_core.task import Space, Task
+
+METHODS = sorted(mbo.installed().methods)
+SMALL = {method: tiny(method, mbo.installed()) for method in METHODS}
+
+
+class Formula:
+    """An oracle that counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def score(self, designs: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        return -(designs.astype(float) ** 2).sum(1)
+
+
+def continuous() -> Task:
+    x = np.random.default_rng(0).normal(size=(300, 4))
+    return Task("bowl", x, -(x**2).sum(1), oracle=Formula())
+
+
+def discrete() -> Task:
+    x = np.random.default_rng(0).integers(0, 4, size=(300, 5))
+    return Task("tokens", x, -(x.astype(float) ** 2).sum(1), space=Space("discrete", 5, 4), oracle=Formula())
+
+
+TASKS = {"continuous": continuous(), "discrete": discrete()}
+
+
+@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_seed_gives_the_same_designs_alone_and_among_others(method, kind):
+    together = mbo.run(method, TASKS[kind], seeds=[0, 3, 5], set=SMALL[method])
+    alone = mbo.run(method, TASKS[kind], seeds=[3], set=SMALL[method])
+    torch.testing.assert_close(together.trials[3].encoded, alone.trials[3].encoded, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(together.trials[0].encoded, together.trials[3].encoded)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_stage_touches_the_global_generator(method):
+    before = torch.get_rng_state()
+    mbo.run(method, TASKS["continuous"], seeds=1, set=SMALL[method])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_oracle_is_called_once_a_seed_and_only_after_the_search(method):
+    task = continuous()
+    calls: list[int] = []
+    result = mbo.run(method, task, seeds=2, set=SMALL[method], report=lambda *step: calls.append(task.oracle.calls))
+    assert set(calls) == {0}
+    assert task.oracle.calls == 2
+    assert result.trials[0].scores["raw"].shape == (128,)
+
+
+def test_without_an_update_the_best_designs_in_the_data_are_proposed(tmp_path):
+    recipe = tmp_path / "best.toml"
+    recipe.write_text("")
+    task = TASKS["continuous"]
+    result = mbo.run(recipe, task, seeds=1)
+    assert result.scores["raw"]["100th"] == [task.best_in_data]
+    np.testing.assert_array_equal(result.designs[0], task.x[np.argsort(-task.y)[:128]])
+    assert result.counts()["distinct"] == [128]
+
+
+def test_a_table_without_an_oracle_gets_designs_and_no_scores():
+    task = Task("mine", TASKS["continuous"].x, TASKS["continuous"].y)
+    result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
+    assert result.designs.shape == (1, 128, 4)
+    assert result.scores["raw"]["100th"] == [None]
+    assert np.isfinite(result.frame()["predicted"]).all()
+
+
+def test_the_recipe_in_the_folder_repeats_the_run_exactly(tmp_path):
+    first = mbo.run("coms", "Quadratic2D-Exact-v0", seeds=[4, 1], preset="quick", set=SMALL["coms"], out=tmp_path / "a")
+    again = mbo.run(tmp_path / "a" / "recipe.toml", out=tmp_path / "b")
+    assert again.seeds == (4, 1)
+    assert again.recipe.preset == "quick"
+    np.testing.assert_array_equal(first.designs, again.designs)
+    assert (tmp_path / "a" / "recipe.toml").read_text() == (tmp_path / "b" / "recipe.toml").read_text()
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def test_a_run_leaves_its_record_designs_and_infos(tmp_path):
+    out = tmp_path / "run"
+    result = mbo.run("coms", "Quadratic2D-Exact-v0", seeds=2, set=SMALL["coms"], out=out)
+    record = json.loads((out / "run.json").read_text())
+    assert record["status"] == "done"
+    assert record["scores"] == result.scores
+    assert record["versions"]["mbo-coms"]
+    stored = Folder(out).load_seed(1)
+    np.testing.assert_array_equal(stored["designs"].numpy(), result.designs[1])
+    assert len(rows_of(out / "seeds/1/designs.csv")) == 128
+    steps = rows_of(out / "seeds/1/steps.csv")
+    assert {row["phase"] for row in steps} == {"train", "search"}
+    assert all(float(row["loss"]) >= 0 for row in steps if row["phase"] == "train")
+    assert not list(out.rglob("*.part"))
+
+
+def test_the_scores_in_the_frame_are_those_of_the_summary():
+    result = mbo.run("coms", "Quadratic2D-Exact-v0", seeds=2, set=SMALL["coms"])
+    best = result.frame().groupby("seed")["raw"].max()
+    assert list(best) == result.scores["raw"]["100th"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poison(Adversary):
+    """Turns the designs of one seed's batches into NaN from the second step on."""
+
+    name = "poison"
+    moves = frozenset({"designs"})
+
+    def init(self, key, data):
+        return torch.zeros(())
+
+    def mine(self, key, state, model, start, batch):
+        victim = key.sum() % 2 == 0
+        bad = torch.where(victim & (state >= 1), torch.nan, 1.0)
+        return start._replace(x=start.x * bad), state + 1
+
+
+class Hooks:
+    """A plugin inside a test."""
+
+    def __init__(self, **hooks) -> None:
+        for name, hook in hooks.items():
+            setattr(self, name, hookspecs.hookimpl(hook))
+
+
+def with_plugin(**hooks) -> Registry:
+    registry = replace(mbo.installed())
+    registry.manager.register(Hooks(**hooks), "inside-a-test")
+    registry.plugins.append(replace(registry.plugins[0], name="inside-a-test", distribution="inside-a-test"))
+    return registry
+
+
+def test_a_seed_that_diverges_is_named_with_its_step_and_the_others_finish(tmp_path):
+    registry = with_plugin(mbo_stages=lambda: [Poison])
+    recipe = tmp_path / "poisoned.toml"
+    recipe.write_text('extends = "coms"\n[adversary]\nuse = "poison"\n')
+    result = mbo.run(
+        recipe, TASKS["continuous"], seeds=6, set=tiny("coms", registry)[1:], registry=registry, out=tmp_path / "run"
+    )
+    assert result.failed
+    assert result.trials
+    assert set(result.failed) | set(result.trials) == set(range(6))
+    assert "at step" in next(iter(result.failed.values()))
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "failed"
+    missing = next(iter(result.failed))
+    assert record["scores"]["raw"]["100th"][missing] is None
+
+
+def test_an_interruption_keeps_what_was_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr("mbo_core.seeds.AT_ONCE", 1)
+    started: list[str] = []
+
+    def stop_in_the_second_seed(phase: str, done: int, total: int) -> None:
+        started.append(phase)
+        if phase == "train, seed 1" and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="1 finished"):
+        mbo.run(
+            "coms",
+            TASKS["continuous"],
+            seeds=3,
+            set=SMALL["coms"],
+            out=tmp_path / "run",
+            report=stop_in_the_second_seed,
+        )
+    folder = Folder(tmp_path / "run")
+    assert folder.load_record()["status"] == "interrupted"
+    assert folder.load_seed(0)["designs"].shape == (128, 4)
+    assert not (tmp_path / "run" / "seeds" / "1").exists()
+
+
+def test_an_oracle_that_answers_nonsense_fails_the_seed_and_says_so():
+    class Silent:
+        def score(self, designs):
+            return np.full(len(designs), np.nan)
+
+    task = Task("nonsense", TASKS["continuous"].x, TASKS["continuous"].y, oracle=Silent())
+    result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
+    assert "scored design 0 as nan" in result.failed[0]
+    assert result.scores["raw"]["50th"] == [None]
+
+
+def test_hooks_wrap_what_the_core_does():
+    calls: list[str] = []
+
+    def mbo_update_solution(run, proxy):
+        solution = yield
+        calls.append(f"searched {run.seeds}")
+        return solution
+
+    registry = replace(mbo.installed())
+    wrapper = Hooks()
+    wrapper.mbo_update_solution = hookspecs.hookimpl(wrapper=True)(mbo_update_solution)
+    registry.manager.register(wrapper, "wrapper")
+    mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=SMALL["grad-ascent"], registry=registry)
+    assert calls == ["searched (0, 1)"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "numbers"), [(3, (0, 1, 2)), ([5], (5,)), ((2, 0), (2, 0))], ids=["count", "one", "some"]
+)
+def test_seeds_are_a_count_or_the_seeds(seeds, numbers):
+    assert seed_numbers(seeds) == numbers
+
+
+@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True]])
+def test_seeds_that_make_no_sense_are_refused(seeds):
+    with pytest.raises(mbo.RecipeError):
+        seed_numbers(seeds)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"recipe": "comms"}, 'did you mean "coms"'),
+        ({"task": "TFBind8-Exact-v1"}, 'did you mean "TFBind8-Exact-v0"'),
+        ({"preset": "quik"}, 'did you mean "quick"'),
+        ({"set": ["proxy.epohcs=1"]}, 'did you mean "epochs"'),
+        ({"set": ["proxy.epochs=many"]}, "not an int"),
+        ({"device": "tpu"}, "there is cpu"),
+        ({"task": None}, "name one with --task"),
+    ],
+)
+def test_bad_arguments_are_refused_before_any_work(arguments, message):
+    with pytest.raises(mbo.RecipeError, match=message):
+        mbo.run(**{"recipe": "coms", "task": "Quadratic2D-Exact-v0", "seeds": 1, **arguments})
+
+
+@pytest.mark.parametrize("sets", [[], ["proxy.held_out=0"]], ids=["for training", "for the search"])
+def test_too_few_rows_are_refused_before_training(sets):
+    task = Task("small", np.random.default_rng(0).normal(size=(100, 2)), np.arange(100.0))
+    steps: list[int] = []
+    with pytest.raises(mbo.TaskError, match="100 rows"):
+        mbo.run("coms", task, seeds=1, set=sets, report=lambda *step: steps.append(1))
+    assert not steps

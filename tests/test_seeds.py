@@ -1,0 +1,123 @@
+"""What is written for one seed gives the same for many, stacked or one after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from mbo_core import keys
+from mbo_core.options import part
+from mbo_core.parts import NoProxy, NoUpdate
+from mbo_core.seeds import AT_ONCE, STACK_BYTES, Each, at_once, groups, lift, mode, select, stack, unstack
+from mbo_core.stages import Proxy, Update
+
+SEEDS = keys.split(keys.key(0), 3)
+
+
+class State(NamedTuple):
+    weights: dict[str, torch.Tensor]
+    steps: torch.Tensor
+
+
+def init(key):
+    return State({"a": keys.normal(key, (2, 3)), "b": keys.uniform(key, ())}, torch.tensor(0) + key[0] * 0)
+
+
+def step(key, state):
+    moved = state.weights["a"] + keys.normal(key, (2, 3))
+    return State({"a": moved, "b": state.weights["b"] * 2}, state.steps + 1), {"loss": moved.square().mean()}
+
+
+def test_stacked_and_looped_seeds_give_the_same():
+    ended = {}
+    for how in ("vmap", "loop"):
+        state = lift(init, how, "state")(SEEDS)
+        state, info = lift(step, how, "state", "tensors")(SEEDS, state)
+        designs = lift(lambda one: one.weights["a"], how, "tensors")(state)
+        ended[how] = (stack(unstack(state)), info["loss"], designs)
+    torch.testing.assert_close(ended["vmap"], ended["loop"])
+    assert ended["loop"][1].shape == (3,)
+    assert ended["loop"][2].shape == (3, 2, 3)
+
+
+def test_a_looped_stage_may_keep_any_object():
+    class Model:
+        def __init__(self, number):
+            self.number = number
+
+    models = lift(lambda key: Model(int(key[1])), "loop", "state")(SEEDS)
+    assert isinstance(models, Each)
+    values = lift(lambda model: torch.tensor(model.number), "loop", "tensors")(models)
+    assert torch.equal(values, SEEDS[:, 1])
+    assert select(models, [2, 0]) == [models[2], models[0]]
+    assert isinstance(select(models, [2, 0]), Each)
+
+
+def test_stacked_seeds_cannot_draw_from_the_global_generator():
+    with pytest.raises(RuntimeError, match="random"):
+        lift(lambda key: torch.rand(2) + key, "vmap", "tensors")(SEEDS)
+
+
+def test_unstacking_undoes_stacking_and_selecting_takes_seeds_in_the_order_asked_for():
+    states = [init(key) for key in SEEDS]
+    stacked = stack(states)
+    assert stacked.weights["a"].shape == (3, 2, 3)
+    torch.testing.assert_close(unstack(stacked), states, rtol=0, atol=0)
+    torch.testing.assert_close(unstack(select(stacked, [2, 0])), [states[2], states[0]], rtol=0, atol=0)
+    assert select(stacked, []).weights["b"].shape == (0,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looping(NoProxy):
+    name = "looping"
+    lift = "loop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrapper(NoUpdate):
+    name = "wrapper"
+    proxy: Proxy = part("a proxy")
+    inner: Update = part("an update")
+
+
+def wrapped(proxy: Proxy) -> Wrapper:
+    return Wrapper(proxy=NoProxy(), inner=Wrapper(proxy=proxy, inner=NoUpdate()))
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ([NoProxy(), NoUpdate()], "vmap"),
+        ([NoUpdate(), Looping()], "loop"),
+        ([wrapped(NoProxy())], "vmap"),
+        ([NoProxy(), wrapped(Looping())], "loop"),
+    ],
+    ids=["plain", "looping", "nested plain", "nested looping"],
+)
+def test_seeds_are_looped_as_soon_as_one_stage_asks_for_it_however_deep(stages, expected):
+    assert mode(*stages) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (torch.zeros(0), AT_ONCE),
+        (object(), AT_ONCE),
+        ({"a": torch.zeros(STACK_BYTES // 8)}, 2),
+        ((torch.zeros(STACK_BYTES // 16), torch.zeros(STACK_BYTES // 32, dtype=torch.float64)), 2),
+        (torch.zeros(STACK_BYTES), 1),
+    ],
+    ids=["empty", "object", "half", "half in two", "too large"],
+)
+def test_as_many_seeds_are_stacked_as_the_size_of_one_state_allows(state, expected):
+    assert at_once(state) == expected
+
+
+def test_groups_do_not_depend_on_how_many_seeds_were_asked_for():
+    seeds = [5, 3, 8, 0, 1]
+    assert groups(seeds, 2) == [(5, 3), (8, 0), (1,)]
+    assert groups(seeds[:4], 2) == groups(seeds, 2)[:2]
+    assert groups(seeds[:1], 2) == [(5,)]

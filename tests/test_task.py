@@ -1,0 +1,114 @@
+"""A task holds data that can be used, or says which cannot."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from mbo_core.errors import TaskError
+from mbo_core.task import Space, Task
+
+REAL = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
+TOKENS = [[0, 1], [2, 3], [1, 1]]
+Y = [1.0, 2.0, 5.0]
+FOUR = Space("discrete", 2, 4)
+
+
+def with_value(value: float) -> list[list[float]]:
+    return [REAL[0], [2.0, value], [value, 5.0]]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "space", "message"),
+    [
+        (with_value(math.nan), Y, None, "mine: design 1 is nan (2 such values)"),
+        (with_value(-math.inf), Y, None, "mine: design 1 is -inf (2 such values)"),
+        (REAL, [1.0, 2.0, math.nan], None, "mine: score 2 is nan (1 such values)"),
+        (REAL, [math.inf, 2.0, math.inf], None, "mine: score 0 is inf (2 such values)"),
+        (REAL, [1.0, 2.0], None, "mine: y has shape (2,) for 3 designs"),
+        (REAL, [Y, Y], None, "mine: y has shape (2, 3) for 3 designs"),
+        ([0.0, 1.0], Y, None, "mine: x has shape (2,)"),
+        ([REAL], Y, None, "mine: x has shape (1, 3, 2)"),
+        ([], [], None, "mine: x has shape (0,)"),
+        (np.zeros((0, 3)), [], None, "mine: x has shape (0, 3)"),
+        (np.zeros((3, 0)), Y, None, "mine: x has shape (3, 0)"),
+        ([[1.0], [2.0, 3.0]], Y, None, "mine: x is no table of numbers"),
+        (REAL, [[1.0], 2.0, 3.0], None, "mine: y is no table of numbers"),
+        ([["a"], ["b"], ["c"]], Y, None, "mine: x holds <U1"),
+        ([[None], [1.0], [2.0]], Y, None, "mine: x holds object"),
+        ([[True], [False], [True]], Y, None, "mine: x holds bool"),
+        (REAL, ["1", "2", "3"], None, "mine: y holds <U1"),
+        (REAL, [True, False, True], None, "mine: y holds bool"),
+        (REAL, Y, Space("continuous", 3), "mine: designs have shape (3, 2), not (n, 3)"),
+        ([[0, 1], [2, 4], [9, 9]], Y, FOUR, "mine: design 1 has the token 4; the space has 4"),
+        ([[0, 1], [2, 3], [-1, 1]], Y, FOUR, "mine: design 2 has the token -1; the space has 4"),
+        ([[0, 1], [2, 3], [-1, 1]], Y, None, "mine: design 2 has the token -1"),
+        ([[0.0, 0.5], [1.0, 1.0], [2.0, 2.0]], Y, FOUR, "mine: designs hold float64"),
+    ],
+)
+def test_data_that_cannot_be_used_are_refused_and_the_first_bad_row_is_named(x, y, space, message):
+    with pytest.raises(TaskError) as refused:
+        Task("mine", x, y, space=space)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "space", "dtype", "expected"),
+    [
+        (REAL, None, np.float64, Space("continuous", 2)),
+        (np.array(REAL, np.float32), None, np.float64, Space("continuous", 2)),
+        (TOKENS, None, np.int64, Space("discrete", 2, 4)),
+        (np.array(TOKENS, np.uint8), FOUR, np.int64, FOUR),
+        (TOKENS, Space("continuous", 2), np.float64, Space("continuous", 2)),
+    ],
+    ids=["real", "float32", "tokens", "bytes", "whole numbers that are no tokens"],
+)
+def test_the_space_is_read_off_the_designs_or_given(x, space, dtype, expected):
+    task = Task("mine", x, np.array(Y)[:, None], space=space)
+    assert task.space == expected
+    assert task.kind == expected.kind
+    assert task.x.dtype == dtype
+    assert task.x.tolist() == np.array(x).tolist()
+    assert (task.y.dtype, task.y.tolist()) == (np.float64, Y)
+
+
+def test_the_arrays_are_read_only_copies():
+    x, y = np.array(REAL), np.array(Y)
+    task = Task("mine", x, y)
+    for array in (task.x, task.y):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 7
+    x[0], y[0] = 7, 7
+    assert (task.x.tolist(), task.y.tolist()) == (REAL, Y)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [({}, [-0.25, 0, 1, 1.5]), ({"y_min": 0.0, "y_max": 10.0}, [0, 0.1, 0.5, 0.7]), ({"y_max": 3.0}, [-0.5, 0, 2, 3])],
+    ids=["data", "given", "one given"],
+)
+def test_scores_are_normalised_affinely_and_not_clipped(ends, expected):
+    assert Task("mine", REAL, Y, **ends).normalise(np.array([0.0, 1, 5, 7])).tolist() == pytest.approx(expected)
+
+
+def test_equal_scores_normalise_to_zero():
+    assert Task("mine", REAL, [3.0] * 3).normalise(np.array([3.0, 4.0])).tolist() == [0, 1]
+
+
+def test_the_best_in_the_data_is_the_largest_score():
+    assert Task("mine", REAL, [1, 9, 5], y_max=100).best_in_data == 9
+
+
+@pytest.mark.parametrize(
+    ("space", "design", "cells"),
+    [
+        (Space("discrete", 3, 4, alphabet=tuple("ACGT")), [2, 0, 3], {"design": "GAT"}),
+        (Space("discrete", 3, 12), [2, 0, 11], {"x0": 2, "x1": 0, "x2": 11}),
+        (Space("continuous", 2), [0.1234567891, 1e-9], {"x0": 0.1234567891, "x1": 1e-9}),
+        (Space("continuous", 2, columns=("Fe", "Ni")), [0.5, 2.0], {"Fe": 0.5, "Ni": 2.0}),
+    ],
+)
+def test_a_design_is_written_exactly_and_for_people(space, design, cells):
+    assert space.cells(np.array(design)) == cells

@@ -1,0 +1,112 @@
+"""What people see of a run: progress, thinned infos, and the step at which a seed was lost."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from mbo_core.watch import KEPT, Watch
+
+NAN, INF = math.nan, math.inf
+
+
+def watch(total: int, steps: list[dict[str, list]], seeds=(4, 9)) -> Watch:
+    watched = Watch()
+    watched.begin("train", total, seeds)
+    for info in steps:
+        watched.step({name: torch.tensor(values) for name, values in info.items()})
+    return watched
+
+
+def losses(*values: list[float]) -> list[dict[str, list]]:
+    return [{"loss": each} for each in values]
+
+
+@pytest.mark.parametrize(
+    ("total", "kept"),
+    [
+        (1, [0]),
+        (3, [0, 1, 2]),
+        (KEPT, list(range(KEPT))),
+        (2 * KEPT, [*range(0, 2 * KEPT, 2), 2 * KEPT - 1]),
+        (3 * KEPT + 1, list(range(0, 3 * KEPT + 1, 3))),
+    ],
+)
+def test_a_long_phase_is_thinned_evenly_and_its_last_step_kept(total, kept):
+    watched = watch(total, [{"loss": [float(step)]} for step in range(total)], seeds=(0,))
+    rows = watched.rows(0)
+    assert [row["step"] for row in rows] == kept
+    assert [row["loss"] for row in rows] == kept
+
+
+def test_every_step_is_reported_with_its_phase():
+    told: list[tuple[str, int, int]] = []
+    watched = Watch(lambda *step: told.append(step))
+    for phase in ("train", "search"):
+        watched.begin(phase, 2, (0,))
+        watched.step({})
+        watched.step({})
+    assert told == [(phase, done, 2) for phase in ("train", "search") for done in (0, 1, 2)]
+
+
+def test_a_seed_has_the_rows_of_its_own_phases():
+    watched = watch(1, losses([1.0, 2.0]))
+    watched.begin("search", 1, (9,))
+    watched.step({"predicted": torch.tensor([3.0])})
+    assert watched.rows(4) == [{"phase": "train", "step": 0, "loss": 1}]
+    assert watched.rows(9) == [
+        {"phase": "train", "step": 0, "loss": 2},
+        {"phase": "search", "step": 0, "predicted": 3},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "means"),
+    [([[1.0, 3.0], [5.0, 5.0]], [2, 5]), ([[[True], [False]], [[True], [True]]], [0.5, 1]), ([3, 4], [3, 4])],
+    ids=["floats", "booleans", "whole numbers"],
+)
+def test_an_info_is_averaged_for_each_seed(values, means):
+    watched = watch(1, [{"accepted": values}])
+    assert [watched.rows(seed)[0]["accepted"] for seed in (4, 9)] == means
+
+
+def test_an_info_keeps_no_graph():
+    watched = Watch()
+    watched.begin("train", 1, (0,))
+    watched.step({"loss": torch.ones(1, requires_grad=True) * 2})
+    assert not watched.phases[0].kept[0][1]["loss"].requires_grad
+
+
+@pytest.mark.parametrize(
+    ("steps", "failed"),
+    [
+        (losses([1.0, 2.0], [1.0, 2.0]), {}),
+        (losses([1.0, 2.0], [1.0, NAN], [1.0, NAN]), {9: "training diverged: loss is nan at step 1"}),
+        (losses([-INF, 2.0], [1.0, 2.0]), {4: "training diverged: loss is -inf at step 0"}),
+        (
+            losses([NAN, 2.0], [NAN, 2.0], [NAN, INF]),
+            {4: "training diverged: loss is nan at step 0", 9: "training diverged: loss is inf at step 2"},
+        ),
+        ([{"loss": [1.0, 2.0], "gap": [[1.0, NAN], [1.0, 1.0]]}], {4: "training diverged: gap is nan at step 0"}),
+        ([{"accepted": [3, 4]}], {}),
+        ([{}], {}),
+        ([], {}),
+    ],
+)
+def test_a_seed_of_which_an_info_is_not_finite_is_named_with_the_first_such_step(steps, failed):
+    assert watch(10, steps).diverged("training") == failed
+
+
+def test_the_first_such_step_is_remembered_over_checks_and_counted_from_the_phases_beginning():
+    watched = watch(10, losses([1.0, 2.0], [1.0, 2.0]))
+    assert watched.diverged("training") == {}
+    watched.step({"loss": torch.tensor([1.0, NAN])})
+    first = {9: "training diverged: loss is nan at step 2"}
+    assert watched.diverged("training") == first
+    watched.step({"loss": torch.tensor([INF, NAN])})
+    assert watched.diverged("training") == {**first, 4: "training diverged: loss is inf at step 3"}
+    watched.begin("search", 1, (4,))
+    watched.step({"loss": torch.tensor([1.0])})
+    assert watched.diverged("the search") == {}

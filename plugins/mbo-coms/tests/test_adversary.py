@@ -97,7 +97,7 @@ def test_it_moves_as_the_search_does():
     update = GradientAscent(proxy=NET, steps=50, step_size=0.05)
     search = update.init(KEY, DATA, state)
     mined, _ = mine(search.x, steps=50, step_size=0.05)
-    for _ in range(update.length):
+    for _ in range(update.length(DATA)):
         search, _ = update.step(KEY, search, DATA)
     torch.testing.assert_close(mined.x, update.designs(search))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mbo_core import recipe as recipes
 from mbo_core.build import written
 from mbo_core.options import options
 
-README = Path(__file__).parents[1] / "README.md"
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 ADVERSARY = {"use": "design-ascent", "steps": 50, "step_size": 0.05, "entropy_weight": 0.0}
 PROXY = {
@@ -158,11 +159,20 @@ def test_the_audit_finds_less_to_gain_on_a_conservative_proxy():
 
 def rows(stage: str) -> dict[str, str]:
     """The options and defaults of the README's table on a stage."""
-    section = re.search(rf"^### `{stage}`.*?\n(.*?)(?=^#|\Z)", README.read_text(encoding="utf-8"), re.S | re.M)
-    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section[1], re.M)) if section else {}
+    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
+    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
 
 
 @pytest.mark.parametrize("stage", mbo_coms.mbo_stages(), ids=lambda stage: stage.name)
 def test_the_readme_lists_every_option(stage):
     plain = [one for one in options(stage).values() if one.stage is None]
-    assert rows(stage.name) == {one.name: str(one.default).replace("'", '"') for one in plain}
+    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
+
+
+@pytest.mark.parametrize("kind", ["continuous", "discrete"])
+def test_the_readmes_recipe_resolves(kind, tmp_path):
+    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    found = mbo.installed()
+    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
+    assert f'name = "{recipe.name}"' in text

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, cast
 from torch import Tensor
 
 from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, top
+from mbo_core.parts import CANDIDATES, steps_from_top, top
 from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update, WithMembers
 from mbo_grad_ascent.ascent import ascend
 
@@ -45,10 +45,9 @@ class GradientAscent(Update):
         needed: frozenset[Ability] = frozenset({"values", "gradients"})
         return needed if self.aggregation == "mean" else needed | {"members"}
 
-    @property
-    def length(self) -> int:
+    def length(self, data: Data) -> int:
         """The number of steps."""
-        return self.steps
+        return steps_from_top(self.steps, data, self.candidates)
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> AscentState:
         """The best designs in the data."""

@@ -16,7 +16,7 @@ from mbo_core import seeds as lifting
 from mbo_core.build import Recipe
 from mbo_core.encoding import encode_task
 from mbo_core.errors import MboError, RecipeError
-from mbo_core.pipeline import Run, stream_keys
+from mbo_core.pipeline import Run, check_data, stream_keys
 from mbo_core.plugins import Registry, installed
 from mbo_core.result import Result
 from mbo_core.store import Folder
@@ -179,6 +179,7 @@ class Job:
         encoding_keys = stream_keys(self.plan.seeds, "encoding", "cpu")
         encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
         whole = Run(recipe, task, encoded, self.plan.seeds)
+        check_data(whole)
         for group in lifting.groups(self.plan.seeds, _at_once(whole)):
             watch = Watch(self._reporter(group))
             finished = self._group(replace(whole.only(group), watch=watch))

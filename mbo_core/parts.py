@@ -91,10 +91,9 @@ class NoUpdate(Update):
         """Nothing."""
         return frozenset()
 
-    @property
-    def length(self) -> int:
+    def length(self, data: Data) -> int:
         """No step."""
-        return 0
+        return steps_from_top(0, data, self.candidates)
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> Fixed:
         """The best designs in the data."""
@@ -109,12 +108,19 @@ class NoUpdate(Update):
         return state.x
 
 
-def top(data: Data, count: int) -> Tensor:
-    """The `count` designs with the largest scores, (count, d), best first, ties by row.
+def steps_from_top(steps: int, data: Data, count: int) -> int:
+    """The length of a search of so many steps that starts from the best `count` designs.
 
     Raises:
         TaskError: if there are fewer rows than that.
     """
     if len(data.y) < count:
-        raise TaskError(f"the data have {len(data.y)} rows, fewer than {count} candidates", "ask for fewer candidates")
+        raise TaskError(
+            f"the data have {len(data.y)} rows, fewer than {count} candidates", f"set update.candidates={len(data.y)}"
+        )
+    return steps
+
+
+def top(data: Data, count: int) -> Tensor:
+    """The `count` designs with the largest scores, (count, d), best first, ties by row."""
     return data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]]

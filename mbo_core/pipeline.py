@@ -137,12 +137,22 @@ def fold(stream: Tensor, number: int) -> Tensor:
     return vmap(lambda key: keys.fold_in(key, number))(stream)
 
 
+def check_data(run: Run) -> None:
+    """Let the stages refuse data that they cannot work on, before any work.
+
+    Raises:
+        TaskError: with a hint.
+    """
+    schedule = run.recipe.proxy.schedule(run.data)
+    if schedule.epochs:
+        batches.check_rows(schedule, len(run.data.y))
+    run.recipe.update.length(run.data)
+
+
 def train_proxy(run: Run) -> TrainedProxy:
     """Train the proxy of each seed through the epochs of its schedule; a seed whose info is NaN fails."""
     proxy, data = run.recipe.proxy, run.data
     schedule, how = proxy.schedule(data), mode(run.recipe.proxy)
-    if schedule.epochs:
-        batches.check_rows(schedule, len(data.y))
     init, draw, shuffle, steps = (fold(run.keys("proxy"), number) for number in range(4))
     state = run.lift(lambda own, key: proxy.init(key, own), how, "state")(init)
     drawn = vmap(lambda key: batches.examples(key, len(data.y), schedule))(draw)
@@ -202,10 +212,11 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Solution:
     update = run.recipe.update
     how = mode(update, run.recipe.proxy)
     init, steps = (fold(run.keys("update"), number) for number in range(2))
-    run.watch.begin("search", update.length, run.seeds)
+    length = update.length(run.data)
+    run.watch.begin("search", length, run.seeds)
     state = run.lift(lambda data, key, trained: update.init(key, data, trained), how, "state")(init, proxy.state)
     advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
-    for number in range(update.length):
+    for number in range(length):
         state, info = advance(fold(steps, number), state)
         run.watch.step(info)
     failed = dict(run.watch.diverged("the search"))

@@ -225,7 +225,11 @@ class Proxy(Stage):
 
     @abstractmethod
     def schedule(self, data: Data) -> Schedule:
-        """How the core cuts `data` into batches."""
+        """How the core cuts `data` into batches; data which it cannot learn from are refused here.
+
+        Raises:
+            TaskError: before any training.
+        """
 
     @abstractmethod
     def init(self, key: Key, data: Data) -> State:
@@ -264,10 +268,15 @@ class Update(Stage):
     def needs(self) -> frozenset[Ability]:
         """What its proxy has to be able to do; it may depend on the options."""
 
-    @property
     @abstractmethod
-    def length(self) -> int:
-        """The number of steps that the core takes."""
+    def length(self, data: Data) -> int:
+        """The number of steps that the core takes.
+
+        Called with the data before any training, so that data which it cannot search from are refused here.
+
+        Raises:
+            TaskError: e.g. for fewer rows than candidates.
+        """
 
     @abstractmethod
     def init(self, key: Key, data: Data, proxy_state: State) -> State:

@@ -146,7 +146,7 @@ class Registry:
             self._registered[plugin.name] = plugin
         except (Exception, SystemExit) as error:
             self._break(plugin, f"{type(error).__name__}: {error}")
-            # Pluggy keeps a plugin that it refuses.
+            # Pluggy 1.5 keeps a plugin that it refuses.
             if plugin.name not in self._registered and manager.has_plugin(plugin.name):
                 manager.unregister(name=plugin.name)
 

@@ -125,9 +125,7 @@ def _check_conditions(document: Document, task: str | None, registry: Registry, 
 
 
 def _where(value: Table | Sourced, document: Document, *keys: str) -> str:
-    """Where a value stands: in the document or, for a table that it inherits, in its parent."""
-    if isinstance(value, Sourced):
-        return value.where
+    """Where a value stands: in the document or, if it is inherited, in a parent."""
     return document.where(*keys) if keys in document.lines else first_where(value) or document.where(*keys)
 
 

@@ -35,6 +35,7 @@ class SeedResult:
         scores: (candidates,) a name: `raw` and `normalised`; empty without an oracle.
         gap: how far the adversary moved the trained proxy.
         steps: the infos of training and search.
+        told: what the search told of each candidate at its last step, e.g. NEMO's log Gamma.
     """
 
     raw: NDArray[Any]
@@ -43,6 +44,7 @@ class SeedResult:
     scores: Mapping[str, NDArray[np.float64]]
     gap: float
     steps: Sequence[Mapping[str, float | int | str]]
+    told: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All arrays as tensors, to store."""
@@ -53,7 +55,7 @@ class SeedResult:
 
     def rows(self, task: Task, seen: set[bytes]) -> list[dict[str, Any]]:
         """One row a candidate: the design, whether it is in the data, and its scores."""
-        values = {name: score.tolist() for name, score in self.scores.items()}
+        values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.told)
         if self.predicted is not None:
             values["predicted"] = self.predicted.tolist()
         return [
@@ -188,6 +190,7 @@ class Result:
                     scores={name: values[seed] for name, values in scores.values.items()},
                     gap=gap.values[seed],
                     steps=watch.rows(seed),
+                    told=watch.of_candidates(seed),
                 )
         self.failed.update(solution.failed)
         self.failed.update(scores.failed)

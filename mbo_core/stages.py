@@ -34,7 +34,10 @@ Params: TypeAlias = Any
 """The weights of a model: a nest of tensors."""
 
 Info: TypeAlias = Mapping[str, Tensor]
-"""What people look at: one scalar a name; `loss` is always there for a proxy."""
+"""What people look at: a finite scalar a name, or from an update one value for each candidate (candidates,).
+
+A proxy's always has `loss`.
+"""
 
 Ability: TypeAlias = Literal["values", "gradients", "spread", "refit", "members", "weights"]
 """What a proxy can do. Each has one contract, tested by `mbo_core.testing`:

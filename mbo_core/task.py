@@ -183,7 +183,7 @@ def _designs(name: str, x: ArrayLike) -> NDArray[Any]:
         return designs.astype(np.int64)
     if designs.dtype.kind != "f":
         raise TaskError(f"{name}: x holds {designs.dtype}", "give real numbers, or whole tokens for discrete designs")
-    return designs.astype(np.float64)
+    return designs
 
 
 def _scores(name: str, y: ArrayLike, rows: int) -> NDArray[np.float64]:

@@ -26,6 +26,8 @@ class Phase:
     done: int = 0
     unchecked: list[Mapping[str, Tensor]] = field(default_factory=list)
     kept: list[tuple[int, Mapping[str, Tensor]]] = field(default_factory=list)
+    latest: Mapping[str, Tensor] = field(default_factory=dict)
+    """The infos of the last step that have a value for each candidate, (seeds, candidates)."""
     failed: dict[int, str] = field(default_factory=dict)
 
     def keeps(self, step: int) -> bool:
@@ -50,8 +52,13 @@ class Watch:
         self.report(name, 0, total)
 
     def step(self, info: Mapping[str, Tensor]) -> None:
-        """One step was taken; `info` holds one (seeds,) tensor a name, or (seeds, ...) which is averaged."""
+        """One step was taken.
+
+        Args:
+            info: (seeds,) tensors; or (seeds, candidates), of which the mean is kept, and of the last step all.
+        """
         phase = self.phases[-1]
+        phase.latest = {name: value.detach() for name, value in info.items() if value.ndim > 1}
         means = {
             name: value.detach().flatten(1).float().mean(1) if value.ndim > 1 else value.detach()
             for name, value in info.items()
@@ -76,6 +83,15 @@ class Watch:
                     phase.failed.setdefault(seed, fact)
         phase.unchecked.clear()
         return dict(phase.failed)
+
+    def of_candidates(self, seed: int) -> dict[str, list[float]]:
+        """What the last step of the search told of each candidate of a seed."""
+        return {
+            name: value[phase.seeds.index(seed)].tolist()
+            for phase in self.phases
+            if seed in phase.seeds
+            for name, value in phase.latest.items()
+        }
 
     def rows(self, seed: int) -> list[dict[str, float | int | str]]:
         """The kept steps of a seed: phase, step and each info."""

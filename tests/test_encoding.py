@@ -200,6 +200,7 @@ def test_a_seeded_encoding_is_each_seeds_own_alone_and_among_others(encoding):
         assert torch.equal(one.first.x, together.x[1])
         assert torch.equal(one.first.space.lower, together.x[1].amin(0))
         assert one.first.y is one.y
+        assert torch.equal(one.decode(one.x[0] + 1), together.decode(together.x[1] + 1, 1))
     for i, x in enumerate(together.x):
         assert np.array_equal(together.decode(x, i), task.x)
         np.testing.assert_allclose(together.decode(x + 1, i), task.x + 1, rtol=1e-5)

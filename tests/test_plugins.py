@@ -56,6 +56,7 @@ BROKEN = {
     "hook exits": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    exit(3)", ["mbo_tasks raised SystemExit: 3"]),
     "hook returns nothing": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks(): ...", ["mbo_tasks raised TypeError"]),
     "no stage": (stage(FINE, "[5]"), ["offers 5, which is not a stage class"]),
+    "another class": (stage(FINE, "[int]"), ["offers <class 'int'>, which is not a stage class"]),
     "stage of no kind": (stage("class Odd(Stage):\n    name = 'odd'", "[Odd]"), ["Odd", "derives from none of"]),
     "stage without name or method": (stage("class Half(Adversary): ...", "[Half]"), ["lacks init, mine, moves, name"]),
     "stage not a dataclass": (stage(FINE.replace("'fine'", "'odd'"), decorator=""), ["is not a dataclass"]),
@@ -105,6 +106,14 @@ def test_a_plugin_is_not_harmed_by_one_that_comes_before_it(text, install):
     [complaint] = asked(registry)
     assert works(registry)
     assert complaint.startswith("plugin a ")
+
+
+def test_no_hook_of_a_plugin_is_called_if_one_does_not_fit(install):
+    odd = stage("class Odd(NoUpdate):\n    name = 'odd'", "[Odd]") + "@hookimpl\ndef mbo_train_proxy(runs): ..."
+    registry = install({"good": GOOD, "odd": odd})
+    assert len(asked(registry)) == 1
+    assert works(registry)
+    assert ("update", "odd") not in registry.stages
 
 
 def test_plugins_that_work_give_no_complaint(install):

@@ -25,19 +25,10 @@ def test_the_faster_setting_is_used_if_its_error_is_below_the_tolerance(error, m
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_the_setting_is_put_back_after_an_error(error, before):
+def test_the_setting_is_put_back_after_an_error(error, before, monkeypatch):
+    monkeypatch.setattr("mbo_core.precision.error_of", {"medium": 0.0}.__getitem__)
     with pytest.raises(error), fast_products():
         raise error
-    assert torch.get_float32_matmul_precision() == before
-
-
-def test_the_setting_is_put_back_if_measuring_fails(before, monkeypatch):
-    def fail(setting: str) -> float:
-        raise RuntimeError
-
-    monkeypatch.setattr("mbo_core.precision.error_of", fail)
-    with pytest.raises(RuntimeError), fast_products():
-        pass
     assert torch.get_float32_matmul_precision() == before
 
 

@@ -189,8 +189,8 @@ def test_a_name_never_leaves_its_folder(name, expected, tmp_path):
 
 
 def test_a_fresh_folder_is_numbered_where_its_name_is_taken(tmp_path):
-    (tmp_path / "coms-2").write_text("a file takes the name, too")
-    assert [fresh(tmp_path, "coms").name for _ in range(3)] == ["coms", "coms-3", "coms-4"]
+    (tmp_path / "coms-3").write_text("a file takes the name, too")
+    assert [fresh(tmp_path, "coms").name for _ in range(3)] == ["coms", "coms-2", "coms-4"]
 
 
 @pytest.mark.parametrize("make", [lambda path: fresh(path, "name"), lambda path: Folder.create(path / "name")])

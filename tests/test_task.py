@@ -74,14 +74,15 @@ def test_the_space_is_read_off_the_designs_or_given(x, space, dtype, expected):
     assert (task.y.dtype, task.y.tolist()) == (np.float64, Y)
 
 
-def test_the_arrays_are_read_only_copies():
-    x, y = np.array(REAL), np.array(Y)
+@pytest.mark.parametrize("designs", [REAL, TOKENS], ids=["real", "tokens"])
+def test_the_arrays_are_read_only_copies(designs):
+    x, y = np.array(designs), np.array(Y)
     task = Task("mine", x, y)
     for array in (task.x, task.y):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 7
     x[0], y[0] = 7, 7
-    assert (task.x.tolist(), task.y.tolist()) == (REAL, Y)
+    assert (task.x.tolist(), task.y.tolist()) == (designs, Y)
 
 
 @pytest.mark.parametrize(

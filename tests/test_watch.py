@@ -110,3 +110,13 @@ def test_the_first_such_step_is_remembered_over_checks_and_counted_from_the_phas
     watched.begin("search", 1, (4,))
     watched.step({"loss": torch.tensor([1.0])})
     assert watched.diverged("the search") == {}
+    assert all(phase.unchecked == [] for phase in watched.phases)
+
+
+def test_what_a_step_tells_of_each_candidate_is_averaged_and_of_the_last_step_kept_whole():
+    watch = Watch()
+    watch.begin("search", 2, (4, 7))
+    watch.step({"doubt": torch.tensor([[1.0, 3.0], [5.0, 7.0]])})
+    watch.step({"doubt": torch.tensor([[2.0, 4.0], [6.0, 8.0]])})
+    assert [row["doubt"] for row in watch.rows(7)] == [6.0, 7.0]
+    assert watch.of_candidates(7) == {"doubt": [6.0, 8.0]}

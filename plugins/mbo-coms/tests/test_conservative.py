@@ -126,7 +126,7 @@ def test_a_batch_that_weighs_nothing_moves_nothing():
 
 def test_the_dual_step_does_not_touch_the_weights():
     states = []
-    for limit, learning_rate in ((0.1, 0.01), (2.0, 0.3)):
+    for limit, learning_rate in ((-1.0, 0.01), (2.0, 0.3)):
         options = {"overestimation_limit": limit, "multiplier_learning_rate": learning_rate}
         proxy = Conservative(adversary=DesignAscent(steps=3), hidden=(8,), **options)
         states.append(proxy.step(KEY, proxy.init(KEY, DATA), BATCH)[0])

@@ -127,5 +127,5 @@ def test_the_tighter_the_limit_the_higher_the_multiplier(trained):
 def test_the_looser_the_limit_the_more_the_search_believes_to_gain(trained, control, data):
     states = [*(of(trained, column) for column in range(3)), control]
     for measure in (gain, opened):
-        found = [measure(state, data) for state in states]
-        assert found == sorted(found)
+        found = torch.tensor([measure(state, data) for state in states])
+        assert (found.diff() > 0.05).all()

@@ -9,8 +9,10 @@ from pathlib import Path
 import mbo_grad_ascent
 import numpy as np
 import pytest
+import torch
 
 import mbo_core as mbo
+from mbo_core import keys
 from mbo_core import recipe as recipes
 from mbo_core.build import written
 from mbo_core.options import options
@@ -108,6 +110,18 @@ def test_without_steps_the_designs_are_the_best_rows(name, kind):
     best = np.argsort(-task.y, kind="stable")[:128]
     for designs in result.designs:
         np.testing.assert_allclose(designs, task.x[best], rtol=1e-5, atol=1e-6 if kind == "continuous" else 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_standardised_logits_decode_to_their_letters(name):
+    # One letter is common and the last position constant, so that means and deviations matter.
+    x = np.random.default_rng(4).choice(4, (300, 6), p=[0.1, 0.1, 0.1, 0.7])
+    x[:, 5] = 2
+    encoding = resolved(name, "discrete").encoding
+    state = encoding.init(keys.key(0), mbo.Task("letters", x, x.sum(1), space=mbo.Space("discrete", 6, 4)))
+    logits = encoding.encode(state, torch.tensor(x))
+    torch.testing.assert_close(logits[:, :15].std(0, correction=0), torch.ones(15))
+    assert np.array_equal(encoding.decode(state, logits), x)
 
 
 def test_the_published_mean_is_the_minimum():

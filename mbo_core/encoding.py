@@ -18,7 +18,7 @@ from torch.nn.functional import one_hot
 
 from mbo_core.options import option
 from mbo_core.seeds import lift, mode, select, unstack
-from mbo_core.stages import Data, EncodedSpace, Encoding, Key, Values
+from mbo_core.stages import Data, EncodedSpace, Encoding, Key, Values, WithQuality
 from mbo_core.task import Task
 
 
@@ -207,6 +207,15 @@ class Encoded:
     scores: Scores
     space: EncodedSpace
     raw: Tensor
+
+    def quality(self, task: Task) -> dict[str, list[float]]:
+        """What the encoding tells of itself, one value a seed; empty for one that loses nothing."""
+        encoding = self.encoding
+        if not isinstance(encoding, WithQuality):
+            return {}
+        states = unstack(self.state) if self.encoding.seeded else [self.state]
+        found = [encoding.quality(state, task) for state in states]
+        return {name: [float(one[name]) for one in found] for name in found[0]}
 
     @property
     def first(self) -> Data:

@@ -178,6 +178,7 @@ class Job:
         recipe, task = self.plan.recipe, self.plan.task
         encoding_keys = stream_keys(self.plan.seeds, "encoding", "cpu")
         encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
+        self.result.quality = encoded.quality(task)
         whole = Run(recipe, task, encoded, self.plan.seeds)
         check_data(whole)
         for group in lifting.groups(self.plan.seeds, _at_once(whole)):

@@ -81,6 +81,7 @@ class Result:
         seconds: the wall time.
         status: `running`, `done`, `failed` (a seed or more) or `interrupted`.
         folder: where the run is stored, or None.
+        quality: what a lossy encoding tells of itself, one value a seed.
     """
 
     recipe: Recipe
@@ -93,6 +94,7 @@ class Result:
     seconds: float = 0.0
     status: str = "running"
     folder: Path | None = None
+    quality: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def designs(self) -> NDArray[Any]:
@@ -170,6 +172,7 @@ class Result:
             "status": self.status,
             **self.summary(),
             "percentile_rule": "nearest",
+            "encoding_quality": dict(self.quality),
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
             "task_notes": dict(self.task.info.notes),

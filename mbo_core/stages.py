@@ -205,6 +205,14 @@ class Encoding(Stage):
         """What the vectors are."""
 
 
+@runtime_checkable
+class WithQuality(Protocol):
+    """An encoding that loses something, and can tell how much."""
+
+    def quality(self, state: State, task: Task) -> Info:
+        """Scalars for the run's record, e.g. the share of visible designs that decode to themselves."""
+
+
 class Adversary(Stage):
     """What moves designs or weights to where the proxy is worst."""
 

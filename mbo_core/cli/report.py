@@ -88,6 +88,8 @@ def print_folder(path: Path) -> None:
     click.echo("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     where = f"{machine['platform']}, {machine['device']}, {machine['threads']} threads"
     click.echo(f"machine: Python {machine['python']} on {where}")
+    for name, values in record["encoding_quality"].items():
+        click.echo(f"encoding: {name} {mean_std(values)}")
     if record["task_notes"]:
         click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
     click.echo(f"again: mbo run {path / 'recipe.toml'}")

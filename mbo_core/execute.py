@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,9 @@ def seed_numbers(seeds: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         RecipeError: if there are none, or one is negative or given twice.
     """
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if isinstance(seeds, int):
+        seeds = range(seeds)
+    numbers = tuple(seeds) if isinstance(seeds, Iterable) else ()
     if not numbers or any(isinstance(number, bool) or not isinstance(number, int) or number < 0 for number in numbers):
         raise RecipeError(f"seeds are {seeds!r}", "give a count, or whole numbers from 0 on")
     if len(dict.fromkeys(numbers)) != len(numbers):

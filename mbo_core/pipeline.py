@@ -249,8 +249,9 @@ def evaluate(run: Run, designs: Solution) -> Scores:
     for seed, raw in zip(designs.seeds, designs.raw, strict=True):
         try:
             scores = run.recipe.evaluation.score(torch.from_numpy(raw), run.task)
-        except MboError as error:
-            failed[seed] = error.message
+        except Exception as error:
+            # Whatever a third party's oracle raises, the other seeds' scores are kept.
+            failed[seed] = error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
             continue
         for name, score in scores.items():
             values.setdefault(name, {})[seed] = score.numpy()

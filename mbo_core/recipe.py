@@ -22,11 +22,13 @@ RUN = ("task", "seeds", "preset")
 
 
 def find(name: str | Path, registry: Registry) -> Document:
-    """A recipe's document: a file, a run's folder, or a method's name.
+    """A recipe's document: a method by name, else a file or a run's folder (write ./coms for a folder called coms).
 
     Raises:
         RecipeError: if there is none, with the nearest known name.
     """
+    if str(name) in registry.methods:
+        return registry.method(str(name)).document
     path = Path(name)
     if path.is_dir() and (path / "recipe.toml").exists():
         path = path / "recipe.toml"

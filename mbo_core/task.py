@@ -167,6 +167,13 @@ class TaskOffer:
     load: Callable[[], Task]
     missing: Callable[[], str | None] = lambda: None
 
+    def unready(self) -> str | None:
+        """What is missing, or why that cannot be told, in one line; None when ready."""
+        try:
+            return self.missing()
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
 
 def _array(name: str, what: str, values: ArrayLike) -> NDArray[Any]:
     try:

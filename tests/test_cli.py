@@ -186,3 +186,11 @@ def test_ctrl_c_leaves_a_folder_that_says_interrupted_and_no_traceback(tmp_path)
     assert json.loads(record.read_text())["status"] == "interrupted"
     assert "interrupted" in said
     assert "Traceback" not in said
+
+
+def test_a_methods_name_is_not_mistaken_for_a_folder_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mbo("run", "grad-ascent", "--task", "Quadratic2D-Exact-v0", "--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1",
+        "--seeds", "1", "--out", "coms")  # fmt: skip
+    assert "conservative" in mbo("check", "coms").stdout
+    assert "ensemble" in mbo("check", "./coms").stdout

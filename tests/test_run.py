@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,8 +52,9 @@ TASKS = {"continuous": continuous(), "discrete": discrete()}
 @pytest.mark.parametrize("kind", TASKS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_seed_gives_the_same_designs_alone_and_among_others(method, kind):
-    together = mbo.run(method, TASKS[kind], seeds=[0, 3, 5], set=SMALL[method])
-    alone = mbo.run(method, TASKS[kind], seeds=[3], set=SMALL[method])
+    sets = tiny(method, mbo.installed(), kind)
+    together = mbo.run(method, TASKS[kind], seeds=[0, 3, 5], set=sets)
+    alone = mbo.run(method, TASKS[kind], seeds=[3], set=sets)
     torch.testing.assert_close(together.trials[3].encoded, alone.trials[3].encoded, rtol=1e-4, atol=1e-5)
     assert not torch.equal(together.trials[0].encoded, together.trials[3].encoded)
 
@@ -199,14 +201,21 @@ def test_an_interruption_keeps_what_was_finished(tmp_path, monkeypatch):
     assert not (tmp_path / "run" / "seeds" / "1").exists()
 
 
-def test_an_oracle_that_answers_nonsense_fails_the_seed_and_says_so():
-    class Silent:
-        def score(self, designs):
-            return np.full(len(designs), np.nan)
+def nothing(designs):
+    return np.full(len(designs), np.nan)
 
-    task = Task("nonsense", TASKS["continuous"].x, TASKS["continuous"].y, oracle=Silent())
+
+def broken(designs):
+    raise OSError("the laboratory is closed")
+
+
+@pytest.mark.parametrize(
+    ("score", "reason"), [(nothing, "scored design 0 as nan"), (broken, "OSError: the laboratory is closed")]
+)
+def test_an_oracle_that_gives_no_scores_fails_the_seed_and_says_why(score, reason):
+    task = Task("nonsense", TASKS["continuous"].x, TASKS["continuous"].y, oracle=SimpleNamespace(score=score))
     result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
-    assert "scored design 0 as nan" in result.failed[0]
+    assert reason in result.failed[0]
     assert result.scores["raw"]["50th"] == [None]
 
 
@@ -233,7 +242,7 @@ def test_seeds_are_a_count_or_the_seeds(seeds, numbers):
     assert seed_numbers(seeds) == numbers
 
 
-@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True]])
+@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], 1.5])
 def test_seeds_that_make_no_sense_are_refused(seeds):
     with pytest.raises(mbo.RecipeError):
         seed_numbers(seeds)

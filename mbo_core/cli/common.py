@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,9 @@ def complain(found: Registry) -> None:
 
 def print_json(values: Any) -> None:
     """One JSON object on stdout; what is not finite becomes null, as JSON knows no NaN."""
-    click.echo(json.dumps(values, indent=1, default=str))
+    from mbo_core.store import to_json
+
+    click.echo(to_json(values))
 
 
 def console() -> Console:

@@ -34,7 +34,7 @@ def list_tasks(as_json: bool) -> None:
     rows = []
     for name, offered in registry().tasks.items():
         offer = offered.value
-        missing = offer.missing()
+        missing = offer.unready()
         rows.append(
             {
                 "name": name,

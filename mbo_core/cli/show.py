@@ -91,7 +91,7 @@ def _stage(kind: str, offered: Offered) -> dict[str, Any]:
 
 def _task(offered: Offered) -> dict[str, Any]:
     offer, info = offered.value, offered.value.info
-    about = {"what": "task", "name": offer.name, "kind": offer.kind, "ready": offer.missing() or "yes"}
+    about = {"what": "task", "name": offer.name, "kind": offer.kind, "ready": offer.unready() or "yes"}
     facts = ("summary", "oracle", "source", "licence", "citation", "comparable")
     return {**about, **{fact: getattr(info, fact) for fact in facts}, **info.notes, **_from(offered.plugin)}
 

@@ -178,9 +178,11 @@ class Job:
     def _groups(self, start: float) -> None:
         self._record("running", start)
         recipe, task = self.plan.recipe, self.plan.task
+        self.report("encode", 0, 1)
         encoding_keys = stream_keys(self.plan.seeds, "encoding", "cpu")
         encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
         self.result.quality = encoded.quality(task)
+        self.report("encode", 1, 1)
         whole = Run(recipe, task, encoded, self.plan.seeds)
         check_data(whole)
         for group in lifting.groups(self.plan.seeds, _at_once(whole)):

@@ -213,8 +213,11 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Solution:
     how = mode(update, run.recipe.proxy)
     init, steps = (fold(run.keys("update"), number) for number in range(2))
     length = update.length(run.data)
-    run.watch.begin("search", length, run.seeds)
+    # Some searches train a model of the data first, which takes long.
+    run.watch.report("prepare the search", 0, 1)
     state = run.lift(lambda data, key, trained: update.init(key, data, trained), how, "state")(init, proxy.state)
+    run.watch.report("prepare the search", 1, 1)
+    run.watch.begin("search", length, run.seeds)
     advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
     for number in range(length):
         state, info = advance(fold(steps, number), state)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 Report: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase (`train` or `search`), the steps done, and their total."""
+"""Called with the phase (`encode`, `train`, `prepare the search`, `search`), the steps done, and their total."""
 
 KEPT = 1000
 """About so many steps of a phase are kept for its CSV file; a longer phase is thinned evenly, its last step kept."""

@@ -268,7 +268,7 @@ def test_bad_arguments_are_refused_before_any_work(arguments, message):
 @pytest.mark.parametrize("sets", [[], ["proxy.held_out=0"]], ids=["for training", "for the search"])
 def test_too_few_rows_are_refused_before_training(sets):
     task = Task("small", np.random.default_rng(0).normal(size=(100, 2)), np.arange(100.0))
-    steps: list[int] = []
+    phases: set[str] = set()
     with pytest.raises(mbo.TaskError, match="100 rows"):
-        mbo.run("coms", task, seeds=1, set=sets, report=lambda *step: steps.append(1))
-    assert not steps
+        mbo.run("coms", task, seeds=1, set=sets, report=lambda phase, done, total: phases.add(phase))
+    assert phases == {"encode"}

@@ -1,0 +1,53 @@
+"""A network that predicts scores with one common spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import torch
+from torch import Tensor
+
+from mbo_core.nets import MLP, Layers
+from mbo_core.stages import Key, Prediction
+
+MEMORY = 0.99
+"""How much of the mean square error of earlier batches is kept at each: it is that of the last hundred or so."""
+
+
+class ResidualParams(TypedDict):
+    """The weights of a `ResidualMLP`."""
+
+    layers: Layers
+    residual: Tensor
+    """(), the root mean square error on recent batches: no weight, and never given a gradient"""
+
+
+@dataclass(frozen=True)
+class ResidualMLP:
+    """A softplus network under squared error: its standard deviation is the size of its recent errors.
+
+    Attributes:
+        hidden: the width of each hidden layer.
+    """
+
+    hidden: tuple[int, ...]
+
+    def init(self, key: Key, inputs: int) -> ResidualParams:
+        """Draw the weights for x of `inputs` coordinates; the residual starts at 1, the std of the scores."""
+        layers = self._net.init(key, inputs)
+        return ResidualParams(layers=layers, residual=torch.ones_like(layers[-1]["bias"][0]))
+
+    def apply(self, params: ResidualParams, x: Tensor) -> Prediction:
+        """Predict the rows of x, (n, inputs)."""
+        mean = self._net.apply(params["layers"], x).squeeze(1)
+        return Prediction(mean, params["residual"].detach().expand_as(mean))
+
+    def observe(self, params: ResidualParams, mean_square: Tensor) -> ResidualParams:
+        """Take in a batch's mean square error, ()."""
+        residual = torch.lerp(mean_square, params["residual"] ** 2, MEMORY).sqrt()
+        return ResidualParams(layers=params["layers"], residual=residual)
+
+    @property
+    def _net(self) -> MLP:
+        return MLP(self.hidden, 1, "softplus")

@@ -1,0 +1,158 @@
+"""Every recipe runs, on unusual data too, or is refused before any training."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import mbo_core as mbo
+
+NAMES = ["cbas", "autofocused-cbas", "cbas-on-grad-mean"]
+
+
+def table(kind: str, rows: int = 200, classes: int = 4) -> mbo.Task:
+    random = np.random.default_rng(4)
+    if kind == "discrete":
+        x = random.integers(0, classes, (rows, 6))
+        return mbo.Task("letters", x, (x == 1).sum(1) - 0.1 * x[:, 0], space=mbo.Space("discrete", 6, classes))
+    x = random.normal(size=(rows, 6))
+    return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
+
+
+SMALL = (
+    "hidden=[16]",
+    "latent=3",
+    "prior_epochs=3",
+    "held_out=20",
+    "iterations=2",
+    "samples=100",
+    "samples_held_out=20",
+)
+
+
+def run(name: str, task: mbo.Task, *sets: str, **options):
+    inner = "update.inner" if name == "autofocused-cbas" else "update"
+    proxy = ["proxy.hidden=[16]", "proxy.epochs=2", "proxy.held_out=20"]
+    refresh = ["update.epochs=1"] if name == "autofocused-cbas" else []
+    small = [f"{inner}.{each}" for each in (*SMALL, "epochs=2", "candidates=40")]
+    return mbo.run(name, task, set=[*proxy, *small, *refresh, *sets], **{"seeds": 2, **options})
+
+
+@pytest.mark.parametrize("kind", ["continuous", "discrete"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_runs_and_a_seed_is_the_same_alone(name, kind):
+    task = table(kind)
+    result = run(name, task)
+    assert result.failed == {}
+    assert result.designs.shape == (2, 40, 6)
+    for designs in result.designs:
+        task.check(designs)
+    alone = run(name, task, seeds=[1]).trials[1]
+    if kind == "discrete":
+        assert (alone.raw == result.trials[1].raw).mean() > 0.99
+    else:
+        np.testing.assert_allclose(alone.raw, result.trials[1].raw, rtol=1e-2, atol=1e-2)
+
+
+def test_the_steps_are_recorded():
+    result = run("autofocused-cbas", table("continuous"))
+    [first, second] = [step for step in result.trials[0].steps if step["phase"] == "search"]
+    assert set(first) - {"phase", "step"} == {
+        "loss",
+        "threshold",
+        "predicted",
+        "above",
+        "tail",
+        "weight",
+        "effective_samples",
+        "refresh_loss",
+        "effective_rows",
+        "dropped_rows",
+        "refreshed",
+    }
+    # At first q is p, so a weight is the tail.
+    assert first["weight"] == pytest.approx(first["tail"])
+    assert second["weight"] != pytest.approx(second["tail"])
+
+
+def test_without_a_refresh_autofocusing_is_cbas():
+    for kind in ("continuous", "discrete"):
+        focused, plain = run("autofocused-cbas", table(kind), "update.epochs=0"), run("cbas", table(kind))
+        assert np.array_equal(focused.designs, plain.designs)
+        refreshed = run("autofocused-cbas", table(kind))
+        thresholds = [result.trials[0].steps[-1]["threshold"] for result in (focused, plain, refreshed)]
+        assert thresholds[0] == thresholds[1] != thresholds[2]
+
+
+def test_candidates_follow_the_proxy():
+    sets = (
+        "proxy.epochs=40",
+        "proxy.learning_rate=3e-3",
+        "update.prior_epochs=40",
+        "update.learning_rate=3e-3",
+        "update.iterations=5",
+        "update.epochs=5",
+    )
+    task = table("discrete")
+    result = run("cbas", task, *sets, seeds=1)
+    scores = (result.designs[0] == 1).sum(1) - 0.1 * result.designs[0][:, 0]
+    assert scores.mean() > task.y.mean() + 0.5
+
+
+@pytest.mark.parametrize("name", ["cbas", "autofocused-cbas"])
+def test_it_searches_latents_and_logits_too(name):
+    task = table("discrete")
+    for encoding in (["encoding.use=latent", "encoding.epochs=2", "encoding.latent=3"], ["encoding.use=soft-logits"]):
+        result = run(name, task, *encoding)
+        assert result.failed == {}
+        task.check(result.designs[0])
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        mbo.Task("constant", table("continuous").x, np.ones(200)),
+        mbo.Task("two-scores", table("continuous").x, np.repeat([0.0, 1.0], 100)),
+        table("discrete", classes=2),
+        table("continuous", rows=30),
+        mbo.Task("fixed", np.tile([0, 1, 2], (60, 1)), np.arange(60.0), space=mbo.Space("discrete", 3, 4)),
+    ],
+    ids=["constant-scores", "two-scores", "two-classes", "fewer-rows-than-candidates", "one-token-at-a-position"],
+)
+@pytest.mark.parametrize("name", ["cbas", "autofocused-cbas"])
+def test_unusual_data_run(name, task):
+    result = run(name, task)
+    assert result.failed == {}
+    assert len(result.designs) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "sets", "fact"),
+    [
+        ("cbas", ["proxy.use=conservative", "adversary.use=design-ascent"], 'needs a proxy with "spread"'),
+        ("cbas", ["proxy.use=regression"], 'needs a proxy with "spread"'),
+        ("cbas", ["update.samples_held_out=100"], "samples_held_out=100 leaves 0 of 100 samples"),
+        ("autofocused-cbas", ["update.inner.use=gradient-ascent"], 'inner "gradient-ascent" has no density'),
+        ("autofocused-cbas", ["update.inner.use=none"], 'inner "none" has no density'),
+        ("autofocused-cbas", ["proxy.use=regression"], 'needs a proxy with "spread"'),
+        ("autofocused-cbas", ["update.flatten=1.5"], "above 1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, sets, fact):
+    dropped = [] if any(each.startswith("proxy") for each in sets) else ["proxy.hidden=[16]"]
+    small = ["update.samples=100"] if any("samples_held_out" in each for each in sets) else []
+    with pytest.raises(mbo.RecipeError, match=re.escape(fact)):
+        mbo.run(name, table("continuous"), seeds=1, set=[*sets, *small, *dropped])
+
+
+@pytest.mark.parametrize("name", ["cbas", "autofocused-cbas"])
+@pytest.mark.parametrize("section", ["proxy", "search"])
+def test_too_few_rows_are_refused_before_any_training(name, section):
+    trained: list[str] = []
+    inner = "update.inner" if name == "autofocused-cbas" else "update"
+    held_out = f"{'proxy' if section == 'proxy' else inner}.held_out=199"
+    with pytest.raises(mbo.TaskError, match="hold out fewer rows"):
+        run(name, table("continuous"), held_out, report=lambda phase, done, total: trained.append(phase))
+    assert set(trained) == {"encode"}

@@ -55,9 +55,9 @@ class LabelBank(Proxy):
     """Networks that predict the location of a discretised logistic distribution, one for each of its bins.
 
     Each network is a Linear-softplus stack with one output mu; the scale s is a constant (Fu and Levine, "Offline
-    model-based optimization via normalized maximum likelihood estimation", ICLR 2021, arXiv:2102.07970, section 4).
-    Training maximises the log mass of each score's bin. The prediction's mean is mu and its standard deviation that of
-    the logistic, pi * s / sqrt(3).
+    model-based optimization via normalized maximum likelihood estimation", ICLR 2021, arXiv:2102.07970). Training
+    maximises the log mass of each score's bin. The prediction's mean is mu and its standard deviation that of the
+    logistic, pi * s / sqrt(3).
 
     All members start from the same weights. A batch without a member axis is the same for all, so until the first
     batch with one they stay equal: ONE network is trained, at 1/bins of the cost, and the others are its copies. The

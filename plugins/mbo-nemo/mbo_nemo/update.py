@@ -37,10 +37,10 @@ class NormalisedLikelihood(Update):
     """The best designs in the data, moved up the mean of the conditional normalised maximum likelihood (NML).
 
     Fu and Levine, "Offline model-based optimization via normalized maximum likelihood estimation", ICLR 2021
-    (arXiv:2102.07970), algorithm 1. Each member k of the proxy is told that the candidates score c_k, the centre of
-    bin k, and trains on the data with that; `p-hat(k | x)` is proportional to its likelihood of bin k at x. Near the
-    data only the truth can be fitted; far away anything can, so that p-hat is flat and its mean falls back to the
-    middle of the bins. A step of the search:
+    (arXiv:2102.07970). Each member k of the proxy is told that the candidates score c_k, the centre of bin k, and
+    trains on the data with that; `p-hat(k | x)` is proportional to its likelihood of bin k at x. Near the data only
+    the truth can be fitted; far away anything can, so that p-hat is open and its mean falls back to the middle of the
+    bins. A step of the search:
 
     1. one step of the proxy on a batch of the data and `pseudo_designs` of the candidates, these with a label for
        each member: the loss of member k is `mean_data(-log p) + w * mean_pseudo(-log p(k))`;
@@ -61,14 +61,14 @@ class NormalisedLikelihood(Update):
     candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
     steps: int = option(200, "number of steps, T", at_least=0)
     learning_rate: float = option(
-        0.01, "of Adam on the designs, alpha_x; 0.003 favours the median, 0.05 outruns the proxy", at_least=0.0
+        0.01, "of Adam on the designs, alpha_x; the proxy follows as long as it is small", at_least=0.0
     )
     span: float = option(
         0.25, "headroom of the bins above the best score, in ranges of the data; as in the proxy", at_least=0.0
     )
     batch_size: int = option(128, "rows of data in a step of the proxy, drawn with replacement", at_least=1)
     pseudo_designs: int = option(
-        32, "candidates in a step of the proxy, drawn with replacement: each is one in each member", at_least=1
+        32, "candidates in a step of the proxy, drawn with replacement; the same for all members", at_least=1
     )
     pseudo_weight: float | Literal["by-size"] = option(
         "by-size",
@@ -118,12 +118,8 @@ class NormalisedLikelihood(Update):
         slope, found = grad(lambda x: self._climbed(averaged, x, bins), has_aux=True)(state.x)
         x, optimiser = self._adam.step(state.x, -slope, state.optimiser)
         lag = (self.normalised(proxy, state.x, bins).mean - found.mean).abs().mean()
-        info = {"loss": trained["loss"], "expected": found.mean.mean(), "lag": lag}
-        return TrackingState(x, optimiser, proxy, averaged, state.labels), {
-            **info,
-            "log_gamma": found.log_gamma,
-            "entropy": found.entropy,
-        }
+        seen = {"log_gamma": found.log_gamma, "entropy": found.entropy, "expected": found.mean.mean()}
+        return TrackingState(x, optimiser, proxy, averaged, state.labels), {**seen, "loss": trained["loss"], "lag": lag}
 
     def designs(self, state: TrackingState) -> Tensor:
         """The current candidates."""

@@ -170,6 +170,19 @@ def test_each_phase_has_its_learning_rate_and_keeps_the_moments():
     assert not equal(stepped(fast, state, APART).params["layers"], stepped(slow, state, APART).params["layers"])
 
 
+def test_carried_moments_keep_what_was_learned_where_fresh_ones_would_not():
+    proxy = bank(learning_rate=0.01)
+    state = stepped(proxy, proxy.init(KEY, DATA), *list(batches.epochs(KEY, DATA, proxy.schedule(DATA))) * 20)
+    fresh = state._replace(optimiser=proxy.init(KEY, DATA).optimiser)
+    everything = told_alike(Batch(DATA.x, DATA.y, torch.ones(90)))
+
+    def moved(start) -> float:
+        after = proxy.predict(stepped(proxy, start, everything), DATA.x).mean
+        return float((after - proxy.predict(state, DATA.x).mean).abs().mean())
+
+    assert moved(state) < 0.5 * moved(fresh)
+
+
 def test_a_batch_that_weighs_nothing_moves_nothing():
     proxy = bank()
     state = proxy.init(KEY, DATA)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,6 +83,12 @@ def take(data: Data, epoch: Examples, part: slice) -> Batch:
     rows, w = epoch.rows[..., part], epoch.w[..., part]
     mean = w.mean(-1, keepdim=True)
     return Batch(data.x[rows], data.y[rows], w / torch.where(mean > 0, mean, torch.ones_like(mean)))
+
+
+def member_axes(batch: Batch) -> Any:
+    """Where a batch has its member axis: `in_dims` of vmap, 0 or None for each of x, y and w."""
+    without = (2, 1, 1)
+    return Batch._make(0 if tensor.ndim > ndim else None for tensor, ndim in zip(batch, without, strict=True))
 
 
 def epochs(key: Key, data: Data, schedule: Schedule) -> Iterator[Batch]:

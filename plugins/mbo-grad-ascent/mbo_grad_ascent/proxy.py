@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.func import grad_and_value, vmap
 
-from mbo_core import keys
+from mbo_core import batches, keys
 from mbo_core.nets import MLP, Activation, GaussianMLP, GaussianParams, Layers, gaussian_nll
 from mbo_core.optim import Adam, AdamState
 from mbo_core.options import option, part
@@ -153,7 +153,7 @@ class Ensemble(Proxy):
     def step(self, key: Key, state: EnsembleState, batch: Batch) -> tuple[EnsembleState, Info]:
         """One step of Adam for each member on its weighted mean negative log-likelihood."""
         mined, adversary = self._mine(key, state, batch)
-        grads, losses = vmap(grad_and_value(self._member_loss), in_dims=(0, _member_axes(batch)))(mined, batch)
+        grads, losses = vmap(grad_and_value(self._member_loss), in_dims=(0, batches.member_axes(batch)))(mined, batch)
         moved = self._adam.step(state.params, grads, state.optimiser)
         return EnsembleState(*moved, adversary), {"loss": losses.mean()}
 
@@ -187,7 +187,7 @@ class Ensemble(Proxy):
             mined, kept = self.adversary.mine(member, kept, model, Mined(weights, rows.x), rows)
             return mined.params, kept
 
-        lifted = vmap(mine, in_dims=(0, 0, 0, _member_axes(batch)))
+        lifted = vmap(mine, in_dims=(0, 0, 0, batches.member_axes(batch)))
         found: tuple[GaussianParams, State] = lifted(self._member_keys(key, 0), state.params, state.adversary, batch)
         return found
 
@@ -204,11 +204,5 @@ class Ensemble(Proxy):
         return (batch.w * gaussian_nll(self._net.apply(params, batch.x), batch.y)).mean()
 
     def _loss(self, params: GaussianParams, batch: Batch) -> Tensor:
-        losses: Tensor = vmap(self._member_loss, in_dims=(0, _member_axes(batch)))(params, batch)
+        losses: Tensor = vmap(self._member_loss, in_dims=(0, batches.member_axes(batch)))(params, batch)
         return losses.mean()
-
-
-def _member_axes(batch: Batch) -> Any:
-    """Where a batch has its member axis: `in_dims` of vmap, 0 or None for each of x, y and w."""
-    without = (2, 1, 1)
-    return Batch._make(0 if tensor.ndim > ndim else None for tensor, ndim in zip(batch, without, strict=True))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import grad_and_value, vmap
 
-from mbo_core import keys
+from mbo_core import batches, keys
 from mbo_core.nets import MLP, Activation, Layers
 from mbo_core.optim import Adam, AdamState
 from mbo_core.options import option, part
@@ -111,7 +111,7 @@ class LabelBank(Proxy):
 
     def step(self, key: Key, state: BankState, batch: Batch) -> tuple[BankState, Info]:
         """One step of Adam for each member on its weighted mean negative log mass."""
-        axes = _member_axes(batch)
+        axes = batches.member_axes(batch)
         if 0 in axes:
             state = self._parted(state)
         params = _distinct(state)
@@ -186,7 +186,7 @@ class LabelBank(Proxy):
         return -(batch.w * bins.log_mass(mean, self._scale(params), bins.labels(batch.y))).mean()
 
     def _loss(self, params: BankParams, batch: Batch) -> Tensor:
-        losses: Tensor = vmap(self._member_loss, in_dims=(0, _member_axes(batch)))(params, batch)
+        losses: Tensor = vmap(self._member_loss, in_dims=(0, batches.member_axes(batch)))(params, batch)
         return losses.mean()
 
 
@@ -204,9 +204,3 @@ def _with_axis(nest: Any) -> Any:
 def _copied(nest: Any, members: int) -> Any:
     """A member axis of length 1 made one of length `members`; what has that already stays as it is."""
     return optree.tree_map(lambda leaf: leaf.expand(members, *leaf.shape[1:]), nest)
-
-
-def _member_axes(batch: Batch) -> Any:
-    """Where a batch has its member axis: `in_dims` of vmap, 0 or None for each of x, y and w."""
-    without = (2, 1, 1)
-    return Batch._make(0 if tensor.ndim > ndim else None for tensor, ndim in zip(batch, without, strict=True))

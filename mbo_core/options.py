@@ -88,9 +88,15 @@ class Option:
     @property
     def type_name(self) -> str:
         """The type as a recipe's author writes it."""
-        if get_origin(self.type) is Literal:
-            return " | ".join(f'"{value}"' for value in get_args(self.type))
-        return str(getattr(self.type, "__name__", self.type)) if get_origin(self.type) is None else str(self.type)
+        return _type_name(self.type)
+
+
+def _type_name(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " | ".join(f'"{value}"' for value in get_args(kind))
+    if get_origin(kind) in {typing.Union, types.UnionType}:
+        return " | ".join(_type_name(one) for one in get_args(kind) if one is not type(None))
+    return str(getattr(kind, "__name__", kind)) if get_origin(kind) is None else str(kind)
 
 
 def options(stage: type) -> dict[str, Option]:

@@ -46,8 +46,10 @@ def layered(document: Document, registry: Registry, seen: tuple[str, ...] = ()) 
         raise RecipeError(f"{document.where('extends')}: extends names one method or file")
     if parent.value in seen:
         raise RecipeError(f"{parent.where}: extends goes round in a circle: {' -> '.join((*seen, parent.value))}")
-    merged = merge(layered(_parent(parent, document, registry), registry, (*seen, parent.value)), document.table)
-    return {key: value for key, value in merged.items() if key != "extends"}
+    inherited = layered(_parent(parent, document, registry), registry, (*seen, parent.value))
+    # What was published of the parent is no score of a recipe that differs from it.
+    inherited = {key: value for key, value in inherited.items() if key != "published"}
+    return {key: value for key, value in merge(inherited, document.table).items() if key != "extends"}
 
 
 def _parent(named: Sourced, document: Document, registry: Registry) -> Document:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from mbo_core.options import Limits, Refused, convert, option, options, part, to_toml
+from mbo_core.options import Limits, Option, Refused, convert, option, options, part, to_toml
 from mbo_core.parts import NoProxy
 from mbo_core.stages import Adversary
 
@@ -108,7 +108,7 @@ def test_the_fields_of_a_stage_are_its_options_in_order():
         ("rate", "float", "> 0"),
         ("hidden", "tuple[int, ...]", ">= 1"),
         ("shuffle", '"shared" | "own"', ""),
-        ("limit", "float | None", ">= 0"),
+        ("limit", "float", ">= 0"),
     ],
 )
 def test_type_and_range_are_written_for_people(name, type_name, limits):
@@ -118,3 +118,7 @@ def test_type_and_range_are_written_for_people(name, type_name, limits):
 
 def test_toml_has_lists_and_no_none():
     assert to_toml({"hidden": (8, 8), "limit": None, "label": "a"}) == {"hidden": [8, 8], "label": "a"}
+
+
+def test_a_number_or_a_word_is_written_as_both():
+    assert Option("cap", float | Literal["none"], 4.0, Limits(), None).type_name == 'float | "none"'

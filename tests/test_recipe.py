@@ -467,3 +467,11 @@ def test_a_recipe_is_found_by_file_by_folder_of_a_run_and_by_method(install, tmp
     for name, message in (("secnod", 'did you mean "second"'), ("gone.toml", "cannot read the recipe gone.toml")):
         with pytest.raises(RecipeError, match=message):
             find(name, registry)
+
+
+def test_a_child_does_not_pass_its_parents_published_scores_off_as_its_own(tmp_path):
+    parent, child = tmp_path / "full.toml", tmp_path / "child.toml"
+    parent.write_text(FULL)
+    child.write_text('extends = "full.toml"\n')
+    published = [resolve(read(path), REGISTRY, kind="discrete", task="tokens").published for path in (parent, child)]
+    assert published == [{"tokens": {"100th": [0.9, 0.1]}}, {}]

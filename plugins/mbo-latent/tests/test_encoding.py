@@ -66,7 +66,14 @@ def test_the_constants_are_those_of_the_released_code():
 
 
 def test_the_options_are_those_of_the_autoencoder():
-    options = {"latent": 5, "hidden": (7,), "beta": 3.0, "learning_rate": 0.1, "encoder_std": "exp", "bounds": "frozen"}
+    options = {
+        "latent": 5,
+        "hidden": (7,),
+        "beta": 3.0,
+        "learning_rate": 0.1,
+        "encoder_std": "softplus",
+        "bounds": "frozen",
+    }
     expected = VAE(Categorical(6, 4, (7,)), std_bounds=(0.3, 0.9), **options)
     assert Latent(std_lower=0.3, std_upper=0.9, **options)._vae(6, 4) == expected
 

@@ -92,6 +92,7 @@ def test_a_ratio_that_is_no_number_is_dropped(sliding):
         assert (weights.v > 0).tolist() == [True, False, False, True]
         assert weights.v.isfinite().all()
         assert weights.dropped == 0.5
+        assert (weights.v.mean() == 1) == bool(options)
 
 
 def test_normalised_weights_average_one_however_large(sliding):

@@ -82,8 +82,10 @@ def test_the_constants_are_the_published_ones(name, kind, encoding):
     assert (written(recipe.proxy), written(recipe.update)) == PUBLISHED[name]
 
 
-def test_the_wide_ensemble_is_that_of_grad_ascent_mean():
-    assert written(resolved("cbas-on-grad-mean").proxy) == written(resolved("grad-ascent-mean").proxy)
+@pytest.mark.parametrize("task", [None, CHEMBL])
+def test_the_wide_ensemble_is_that_of_grad_ascent_mean(task):
+    mix, method = (resolved(name, "discrete", task) for name in ("cbas-on-grad-mean", "grad-ascent-mean"))
+    assert written(mix.proxy) == written(method.proxy)
 
 
 @pytest.mark.parametrize(

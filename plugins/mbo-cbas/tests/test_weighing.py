@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from mbo_cbas.density import WithDensity
 from mbo_cbas.update import log_ratio
-from mbo_cbas.weights import effective
+from mbo_cbas.weights import effective, log_tail
 
 from mbo_core import keys
 
@@ -97,6 +98,16 @@ def test_without_members_the_tail_is_that_of_one_normal(made, known_proxy):
     torch.testing.assert_close(log_w.exp(), tail, rtol=1e-3, atol=1e-6)
 
 
+def test_a_monotone_threshold_starts_as_any_other(made, known_proxy):
+    found = []
+    for monotone in (False, True):
+        update, state, data = made(proxy=known_proxy(), monotone=monotone)
+        # Scores far below all that was ever seen.
+        _, info = update.step(KEY, state._replace(proxy=torch.tensor(-50.0)), data)
+        found.append(info["threshold"])
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(("monotone", "falls"), [(False, True), (True, False)])
 def test_the_threshold_may_fall_unless_it_is_monotone(made, known_proxy, monotone, falls):
     update, state, data = made(proxy=known_proxy(), monotone=monotone)
@@ -127,6 +138,20 @@ def test_the_weighting_is_the_one_asked_for(made, taken):
     torch.testing.assert_close(found["rwr"], 3 * (mean - mean.max()), rtol=1e-3, atol=1e-4)
     # Of 200 samples those from rank 159 on.
     assert (found["cem-pi"] == 0).sum() == 41
+
+
+def test_improvement_is_on_the_best_visible_score(made, taken):
+    update, state, data = made(weighting="cem-pi")
+    state, _ = taken(update, state, data, 1)
+    samples = update.draw(KEY, state, data)
+    members = update.proxy.predict_members(state.proxy, samples.x)
+    chosen = []
+    for best in (0.0, 3.0):
+        _, log_w, _ = update.weigh(state, samples, replace(data, y=data.y - data.y.max() + best))
+        improvement = log_tail(members, torch.tensor(best))
+        assert torch.equal(log_w == 0, improvement >= improvement.sort().values[159])
+        chosen.append(log_w == 0)
+    assert not torch.equal(*chosen)
 
 
 def test_weights_may_be_normalised_and_cut_off(made, taken, equal):

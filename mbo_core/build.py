@@ -11,8 +11,9 @@ import tomli_w
 
 from mbo_core.document import Document, Sourced, Table, subtable
 from mbo_core.errors import RecipeError, nearest
+from mbo_core.offers import kind_of
 from mbo_core.options import Option, Refused, convert, options, to_toml
-from mbo_core.plugins import Registry, kind_of
+from mbo_core.plugins import Registry
 from mbo_core.stages import Adversary, Encoding, Evaluator, Proxy, Stage, Update
 from mbo_core.task import Kind
 

@@ -22,12 +22,15 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.syspath_prepend(str(site))
     written: list[str] = []
 
-    def install(plugins: Mapping[str, str], recipes: Mapping[str, str] | None = None) -> Registry:
+    def install(
+        plugins: Mapping[str, str], recipes: Mapping[str, str] | None = None, requires: str = "mbo-core"
+    ) -> Registry:
         files = {f"mbo_{plugin.replace('/', '/recipes/')}": text for plugin, text in (recipes or {}).items()}
         for name, text in plugins.items():
             written.append(f"mbo_{name}")
             files[f"mbo_{name}/__init__.py"] = text
-            files[f"mbo_{name}-1.0.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: mbo-{name}\nVersion: 1.0\n"
+            about = f"Metadata-Version: 2.1\nName: mbo-{name}\nVersion: 1.0\nRequires-Dist: {requires}\n"
+            files[f"mbo_{name}-1.0.dist-info/METADATA"] = about
             files[f"mbo_{name}-1.0.dist-info/entry_points.txt"] = f"[mbo.plugins]\n{name} = mbo_{name}\n"
         for file, text in files.items():
             (site / file).parent.mkdir(parents=True, exist_ok=True)

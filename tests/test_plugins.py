@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mbo_core import stage_hooks
+from mbo_core.discovery import Choice
 from mbo_core.errors import RecipeError
 from mbo_core.hookspecs import ENTRY_POINTS
-from mbo_core.plugins import Registry, installed
+from mbo_core.plugins import Registry, _installed
 
 IMPORTS = """
 from dataclasses import dataclass
@@ -51,10 +52,13 @@ BROKEN = {
         f"{IMPORTS}\n@hookimpl(specname='mbo_task')\ndef offered(): ...",
         ['there is no hook "mbo_task"'],
     ),
-    "misspelt argument": (f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(runs): ...", ["PluginValidationError", "runs"]),
-    "hook raises": (f"{IMPORTS}\n@hookimpl\ndef mbo_stages():\n    1 / 0", ["mbo_stages raised ZeroDivisionError"]),
-    "hook exits": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    exit(3)", ["mbo_tasks raised SystemExit: 3"]),
-    "hook returns nothing": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks(): ...", ["mbo_tasks raised TypeError"]),
+    "misspelt argument": (
+        f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(runs): ...",
+        ['mbo_train_proxy has no parameter "runs"', 'did you mean "run"?'],
+    ),
+    "hook raises": (f"{IMPORTS}\n@hookimpl\ndef mbo_stages():\n    1 / 0", ["mbo_stages raised: ZeroDivisionError"]),
+    "hook exits": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    exit(3)", ["mbo_tasks raised: SystemExit: 3"]),
+    "hook returns nothing": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks(): ...", ["mbo_tasks raised: TypeError"]),
     "no stage": (stage(FINE, "[5]"), ["offers 5, which is not a stage class"]),
     "another class": (stage(FINE, "[int]"), ["offers <class 'int'>, which is not a stage class"]),
     "stage of no kind": (stage("class Odd(Stage):\n    name = 'odd'", "[Odd]"), ["Odd", "derives from none of"]),
@@ -64,10 +68,27 @@ BROKEN = {
         stage("class Odd(NoUpdate):\n    name = 'odd'\n    size: 'Missing' = option(1, 'size')", "[Odd]"),
         ["cannot be read", "'Missing'"],
     ),
-    "name taken by another": (stage(FINE), ["offers update fine, which mbo-good 1.0 offers already"]),
-    "name taken by the core": (stage("class Same(NoUpdate): ...", "[Same]"), ["offers update none, which mbo-core"]),
+    "an instance for a class": (stage(FINE, "[Fine()]"), ["which is an instance; offer the class Fine"]),
+    "hook parameter with a default": (
+        f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(run=None): ...",
+        ["mbo_train_proxy gives run a default, so pluggy never passes it"],
+    ),
+    "hook with any parameters": (
+        f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(**run): ...",
+        ["mbo_train_proxy takes **run, which pluggy leaves empty"],
+    ),
     "no task": (task("'bowl'"), ["offers 'bowl', which is not a TaskOffer"]),
-    "task taken by another": (task(OFFER), ["offers task bowl, which mbo-good 1.0 offers already"]),
+    "the class of tasks": (task("TaskOffer"), ["which is the class; offer an instance of it"]),
+}
+
+DUPLICATE = {
+    "stage of another": (stage(FINE), ["offers update fine, which mbo-good 1.0 offers already"]),
+    "stage of the core": (stage("class Same(NoUpdate): ...", "[Same]"), ["offers update none, which mbo-core"]),
+    "task of another": (task(OFFER), ["offers task bowl, which mbo-good 1.0 offers already"]),
+    "two stages of one name": (
+        stage(FINE.replace("'fine'", "'odd'"), "[Fine, Fine]"),
+        ["offers update odd twice; the first is used"],
+    ),
 }
 
 
@@ -100,7 +121,19 @@ def test_a_broken_plugin_is_named_in_one_line_and_the_others_work(text, words, i
         assert word in complaint
 
 
-@pytest.mark.parametrize("text", [text for text, words in BROKEN.values() if "already" not in words[0]])
+@pytest.mark.parametrize(("text", "words"), DUPLICATE.values(), ids=DUPLICATE)
+def test_a_name_that_is_taken_is_a_duplicate_and_names_both(text, words, install):
+    registry = install({"good": GOOD, "odd": text})
+    [complaint] = asked(registry)
+    assert works(registry)
+    assert complaint.startswith("plugin odd (mbo-odd 1.0) is duplicate: ")
+    for word in words:
+        assert word in complaint
+    if "already" in complaint:
+        assert "(--without mbo-odd" in complaint
+
+
+@pytest.mark.parametrize("text", [text for text, _ in BROKEN.values()])
 def test_a_plugin_is_not_harmed_by_one_that_comes_before_it(text, install):
     registry = install({"a": text, "good": GOOD})
     [complaint] = asked(registry)
@@ -140,8 +173,12 @@ def test_two_plugins_of_one_name_are_told_apart(name, holder, install):
     registry = Registry([good, (EntryPoint(name, "mbo_other", ENTRY_POINTS), distribution)])
     [complaint] = asked(registry)
     assert works(registry)
-    assert complaint.startswith(f"plugin {name} (mbo-other 1.0) is broken")
-    assert f"{holder} has a plugin of that name already" in complaint
+    assert complaint.startswith(
+        f"plugin {name} (mbo-other 1.0) is duplicate: mbo-other 1.0 offers the plugin name {name}"
+    )
+    assert f", which {holder} " in complaint
+    assert "--without mbo-other" in complaint
+    assert ("update", "other") not in registry.stages
 
 
 def test_a_distribution_that_is_found_twice_is_one_plugin(install, tmp_path, monkeypatch):
@@ -151,7 +188,7 @@ def test_a_distribution_that_is_found_twice_is_one_plugin(install, tmp_path, mon
     (tmp_path / "site-packages" / "mbo_good-1.0.dist-info").rename(again / "mbo_good-1.0.dist-info")
     install({"good": GOOD})
     monkeypatch.syspath_prepend(str(again))
-    found = [plugin for plugin in installed.__wrapped__().plugins if plugin.name == "good"]
+    found = [plugin for plugin in _installed.__wrapped__(Choice()).plugins if plugin.name == "good"]
     assert [plugin.distribution for plugin in found] == ["mbo-good"]
 
 
@@ -175,10 +212,11 @@ def test_a_module_that_is_missing_or_fails_around_the_plugin_has_no_methods(inst
     registry = Registry([*((point, distribution) for point in points), good])
     assert list(registry.methods) == ["first"]
     assert [line.split(": ", 1)[1] for line in asked(registry)] == [
-        "ModuleNotFoundError: No module named 'mbo_gone'",
-        "RuntimeError: outside",
+        "there is no module mbo_gone",
+        "there is no module mbo_outer.inner",
     ]
     assert works(registry)
+    assert "mbo_outer" not in sys.modules
 
 
 @pytest.mark.parametrize(
@@ -212,7 +250,8 @@ def test_the_second_method_of_a_name_is_complained_about(install):
     registry = install({"a": "", "b": ""}, {"a/first.toml": METHOD, "b/first.toml": ""})
     assert registry.method("first").plugin.name == "a"
     assert registry.complaints == [
-        "plugin b (mbo-b 1.0) is broken: offers method first, which mbo-a 1.0 offers already",
+        "plugin b (mbo-b 1.0) is duplicate: mbo-b 1.0 offers method first, which mbo-a 1.0 offers already "
+        "(--without mbo-b or --without mbo-a leaves one out)",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mbo_core.cli.common import preset_option, print_table, registry, set_option
+from mbo_core.cli.common import plugins_option, preset_option, print_table, registry, set_option
 
 
 @click.command()
@@ -12,6 +12,7 @@ from mbo_core.cli.common import preset_option, print_table, registry, set_option
 @click.option("--task", metavar="TASK", help="The task to check it for; by default both kinds of task.")
 @preset_option
 @set_option
+@plugins_option
 def check(recipe: str, task: str | None, preset: str | None, sets: tuple[str, ...]) -> None:
     """Resolve RECIPE (a method's name or a TOML file) and check that its parts fit, without training."""
     from mbo_core.build import Recipe

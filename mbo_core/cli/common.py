@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mbo_core.errors import MboError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,21 +20,55 @@ preset_option = click.option("--preset", metavar="NAME", help="A preset of the r
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="SECTION.OPTION=VALUE", help="Change an option; VALUE is TOML. Repeatable."
 )
+WITHOUT = "mbo.without"
+"""Where the names given to --without are kept in click's context."""
 WIDTH = 110
 """Columns of a table that does not go to a terminal."""
 
 
+def plugins_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--without`, which `registry` reads."""
+    return click.option(
+        "--without",
+        multiple=True,
+        metavar="PLUGIN",
+        expose_value=False,
+        callback=_remember,
+        help="Leave out a plugin, or all of a distribution. Repeatable.",
+    )(command)
+
+
+def _remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> None:
+    context.meta[WITHOUT] = (*context.meta.get(WITHOUT, ()), *names)
+
+
 def registry() -> Registry:
-    """What is installed; when the command ends, a line on stderr for each plugin that does not work."""
+    """What is installed; when the command ends, a line on stderr for each plugin that is not `ok`.
+
+    Raises:
+        MboError: under MBO_STRICT=1, before any work, if a plugin is broken, incompatible or a duplicate.
+    """
     from mbo_core.plugins import installed
 
-    found = installed()
-    click.get_current_context().call_on_close(lambda: complain(found))
+    context = click.get_current_context()
+    found = installed(context.meta.get(WITHOUT, ()))
+    if os.environ.get("MBO_STRICT", "") not in {"", "0"}:
+        _insist(found)
+    context.call_on_close(lambda: complain(found))
     return found
 
 
+def _insist(found: Registry) -> None:
+    found.examine()
+    if any(plugin.status not in {"ok", "blocked"} for plugin in found.plugins):
+        lines = "\n".join(found.complaints)
+        raise MboError(
+            f"MBO_STRICT is set, and not every plugin is ok\n\n{lines}", "mend it, or leave it out: --without"
+        )
+
+
 def complain(found: Registry) -> None:
-    """Say on stderr which plugins do not work."""
+    """Say on stderr which plugins are not ok."""
     for line in found.complaints:
         click.echo(f"warning: {line}", err=True)
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from mbo_core.cli.common import json_option, print_json, print_table, registry
+from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
 
 
 @click.command("list-methods")
 @json_option
+@plugins_option
 def list_methods(as_json: bool) -> None:
     """List the methods of all installed plugins."""
     rows = [
@@ -29,6 +30,7 @@ def list_methods(as_json: bool) -> None:
 
 @click.command("list-tasks")
 @json_option
+@plugins_option
 def list_tasks(as_json: bool) -> None:
     """List the tasks, and which are ready here."""
     rows = []
@@ -51,6 +53,7 @@ def list_tasks(as_json: bool) -> None:
 
 @click.command("list-stages")
 @json_option
+@plugins_option
 def list_stages(as_json: bool) -> None:
     """List the stages that recipes can name, by kind."""
     rows = []

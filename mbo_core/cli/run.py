@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from mbo_core.cli.common import json_option, preset_option, print_json, registry, set_option
+from mbo_core.cli.common import json_option, plugins_option, preset_option, print_json, registry, set_option
 from mbo_core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ RUNS = Path("mbo-runs")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one in mbo-runs.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", show_default=True, help="Where to compute.")
 @json_option
+@plugins_option
 def run(
     recipe: str,
     task: str | None,
@@ -46,7 +48,8 @@ def run(
 
     planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found)
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
-    with progress() as report:
+    # What a plugin prints is not a result.
+    with progress() as report, redirect_stdout(sys.stderr):
         result = execute(planned, folder, device, report)
     if as_json:
         print_json(result.summary())

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbo_core.cli.common import json_option, print_json, print_table, registry
+from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
 from mbo_core.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
-    from mbo_core.plugins import Method, Offered, Registry
+    from mbo_core.discovery import Method
+    from mbo_core.plugins import Offered, Registry
 
 
 @click.command()
 @click.argument("name")
 @json_option
+@plugins_option
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of NAME: a method, a stage, a task, or the folder of a run."""
     if Path(name).is_dir():

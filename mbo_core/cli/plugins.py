@@ -1,0 +1,63 @@
+"""`mbo plugins`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
+
+if TYPE_CHECKING:
+    from mbo_core.discovery import Plugin
+    from mbo_core.plugins import Registry
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each plugin that raised.")
+@plugins_option
+@click.pass_context
+def plugins(context: click.Context, as_json: bool, verbose: bool) -> None:
+    """List all plugins with their status, what they offer and, where they are not ok, the reason."""
+    if context.invoked_subcommand is not None:
+        return
+    found = registry()
+    rows = [_row(plugin, found) for plugin in found.examine()]
+    if as_json:
+        print_json({"plugins": rows})
+    elif not rows:
+        click.echo("no plugins are installed; they are packages such as mbo-coms", err=True)
+    else:
+        _print(rows, verbose)
+
+
+def _row(plugin: Plugin, found: Registry) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "module": plugin.module,
+        "status": plugin.status,
+        "reason": plugin.reason,
+        "offers": {
+            "methods": [name for name, method in found.methods.items() if method.plugin is plugin],
+            "stages": [" ".join(name) for name, offered in found.stages.items() if offered.plugin is plugin],
+            "tasks": [name for name, offered in found.tasks.items() if offered.plugin is plugin],
+        },
+        "traceback": plugin.trace,
+    }
+
+
+def _print(rows: list[dict[str, Any]], verbose: bool) -> None:
+    columns = ("name", "distribution", "version", "status", "offers")
+    print_table(columns, [[*(row[column] for column in columns[:-1]), _offers(row)] for row in rows])
+    for row in rows:
+        if row["reason"]:
+            click.echo(f"{row['name']} is {row['status']}: {row['reason']}")
+        if verbose and row["traceback"]:
+            click.echo(f"\n{row['traceback']}")
+
+
+def _offers(row: dict[str, Any]) -> str:
+    return "\n".join(f"{kind}: {', '.join(names)}" for kind, names in row["offers"].items() if names)

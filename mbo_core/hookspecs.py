@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PROJECT = "mbo"
 ENTRY_POINTS = "mbo.plugins"
+COMMANDS = "mbo.commands"
+"""The group of entry points by which a plugin adds a command to `mbo`: name = "module:click command"."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

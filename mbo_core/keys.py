@@ -1,8 +1,9 @@
 """Randomness as data: splittable, counter-based keys, as in JAX.
 
 A key is an int64 tensor (2,) of two 32-bit words. It is spent once: either split it, or fold an integer in, or
-draw one thing from it. Nothing here has a state or touches torch's generators, so every function gives the same
-numbers alone and lifted with `torch.func.vmap(randomness="error")`, and works on the key's device.
+draw one thing from it. Nothing here has a state or touches torch's generators (but `lend`, which is for that), so
+every function gives the same numbers alone and lifted with `torch.func.vmap(randomness="error")`, and works on the
+key's device.
 
 The algorithm is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
 as 1, 2, 3", SC 2011). It enciphers 64-bit counters. Each use of a key has counters of its own, told apart by
@@ -31,8 +32,11 @@ processors.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -177,3 +181,26 @@ def categorical(key: Key, logits: Tensor) -> Tensor:
     # there the winner is found; at its other end the logarithm of 0 is avoided.
     chance = ((bits(key, logits.shape).to(torch.float32) + 0.5) * 2.0**-32).clamp(max=1 - 2.0**-24)
     return torch.argmax(logits - torch.log(-torch.log1p(-chance)), dim=-1)
+
+
+@contextmanager
+def lend(key: Key) -> Iterator[None]:
+    """Seed the global generators of torch, numpy and Python from a key, and put them back as they were.
+
+    For what draws from a global generator, e.g. `torch.nn.Linear` or an outside library, in a stage with
+    `lift = "loop"`::
+
+        with keys.lend(key):
+            net = torch.nn.Linear(3, 1)
+    """
+    seed = int(bits(key, (1,))[0])
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
@@ -13,6 +14,16 @@ import pytest
 from mbo_core.plugins import Registry
 
 Install = Callable[..., Registry]
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the environment holds, but for anything of ours."""
+    folder = tmp_path_factory.mktemp("bare")
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if not path.name.startswith(("mbo", "_mbo", "_editable", "__editable__")) and path.suffix != ".pth":
+            (folder / path.name).symlink_to(path)
+    return folder
 
 
 @pytest.fixture

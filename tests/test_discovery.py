@@ -264,3 +264,36 @@ def test_an_entry_point_may_name_an_instance(install):
     registry = Registry([(EntryPoint("odd", "mbo_odd:plugin", "mbo.plugins"), distribution)])
     assert registry.examine()[0].reason == ""
     assert ("update", "fine") in registry.stages
+
+
+COMMAND = "import click\n\n@click.command()\ndef greet():\n    click.echo('good morning')\n\nnothing = 5\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "words"),
+    [
+        ("mbo_polite.cli:greet", 0, "good morning"),
+        ("mbo_polite.cli:nothing", 1, "mbo-polite 1.0 offers 5 as the command greet, which is no click command"),
+        ("mbo_polite.missing:greet", 1, "the command greet of mbo-polite 1.0 cannot be imported: ModuleNotFoundError"),
+    ],
+)
+def test_a_plugin_may_add_a_command_which_help_does_not_import(value, code, words, beside, tmp_path):
+    beside({"polite": ""}, "--help")
+    site = tmp_path / "site-packages"
+    (site / "mbo_polite/cli.py").write_text(COMMAND)
+    (site / "mbo_polite-1.0.dist-info/entry_points.txt").write_text(f"[mbo.commands]\ngreet = {value}\nrun = {value}\n")
+    listed = CliRunner().invoke(main, ["--help"]).stdout
+    assert "from mbo-polite" in listed
+    assert listed.count("run ") == 1
+    assert "mbo_polite.cli" not in sys.modules
+    done = CliRunner().invoke(main, ["greet"])
+    assert done.exit_code == code
+    assert words in done.output
+    sys.modules.pop("mbo_polite.cli", None)
+
+
+def test_a_mistyped_command_of_a_plugin_is_suggested(beside, tmp_path):
+    beside({"polite": ""}, "--help")
+    points = tmp_path / "site-packages/mbo_polite-1.0.dist-info/entry_points.txt"
+    points.write_text("[mbo.commands]\ngreet = mbo_polite.cli:greet\n")
+    assert 'did you mean "greet"?' in CliRunner().invoke(main, ["gret"]).stderr

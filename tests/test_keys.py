@@ -1,7 +1,9 @@
 """The keys are Threefry as published, never collide, and do not notice being lifted."""
 
+import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -247,3 +249,26 @@ def test_classes_are_drawn_for_every_leading_axis(shape):
     drawn = keys.categorical(KEY, torch.zeros(shape, dtype=torch.float64))
     assert drawn.shape == shape[:-1]
     assert drawn.dtype == torch.int64
+
+
+def test_lending_seeds_the_global_generators_and_puts_them_back():
+    def drawn():
+        return [torch.rand(3).tolist(), np.random.rand(3).tolist(), random.random()]
+
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
+    undisturbed = [drawn(), drawn()]
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
+    first = drawn()
+    with keys.lend(keys.key(5)):
+        lent = drawn()
+    with keys.lend(keys.key(6)):
+        other = drawn()
+    assert [first, drawn()] == undisturbed
+    with keys.lend(keys.key(5)):
+        assert drawn() == lent
+    for one, another in zip(lent, other, strict=True):
+        assert one != another

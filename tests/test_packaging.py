@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ import tomli
 
 TOP = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in TOP.glob("plugins/*/pyproject.toml"))
-SITE = Path(sysconfig.get_path("purelib"))
 
 
 def project(folder: Path) -> dict:
@@ -26,16 +24,6 @@ def needed(folder: Path) -> list[Path]:
     names = {name.split(">")[0] for name in project(folder)["dependencies"]}
     others = [other for other in PLUGINS if other.name in names]
     return [folder, *(inner for other in others for inner in needed(other))]
-
-
-@pytest.fixture(scope="session")
-def bare(tmp_path_factory) -> Path:
-    """What the environment holds, but for anything of ours."""
-    folder = tmp_path_factory.mktemp("bare")
-    for path in SITE.iterdir():
-        if not path.name.startswith(("mbo", "_mbo", "_editable", "__editable__")) and path.suffix != ".pth":
-            (folder / path.name).symlink_to(path)
-    return folder
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)

@@ -1,0 +1,215 @@
+"""A stage's state as tensors and JSON, and back: what a file can hold without pickle.
+
+A state is a nest (tuples, named tuples, lists, dicts, dataclasses) of tensors, plain values (None, bool, int, float,
+str) and objects with `state_dict()` and `load_state_dict()`: modules, optimisers, schedulers. Of such an object
+only the state dict is kept, so it is loaded into one that the stage's `init` made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import optree
+import torch
+from torch import Tensor
+
+from mbo_core.errors import MboError
+
+Json: TypeAlias = Any
+"""What JSON can hold: here pairs `[kind, content]`, nested."""
+
+DTYPES = frozenset(
+    {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+    | {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+)
+"""What safetensors can hold."""
+
+_SEQUENCES = {"list": list, "tuple": tuple}
+_MAPPINGS = {"dict": dict, "OrderedDict": OrderedDict, "Counter": Counter}
+
+
+class Unstorable(MboError):
+    """A state that holds something which is neither tensors nor JSON."""
+
+
+class Misfit(MboError):
+    """A stored state that is not one of this stage with these options and data."""
+
+
+@runtime_checkable
+class WithStateDict(Protocol):
+    """A module, an optimiser, a scheduler, or anything else that can be saved as they are."""
+
+    def state_dict(self) -> Any:
+        """What is worth keeping: a nest of tensors and plain values."""
+
+    def load_state_dict(self, state_dict: Any) -> Any:
+        """Take that over."""
+
+
+def pack(state: Any) -> tuple[dict[str, Tensor], Json]:
+    """A state as tensors by name, and the description of what they make up.
+
+    The tensors are contiguous copies on the processor. `unpack` undoes it:
+
+    >>> tensors, described = pack({"weight": torch.ones(2), "steps": 3})
+    >>> tensors
+    {"state['weight']": tensor([1., 1.])}
+    >>> unpack(tensors, described, like={"weight": torch.zeros(2), "steps": 0})
+    {'weight': tensor([1., 1.]), 'steps': 3}
+
+    Raises:
+        Unstorable: with the place of what cannot be stored.
+    """
+    tensors: dict[str, Tensor] = {}
+    return tensors, _described(state, "state", tensors)
+
+
+def unpack(tensors: Mapping[str, Tensor], described: Json, like: Any) -> Any:
+    """The state that `pack` took apart.
+
+    Args:
+        tensors: by name.
+        described: what they make up.
+        like: a fresh state of the same stage, from its `init`; it is copied, and not changed.
+
+    Raises:
+        Misfit: with all that differs from `like` in structure, shape or dtype, or is missing.
+        Unstorable: if `like` itself cannot be stored.
+    """
+    fresh, expected = pack(like)
+    try:
+        wrong = [*_other_structure(described, expected, "state"), *_other_tensors(tensors, fresh)]
+        if wrong:
+            raise Misfit("the stored state does not fit: " + "; ".join(wrong))
+        # One copy of all, as an optimiser holds the weights of the module beside it.
+        return _filled(described, deepcopy(like), "state", tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Misfit(f"the stored state cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _described(value: Any, where: str, tensors: dict[str, Tensor]) -> Json:
+    if isinstance(value, Tensor):
+        tensors[where] = _copied(value, where)
+        return ["tensor", where]
+    if value is None or type(value) in (bool, int, str):
+        return ["plain", value]
+    if type(value) is float:
+        return ["float", value.hex()]  # JSON knows no NaN
+    if isinstance(value, WithStateDict):
+        return ["state_dict", _described(value.state_dict(), where, tensors)]
+    kind, parts = _parts(value, where)
+    return [kind, [[key, _described(part, _inside(where, kind, key), tensors)] for key, part in parts.items()]]
+
+
+def _copied(tensor: Tensor, where: str) -> Tensor:
+    if tensor.layout is not torch.strided or tensor.dtype not in DTYPES:
+        raise Unstorable(f"{where} cannot be stored: it is a tensor of {tensor.dtype}, {tensor.layout}")
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def _parts(value: Any, where: str) -> tuple[str, Mapping[Any, Any]]:
+    """The kind of a container, and what it holds by name, key or position."""
+    kind = type(value).__name__
+    if type(value) is _SEQUENCES.get(kind):
+        return kind, dict(enumerate(value))
+    if type(value) is _MAPPINGS.get(kind) and all(type(key) in (str, int) for key in value):
+        return kind, value
+    if optree.is_namedtuple_instance(value):
+        return "fields", value._asdict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return "fields", {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    hint = "keep tensors, plain values, and objects with state_dict() and load_state_dict(); dict keys are str or int"
+    raise Unstorable(f"{where} cannot be stored: it is {type(value).__module__}.{type(value).__qualname__}", hint)
+
+
+def _inside(where: str, kind: str, key: int | str) -> str:
+    return f"{where}.{key}" if kind == "fields" else f"{where}[{key!r}]"
+
+
+def _other_structure(node: Json, expected: Json, where: str) -> Iterator[str]:
+    """How a described state differs from a fresh one; what a state dict holds is judged where it is loaded."""
+    (kind, content), (wanted, fresh) = node, expected
+    plain = {"plain", "float"}
+    if kind != wanted and not {kind, wanted} <= plain:
+        yield f"{where} is stored as {kind}, and should be {wanted}"
+    elif kind not in {*plain, "tensor", "state_dict"}:
+        stored, fresh = dict(content), dict(fresh)
+        for key in [*fresh, *(key for key in stored if key not in fresh)]:
+            inside = _inside(where, kind, key)
+            if key not in stored or key not in fresh:
+                yield f"{inside} is {'missing' if key in fresh else 'unknown'}"
+            else:
+                yield from _other_structure(stored[key], fresh[key], inside)
+
+
+def _other_tensors(tensors: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -> Iterator[str]:
+    for name, expected in fresh.items():
+        if name not in tensors:
+            yield f"the tensor {name} is missing"
+        elif (tensors[name].shape, tensors[name].dtype) != (expected.shape, expected.dtype):
+            yield f"{name} is {_looks(tensors[name])}, and should be {_looks(expected)}"
+
+
+def _looks(tensor: Tensor) -> str:
+    return f"{tensor.dtype} {tuple(tensor.shape)}".removeprefix("torch.")
+
+
+def _filled(node: Json, like: Any, where: str, tensors: Mapping[str, Tensor]) -> Any:
+    """The state of a node, made of `like`, which is used up."""
+    kind, content = node
+    if kind == "state_dict":
+        return _loaded(like, _value(content, tensors), where)
+    if kind == "tensor":
+        return _tensor(tensors[content], like)
+    if kind in {"plain", "float"}:
+        return _value(node, tensors)
+    _, parts = _parts(like, where)
+    filled = {key: _filled(part, parts[key], _inside(where, kind, key), tensors) for key, part in content}
+    return _fields(like, filled) if kind == "fields" else _container(kind, filled)
+
+
+def _tensor(stored: Tensor, like: Tensor) -> Tensor:
+    if not like.requires_grad:
+        return stored.to(like.device, copy=True)
+    # In place, as an optimiser beside it may hold this very tensor.
+    with torch.no_grad():
+        return like.copy_(stored)
+
+
+def _loaded(like: WithStateDict, state_dict: Any, where: str) -> Any:
+    try:
+        like.load_state_dict(state_dict)
+    except Exception as error:
+        # A third party's object may raise anything.
+        reason = " ".join(str(error).split())
+        raise Misfit(f"{where}: {type(like).__name__}.load_state_dict refuses what is stored: {reason}") from error
+    return like
+
+
+def _fields(like: Any, filled: Mapping[str, Any]) -> Any:
+    if optree.is_namedtuple_instance(like):
+        return type(like)(**filled)
+    for name, value in filled.items():
+        object.__setattr__(like, name, value)  # also where it is frozen
+    return like
+
+
+def _container(kind: str, filled: Mapping[Any, Any]) -> Any:
+    return _SEQUENCES[kind](filled.values()) if kind in _SEQUENCES else _MAPPINGS[kind](filled)
+
+
+def _value(node: Json, tensors: Mapping[str, Tensor]) -> Any:
+    """What a node of a state dict stands for, by the description alone: a fresh optimiser has no moments yet."""
+    kind, content = node
+    if kind == "tensor":
+        return tensors[content].clone()
+    if kind == "plain":
+        return content
+    if kind == "float":
+        return float.fromhex(content)
+    return _container(kind, {key: _value(part, tensors) for key, part in content})

@@ -44,6 +44,11 @@ class StoreError(MboError):
     """A run's folder that cannot be written or read."""
 
 
+def warn(text: str) -> None:
+    """Say on stderr, in one line, what does not stop the work."""
+    click.echo(f"warning: {' '.join(text.split())}", err=True)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a mistyped `name`: the nearest known one, else all of them."""
     names = sorted(set(known))

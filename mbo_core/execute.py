@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mbo_core import precision
 from mbo_core import recipe as recipes
 from mbo_core import seeds as lifting
 from mbo_core.build import Recipe
+from mbo_core.cache import Cache
 from mbo_core.encoding import encode_task
 from mbo_core.errors import MboError, RecipeError
 from mbo_core.pipeline import Run, check_data, stream_keys
@@ -93,6 +95,7 @@ def run(
     set: Sequence[str] = (),
     out: str | Path | None = None,
     device: str = "auto",
+    cache: str | Path | None = None,
     report: Report | None = None,
     registry: Registry | None = None,
 ) -> Result:
@@ -106,6 +109,7 @@ def run(
         set: options to change, e.g. `["proxy.epochs=5"]`, values in TOML.
         out: the folder to store the run in; nothing is stored without.
         device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
+        cache: a folder of trained proxies, which are used where they fit and added to.
         report: is told of every step: phase, steps done, total.
         registry: what is installed, by default in this environment.
 
@@ -115,19 +119,36 @@ def run(
     Raises:
         RecipeError: for a recipe, option, task or mix that cannot be carried out, before any work.
         TaskError: for data that cannot be used, before any training.
+        StoreError: for a folder that cannot be made or written.
         Interrupted: on Ctrl-C; what was finished is in the folder.
     """
     planned = plan(recipe, task, seeds, preset, set, registry)
-    return execute(planned, Path(out) if out is not None else None, device, report)
+    kept = None if cache is None else Cache.create(Path(cache))
+    return execute(planned, Path(out) if out is not None else None, device, report, kept)
 
 
-def execute(planned: Plan, out: Path | None, device: str, report: Report | None = None) -> Result:
+def execute(
+    planned: Plan, out: Path | None, device: str, report: Report | None = None, cache: Cache | None = None
+) -> Result:
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
-    with precision.fast_products() as products:
+    with precision.fast_products() as products, _registered(planned.registry, cache):
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
         job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
         job.go()
     return result
+
+
+@contextmanager
+def _registered(registry: Registry, plugin: object | None) -> Iterator[None]:
+    """Register a plugin, if there is one, for the length of a run."""
+    if plugin is None:
+        yield
+        return
+    registry.manager.register(plugin)
+    try:
+        yield
+    finally:
+        registry.manager.unregister(plugin)
 
 
 def choose_device(device: str) -> str:
@@ -183,7 +204,8 @@ class Job:
         encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
         self.result.quality = encoded.quality(task)
         self.report("encode", 1, 1)
-        whole = Run(recipe, task, encoded, self.plan.seeds)
+        folder = self.folder.path if self.folder else None
+        whole = Run(recipe, task, encoded, self.plan.seeds, registry=self.plan.registry, folder=folder)
         check_data(whole)
         for group in lifting.groups(self.plan.seeds, _at_once(whole)):
             watch = Watch(self._reporter(group))
@@ -196,6 +218,7 @@ class Job:
         hook = self.plan.registry.manager.hook
         trained = hook.mbo_train_proxy(run=run)
         self.result.failed.update(trained.failed)
+        self.result.cached.extend(trained.cached)
         if not trained.seeds:
             return ()
         gap = hook.mbo_mine_adversary(run=run, proxy=trained)

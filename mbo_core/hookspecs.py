@@ -2,7 +2,8 @@
 
 The two `mbo_stages` and `mbo_tasks` collect what plugins offer. The other four are called once for each group of
 seeds that a run trains together, in the order in which they stand here. The core implements each of them last
-(`trylast`), so a cache may answer first, and a logger or timer may wrap (`@hookimpl(wrapper=True)`).
+(`trylast`), so a cache may answer first, and a logger or timer may wrap (`@hookimpl(wrapper=True)`). Wrappers are
+around whatever answers. One that raises ends the run, as the core cannot know what it was for; what was stored stays.
 
 Note pluggy's rules: a parameter is passed by name, so an implementation may leave out those that it does not use,
 must not rename any, and must not give one a default.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mbo_core import batches, keys
 from mbo_core.build import Recipe
 from mbo_core.encoding import Encoded
 from mbo_core.errors import MboError
+from mbo_core.plugins import Registry, installed
 from mbo_core.seeds import Mode, Returns, lift, mode, select, unstack
 from mbo_core.stages import Adversary, Batch, Data, Mined, WithWeights
 from mbo_core.task import Task
@@ -39,6 +41,8 @@ class Run:
         encoded: the task as the stages see it.
         seeds: the seeds of this group.
         watch: where progress and infos go.
+        registry: what is installed: who offers a stage, and the hooks.
+        folder: where the run is stored, or None; a plugin may add files of its own.
     """
 
     recipe: Recipe
@@ -46,6 +50,8 @@ class Run:
     encoded: Encoded
     seeds: tuple[int, ...]
     watch: Watch = field(default_factory=Watch)
+    registry: Registry = field(default_factory=installed)
+    folder: Path | None = None
 
     @property
     def data(self) -> Data:
@@ -82,11 +88,13 @@ class TrainedProxy:
         state: their states, stacked (or `Each`).
         seeds: which seeds they are.
         failed: why the others failed.
+        cached: those of them that were not trained now.
     """
 
     state: Any
     seeds: tuple[int, ...]
     failed: Mapping[int, str]
+    cached: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,12 +157,18 @@ def check_data(run: Run) -> None:
     run.recipe.update.length(run.data)
 
 
+def untrained(run: Run, how: Mode) -> Any:
+    """The proxy's fresh state for each seed: stacked, or `Each`."""
+    proxy = run.recipe.proxy
+    return run.lift(lambda data, key: proxy.init(key, data), how, "state")(fold(run.keys("proxy"), 0))
+
+
 def train_proxy(run: Run) -> TrainedProxy:
     """Train the proxy of each seed through the epochs of its schedule; a seed whose info is NaN fails."""
     proxy, data = run.recipe.proxy, run.data
     schedule, how = proxy.schedule(data), mode(run.recipe.proxy)
-    init, draw, shuffle, steps = (fold(run.keys("proxy"), number) for number in range(4))
-    state = run.lift(lambda own, key: proxy.init(key, own), how, "state")(init)
+    draw, shuffle, steps = (fold(run.keys("proxy"), number) for number in range(1, 4))
+    state = untrained(run, how)
     drawn = vmap(lambda key: batches.examples(key, len(data.y), schedule))(draw)
     parts = batches.slices(drawn.rows.shape[-1], schedule)
     advance = [_proxy_step(run, how, part) for part in parts]

@@ -82,6 +82,7 @@ class Result:
         status: `running`, `done`, `failed` (a seed or more) or `interrupted`.
         folder: where the run is stored, or None.
         quality: what a lossy encoding tells of itself, one value a seed.
+        cached: the seeds whose proxies were not trained in this run.
     """
 
     recipe: Recipe
@@ -95,6 +96,7 @@ class Result:
     status: str = "running"
     folder: Path | None = None
     quality: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    cached: list[int] = field(default_factory=list)
 
     @property
     def designs(self) -> NDArray[Any]:
@@ -155,6 +157,7 @@ class Result:
             "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
             "candidates": self.counts(),
             "failed": {str(seed): reason for seed, reason in self.failed.items()},
+            "cached_proxies": self.cached,
             "seconds": round(self.seconds, 3),
             "run": str(self.folder) if self.folder else None,
         }

@@ -38,10 +38,11 @@ class Each(list[Any]):
 
 def mode(*stages: Stage) -> Mode:
     """`loop` if one of the stages, or a stage inside one, asks for it."""
-    return "loop" if any(stage.lift == "loop" or mode(*_inner(stage)) == "loop" for stage in stages) else "vmap"
+    return "loop" if any(stage.lift == "loop" or mode(*inner(stage)) == "loop" for stage in stages) else "vmap"
 
 
-def _inner(stage: Stage) -> list[Stage]:
+def inner(stage: Stage) -> list[Stage]:
+    """The stages that a stage holds as options."""
     values = (getattr(stage, field.name) for field in dataclasses.fields(cast(Any, stage)))
     return [value for value in values if isinstance(value, Stage)]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -69,6 +71,12 @@ class Watch:
         phase.done += 1
         self.report(phase.name, phase.done, phase.total)
 
+    def replay(self, seed: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take in what `rows` told of a seed in an earlier run, instead of its steps."""
+        for name, steps in groupby(rows, itemgetter("phase")):
+            kept: list[tuple[int, Mapping[str, Tensor]]] = [(row["step"], _info(row)) for row in steps]
+            self.phases.append(Phase(name, len(kept), (seed,), kept=kept))
+
     def diverged(self, what: str) -> dict[int, str]:
         """The seeds of which an info was not finite in this phase so far, each with the first such step."""
         phase = self.phases[-1]
@@ -105,3 +113,9 @@ class Watch:
             if seed in phase.seeds
             for step, info in phase.kept
         ]
+
+
+def _info(row: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {
+        name: torch.tensor([value], dtype=torch.float64) for name, value in row.items() if name not in ("phase", "step")
+    }

@@ -29,6 +29,8 @@ def print_record(record: Mapping[str, Any]) -> None:
     print_table([*columns, ">gap", ">distinct", ">new"], [[*row, *[""] * (8 - len(row))] for row in rows])
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
+    if record.get("cached_proxies"):
+        click.echo(f"proxies from the cache: seeds {', '.join(map(str, record['cached_proxies']))}")
     published = record.get("published") or {}
     if "source" in published:
         click.echo(f"published: {published['source']}")

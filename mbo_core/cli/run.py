@@ -27,6 +27,11 @@ RUNS = Path("mbo-runs")
 @preset_option
 @set_option
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one in mbo-runs.")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder of trained proxies: those that fit are used, the others trained and added.",
+)
 @click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", show_default=True, help="Where to compute.")
 @json_option
 @plugins_option
@@ -37,20 +42,23 @@ def run(
     preset: str | None,
     sets: tuple[str, ...],
     out: Path | None,
+    cache: Path | None,
     device: str,
     as_json: bool,
 ) -> None:
     """Run RECIPE: a method's name, a TOML file, or the recipe.toml of an earlier run, which it repeats."""
     found = registry()
+    from mbo_core.cache import Cache
     from mbo_core.cli.report import print_result
     from mbo_core.execute import execute, plan
     from mbo_core.store import fresh
 
     planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found)
+    kept = Cache.create(cache) if cache else None
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
     # What a plugin prints is not a result.
     with progress() as report, redirect_stdout(sys.stderr):
-        result = execute(planned, folder, device, report)
+        result = execute(planned, folder, device, report, kept)
     if as_json:
         print_json(result.summary())
     else:

@@ -36,8 +36,9 @@ import json, sys
 import mbo_core
 assert mbo_core.__file__.startswith({str(tmp_path)!r}), mbo_core.__file__
 found = mbo_core.installed()
-print(json.dumps([[p.distribution for p in found.plugins], sorted(found.methods), len(found.stages), len(found.tasks),
-                  found.complaints]))
+idle = [name for name, plugin in found.manager.list_name_plugin() if not found.manager.get_hookcallers(plugin)]
+print(json.dumps([[p.distribution for p in found.plugins], sorted(found.methods), len(found.stages) + len(found.tasks),
+                  idle, found.complaints]))
 """
     done = subprocess.run(
         [sys.executable, "-S", "-c", code],
@@ -48,11 +49,12 @@ print(json.dumps([[p.distribution for p in found.plugins], sorted(found.methods)
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    distributions, methods, stages, tasks, complaints = json.loads(done.stdout)
+    distributions, methods, offered, idle, complaints = json.loads(done.stdout)
     assert set(distributions) == {one.name for one in needed(folder)}
     recipes = {path.stem for one in needed(folder) for path in one.glob("*/recipes/*.toml")}
     assert set(methods) == recipes
-    assert stages + tasks > 7
+    assert offered >= 7
+    assert idle == []
     assert complaints == []
 
 

@@ -45,6 +45,22 @@ def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
     assert json.loads(mbo("show", tmp_path / "run", "--json").stdout)["scores"] == printed["scores"]
 
 
+def test_a_run_says_which_proxies_came_from_the_cache(tmp_path):
+    arguments = ["coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--cache", tmp_path / "cache"]
+    first, again = (mbo("run", *arguments, "--out", tmp_path / name) for name in ("first", "again"))
+    assert "proxies from the cache" not in first.stdout
+    assert "proxies from the cache: seeds 0, 1" in again.stdout
+
+
+def test_a_cache_that_is_a_file_is_refused_before_the_run_has_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    refused = mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", "--cache", "file")
+    assert refused.exit_code == 2
+    assert "'file' is a file" in refused.output
+    assert not Path("mbo-runs").exists()
+
+
 def test_a_run_repeats_from_its_recipe(tmp_path):
     mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "a")
     again = mbo("run", tmp_path / "a" / "recipe.toml", "--out", tmp_path / "b")

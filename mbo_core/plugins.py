@@ -132,7 +132,9 @@ class Registry:
         implementations = getattr(self.manager.hook, hook).get_hookimpls()
         # The core first, so that no plugin takes a name away from it.
         for implementation in sorted(implementations, key=lambda one: (one.plugin_name != "core", one.plugin_name)):
-            plugin = self._registered[implementation.plugin_name]
+            name = implementation.plugin_name
+            # A tool may register an object of its own by hand.
+            plugin = self._registered.get(name, Plugin(name, "", "", ""))
             try:
                 values = _silenced(partial(_listed, implementation.function))
             except (Exception, SystemExit) as error:

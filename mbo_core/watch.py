@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -26,15 +26,28 @@ class Phase:
     total: int
     seeds: tuple[int, ...]
     done: int = 0
-    unchecked: list[Mapping[str, Tensor]] = field(default_factory=list)
-    kept: list[tuple[int, Mapping[str, Tensor]]] = field(default_factory=list)
+    checked: int = 0
+    series: dict[str, Tensor] = field(default_factory=dict)
+    """Each info of all steps, (seeds, total); one tensor, as many small ones that are kept split up the memory from
+    which the large ones of a step are taken: 1.7 MB a kept step were lost at width 2048."""
     latest: Mapping[str, Tensor] = field(default_factory=dict)
     """The infos of the last step that have a value for each candidate, (seeds, candidates)."""
     failed: dict[int, str] = field(default_factory=dict)
+    numbers: Sequence[int] = ()
+    """The steps' own numbers, where they are those of an earlier run."""
 
-    def keeps(self, step: int) -> bool:
-        """Whether a step is kept for people."""
-        return step % max(1, self.total // KEPT) == 0 or step == self.total - 1
+    def keep(self, name: str, values: Tensor) -> None:
+        """Note an info of the step being taken, (seeds,)."""
+        if name not in self.series:
+            shape = (len(self.seeds), self.total)
+            kind = values.dtype if values.is_floating_point() else torch.float32
+            self.series[name] = torch.full(shape, torch.nan, dtype=kind, device=values.device)
+        self.series[name][:, self.done] = values
+
+    def shown(self) -> list[int]:
+        """The steps that people see: about `KEPT`, and the last."""
+        apart = max(1, self.total // KEPT)
+        return [step for step in range(self.done) if step % apart == 0 or step == self.total - 1]
 
 
 @dataclass
@@ -57,39 +70,38 @@ class Watch:
         """One step was taken.
 
         Args:
-            info: (seeds,) tensors; or (seeds, candidates), of which the mean is kept, and of the last step all.
+            info: (seeds,) tensors, of the same names at every step; or (seeds, candidates), of which the mean is
+                kept, and of the last step all.
         """
         phase = self.phases[-1]
         phase.latest = {name: value.detach() for name, value in info.items() if value.ndim > 1}
-        means = {
-            name: value.detach().flatten(1).float().mean(1) if value.ndim > 1 else value.detach()
-            for name, value in info.items()
-        }
-        phase.unchecked.append(means)
-        if phase.keeps(phase.done):
-            phase.kept.append((phase.done, means))
+        for name, value in info.items():
+            phase.keep(name, value.detach().flatten(1).float().mean(1) if value.ndim > 1 else value.detach())
         phase.done += 1
         self.report(phase.name, phase.done, phase.total)
 
     def replay(self, seed: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take in what `rows` told of a seed in an earlier run, instead of its steps."""
         for name, steps in groupby(rows, itemgetter("phase")):
-            kept: list[tuple[int, Mapping[str, Tensor]]] = [(row["step"], _info(row)) for row in steps]
-            self.phases.append(Phase(name, len(kept), (seed,), kept=kept))
+            kept = list(steps)
+            self.phases.append(phase := Phase(name, len(kept), (seed,), numbers=[row["step"] for row in kept]))
+            for row in kept:
+                for info in (key for key in row if key not in {"phase", "step"}):
+                    phase.keep(info, torch.tensor([row[info]], dtype=torch.float64))
+                phase.done += 1
 
     def diverged(self, what: str) -> dict[int, str]:
         """The seeds of which an info was not finite in this phase so far, each with the first such step."""
         phase = self.phases[-1]
-        first = phase.done - len(phase.unchecked)
-        for name in phase.unchecked[0] if phase.unchecked else ():
-            values = torch.stack([info[name] for info in phase.unchecked], dim=1).cpu()
-            for seed, series in zip(phase.seeds, values, strict=True):
-                lost = (~torch.isfinite(series)).nonzero()
+        for name, series in phase.series.items():
+            new = series[:, phase.checked : phase.done].cpu()
+            for seed, values in zip(phase.seeds, new, strict=True):
+                lost = (~torch.isfinite(values)).nonzero()
                 if len(lost):
                     step = int(lost[0])
-                    fact = f"{what} diverged: {name} is {float(series[step])} at step {first + step}"
+                    fact = f"{what} diverged: {name} is {float(values[step])} at step {phase.checked + step}"
                     phase.failed.setdefault(seed, fact)
-        phase.unchecked.clear()
+        phase.checked = phase.done
         return dict(phase.failed)
 
     def of_candidates(self, seed: int) -> dict[str, list[float]]:
@@ -103,19 +115,12 @@ class Watch:
 
     def rows(self, seed: int) -> list[dict[str, float | int | str]]:
         """The kept steps of a seed: phase, step and each info."""
-        return [
-            {
-                "phase": phase.name,
-                "step": step,
-                **{name: float(value[phase.seeds.index(seed)]) for name, value in info.items()},
-            }
-            for phase in self.phases
-            if seed in phase.seeds
-            for step, info in phase.kept
-        ]
+        return [row for phase in self.phases if seed in phase.seeds for row in _rows(phase, seed)]
 
 
-def _info(row: Mapping[str, Any]) -> dict[str, Tensor]:
-    return {
-        name: torch.tensor([value], dtype=torch.float64) for name, value in row.items() if name not in ("phase", "step")
-    }
+def _rows(phase: Phase, seed: int) -> Iterator[dict[str, float | int | str]]:
+    steps, position = phase.shown(), phase.seeds.index(seed)
+    columns = {name: series[position, steps].tolist() for name, series in phase.series.items()}
+    for i, step in enumerate(steps):
+        number = phase.numbers[step] if phase.numbers else step
+        yield {"phase": phase.name, "step": number, **{name: values[i] for name, values in columns.items()}}

@@ -76,7 +76,8 @@ def test_an_info_keeps_no_graph():
     watched = Watch()
     watched.begin("train", 1, (0,))
     watched.step({"loss": torch.ones(1, requires_grad=True) * 2})
-    assert not watched.phases[0].kept[0][1]["loss"].requires_grad
+    assert not watched.phases[0].series["loss"].requires_grad
+    assert watched.rows(0)[0]["loss"] == 2
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_the_first_such_step_is_remembered_over_checks_and_counted_from_the_phas
     watched.begin("search", 1, (4,))
     watched.step({"loss": torch.tensor([1.0])})
     assert watched.diverged("the search") == {}
-    assert all(phase.unchecked == [] for phase in watched.phases)
+    assert all(phase.checked == phase.done for phase in watched.phases)
 
 
 def test_what_a_step_tells_of_each_candidate_is_averaged_and_of_the_last_step_kept_whole():

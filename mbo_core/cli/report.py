@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def print_result(result: Result) -> None:
     """Scores by seed, their mean and spread, and what to compare them with."""
-    print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
+    more = {"published": result.recipe.published.get(result.task.name), "encoding_quality": result.quality}
+    print_record({**result.summary(), **more})
 
 
 def print_record(record: Mapping[str, Any]) -> None:
@@ -31,6 +32,8 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
         click.echo(f"proxies from the cache: seeds {', '.join(map(str, record['cached_proxies']))}")
+    for name, values in record["encoding_quality"].items():
+        click.echo(f"encoding: {name} {mean_std(values)}")
     published = record.get("published") or {}
     if "source" in published:
         click.echo(f"published: {published['source']}")
@@ -90,8 +93,6 @@ def print_folder(path: Path) -> None:
     click.echo("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     where = f"{machine['platform']}, {machine['device']}, {machine['threads']} threads"
     click.echo(f"machine: Python {machine['python']} on {where}")
-    for name, values in record["encoding_quality"].items():
-        click.echo(f"encoding: {name} {mean_std(values)}")
     if record["task_notes"]:
         click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
     click.echo(f"again: mbo run {path / 'recipe.toml'}")

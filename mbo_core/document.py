@@ -212,3 +212,8 @@ def subtable(table: Table, key: str) -> Table:
     """The table at `key`, empty where there is none."""
     value = table.get(key, {})
     return value if isinstance(value, dict) else {}
+
+
+def one_line(text: str) -> str:
+    """Text that stays in a comment."""
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import tomli_w
 
-from mbo_core.document import Document, Sourced, Table, subtable
-from mbo_core.errors import RecipeError, nearest
+from mbo_core.document import Sourced, Table, subtable
+from mbo_core.errors import Mistakes, RecipeError, nearest
+from mbo_core.layers import ABOUT, SECTIONS, Family
 from mbo_core.offers import kind_of
 from mbo_core.options import Option, Refused, convert, options, to_toml
 from mbo_core.plugins import Registry
+from mbo_core.requires import may_offer
 from mbo_core.stages import Adversary, Encoding, Evaluator, Proxy, Stage, Update
 from mbo_core.task import Kind
-
-SECTIONS = ("encoding", "adversary", "proxy", "update", "evaluation")
-ABOUT = ("name", "summary", "paper", "code", "deviations", "requires")
-SILENT: Mapping[str, str] = {"adversary": "none", "proxy": "none", "update": "none", "evaluation": "oracle"}
-"""The part that a recipe has where it says nothing."""
-ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits"}
-"""The encoding that a recipe has where it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,8 @@ class Recipe:
         tables: dict[str, Any] = {"method": {**about, "name": self.name}}
         if self.published:
             tables["published"] = dict(self.published)
-        tables["run"] = to_toml(run)
+        if run:
+            tables["run"] = to_toml(run)
         tables.update({section: written(stage) for section, stage in self.stages().items()})
         return tomli_w.dumps(tables)
 
@@ -74,58 +70,38 @@ def written(stage: Stage) -> dict[str, Any]:
 
 
 @dataclass
-class Mistakes:
-    """What is wrong with a recipe, collected so that all is said at once."""
-
-    found: list[tuple[str, str | None]] = field(default_factory=list)
-
-    def add(self, where: str, fact: str, hint: str | None = None) -> None:
-        """Note one mistake."""
-        self.found.append((f"{where}: {fact}" if where else fact, hint))
-
-    def raise_if_any(self) -> None:
-        """Say them all.
-
-        Raises:
-            RecipeError: with every mistake, each with its hint.
-        """
-        if len(self.found) == 1:
-            raise RecipeError(*self.found[0])
-        if self.found:
-            lines = [fact + (f"\n    hint: {hint}" if hint else "") for fact, hint in self.found]
-            raise RecipeError(f"{len(lines)} mistakes in the recipe\n\n" + "\n".join(lines))
-
-
-@dataclass
 class Builder:
-    """Makes stages of tables, noting what is wrong."""
+    """Makes stages of tables, noting what is wrong.
+
+    Attributes:
+        registry: what is installed.
+        family: the recipe, to tell where it says what.
+        mistakes: takes what is wrong.
+    """
 
     registry: Registry
-    document: Document
+    family: Family
     mistakes: Mistakes
 
-    def parts(self, table: Table, kind: Kind) -> dict[str, Stage | None]:
+    def parts(self, table: Table) -> dict[str, Stage | None]:
         """The five parts; None for one that could not be made."""
-        silent = {**SILENT, "encoding": ENCODINGS[kind]}
         made: dict[str, Stage | None] = {}
         for section in SECTIONS:
-            made[section] = self.stage(section, section, subtable(table, section), silent[section], made)
+            made[section] = self.stage(section, section, subtable(table, section), made)
         return made
 
-    def stage(
-        self, kind: str, path: str, table: Table, silent: str | None, made: Mapping[str, Stage | None]
-    ) -> Stage | None:
+    def stage(self, kind: str, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         """One stage from its table."""
         use = table.get("use")
-        name = use.value if isinstance(use, Sourced) else silent if use is None else None
-        where = self.document.where(*path.split(".")) if use is None else first_where(use)
+        name = use.value if isinstance(use, Sourced) else None
+        where = self.family.where(*path.split(".")) if use is None else first_where(use)
         if not isinstance(name, str):
             self.mistakes.add(where, f"{path} names no stage", f'write use = "..." in [{path}]')
             return None
         try:
             stage = self.registry.stage(kind, name)
         except RecipeError as error:
-            self.mistakes.add(where, error.message, error.hint)
+            self.mistakes.add(where, error.message, may_offer(self.family.documents, self.registry) or error.hint)
             return None
         return self._construct(stage, path, table, made)
 
@@ -146,14 +122,14 @@ class Builder:
         try:
             return stage(**values)
         except ValueError as error:
-            self.mistakes.add(self.document.where(*path.split(".")), f'{path} "{stage.name}": {error}')
+            self.mistakes.add(self.family.where(*path.split(".")), f'{path} "{stage.name}": {error}')
             return None
 
     def _inner(self, option: Option, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         if option.name in made:
             return made[option.name]
         kind = kind_of(cast("type[Stage]", option.stage))
-        return self.stage(kind, f"{path}.{option.name}", subtable(table, option.name), None, made)
+        return self.stage(kind, f"{path}.{option.name}", subtable(table, option.name), made)
 
     def _option(self, option: Option, path: str, value: Table | Sourced, values: dict[str, Any]) -> None:
         if isinstance(value, dict):
@@ -179,7 +155,7 @@ def check(recipe: Recipe, kind: Kind, registry: Registry, mistakes: Mistakes) ->
     if kind not in recipe.encoding.designs:
         fits = _fitting(registry, "encoding", lambda stage: kind in cast("type[Encoding]", stage).designs)
         mistakes.add("", f'encoding "{recipe.encoding.name}" cannot encode {kind} designs', fits)
-    for stage in _all_parts(recipe):
+    for stage in all_parts(recipe):
         if recipe.encoding.values not in stage.accepts:
             fact = f'{kind_of(type(stage))} "{stage.name}" does not work on {recipe.encoding.values} vectors'
             mistakes.add("", fact, f"it works on {', '.join(sorted(stage.accepts))}")
@@ -205,9 +181,10 @@ def _check_moves(recipe: Recipe, registry: Registry, mistakes: Mistakes) -> None
         mistakes.add("", fact, fits)
 
 
-def _all_parts(recipe: Recipe) -> list[Stage]:
+def all_parts(recipe: Recipe) -> list[Stage]:
+    """The five parts and the stages inside them, each once."""
     found: list[Stage] = []
-    waiting: list[Stage] = [recipe.adversary, recipe.proxy, recipe.update]
+    waiting = [*recipe.stages().values()]
     while waiting:
         stage = waiting.pop(0)
         if stage not in found:

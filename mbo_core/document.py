@@ -23,8 +23,12 @@ class Sourced(NamedTuple):
 Table: TypeAlias = "dict[str, Table | Sourced]"
 """A nest of tables whose leaves are `Sourced`."""
 
-_HEADER = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(#.*)?$")
-_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+LARGEST = 256 * 1024
+"""Bytes of the largest recipe that is read; those that ship have some thousand."""
+
+_DOTTED = r"""((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)"""
+_HEADER = re.compile(rf"\s*\[\[?\s*{_DOTTED}\s*\]")
+_KEY = re.compile(rf"\s*{_DOTTED}\s*=")
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,17 @@ def read(path: Path) -> Document:
     """Parse a recipe file.
 
     Raises:
-        RecipeError: if it cannot be read, or is not TOML; with the line.
+        RecipeError: if it cannot be read, is too large, or is not TOML; with the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise RecipeError(f"{path} has more than {LARGEST // 1024} KB", "a recipe is a small TOML file")
+    try:
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"the recipe {path} is not UTF-8 text") from error
     return parse(text, path.stem, path)
@@ -76,6 +85,9 @@ def parse(text: str, name: str, path: Path | None = None) -> Document:
         plain = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
+    except (RecursionError, ValueError) as error:
+        # What TOML allows and no recipe holds: tables nested by the hundred, numbers of thousands of digits.
+        raise RecipeError(f"{path or name} cannot be parsed: {error}") from error
     document = Document(name, {}, path, _lines(text, plain))
     document.table.update(_sourced(plain, (), document))
     return document
@@ -200,3 +212,8 @@ def subtable(table: Table, key: str) -> Table:
     """The table at `key`, empty where there is none."""
     value = table.get(key, {})
     return value if isinstance(value, dict) else {}
+
+
+def one_line(text: str) -> str:
+    """Text that stays in a comment."""
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import TypeAlias
 
 import click
+
+Mistake: TypeAlias = "tuple[str, str | None]"
+"""A fact with its hint."""
 
 
 class MboError(click.ClickException):
@@ -31,9 +36,17 @@ class MboError(click.ClickException):
 
 
 class RecipeError(MboError):
-    """A recipe, an option or a command line that cannot be carried out; exit code 2."""
+    """A recipe, an option or a command line that cannot be carried out; exit code 2.
+
+    Attributes:
+        mistakes: each mistake in it, with its hint.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, hint: str | None = None, mistakes: Iterable[Mistake] = ()) -> None:
+        super().__init__(message, hint)
+        self.mistakes = tuple(mistakes) or ((message, hint),)
 
 
 class TaskError(MboError):
@@ -47,6 +60,33 @@ class StoreError(MboError):
 def warn(text: str) -> None:
     """Say on stderr, in one line, what does not stop the work."""
     click.echo(f"warning: {' '.join(text.split())}", err=True)
+
+
+@dataclass
+class Mistakes:
+    """What is wrong with a recipe, collected so that all is said at once."""
+
+    found: list[Mistake] = field(default_factory=list)
+
+    def add(self, where: str, fact: str, hint: str | None = None) -> None:
+        """Note one mistake."""
+        self.take([(f"{where}: {fact}" if where else fact, hint)])
+
+    def take(self, mistakes: Iterable[Mistake]) -> None:
+        """Note those that are not noted yet."""
+        self.found += [mistake for mistake in mistakes if mistake not in self.found]
+
+    def raise_if_any(self, error: type[RecipeError] = RecipeError) -> None:
+        """Say them all.
+
+        Raises:
+            RecipeError: with every mistake, each with its hint.
+        """
+        if len(self.found) == 1:
+            raise error(*self.found[0])
+        if self.found:
+            lines = [fact + (f"\n    hint: {hint}" if hint else "") for fact, hint in self.found]
+            raise error(f"{len(lines)} mistakes in the recipe\n\n" + "\n".join(lines), mistakes=self.found)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

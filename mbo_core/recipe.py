@@ -1,136 +1,34 @@
-"""Recipes: from TOML layers to one table for each stage.
-
-Layers, each over the one before: the parent that `extends` names, the recipe, `when.<kind>`, `when.<task>`,
-`preset.<name>`, `--set`. All mistakes are reported at once.
-"""
+"""Recipes: from a document and its layers to five parts that fit each other. All mistakes are reported at once."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
-from mbo_core.build import ABOUT, ENCODINGS, SECTIONS, Builder, Mistakes, Recipe, check, first_where
-from mbo_core.document import Document, Sourced, Table, assignment, leaves, merge, plain, read, subtable
-from mbo_core.errors import MboError, RecipeError, nearest
+from mbo_core.build import Builder, Recipe, all_parts, check
+from mbo_core.document import Document, plain, subtable
+from mbo_core.errors import MboError, Mistakes, RecipeError, nearest
+from mbo_core.layers import (
+    ENCODINGS,
+    Family,
+    check_sets,
+    check_words,
+    family,
+    find,
+    flatten,
+    shipped_in,
+)
+from mbo_core.offers import kind_of
 from mbo_core.plugins import Registry
+from mbo_core.requires import check_requirements, offering
 from mbo_core.task import Kind
 
-TABLES = (*SECTIONS, "method", "published", "extends", "when", "preset", "run")
-RUN = ("task", "seeds", "preset")
+__all__ = ["Misfit", "check_branches", "find", "fits_kinds", "recorded_run", "resolve"]
 
 
-def find(name: str | Path, registry: Registry) -> Document:
-    """A recipe's document: a method by name, else a file or a run's folder (write ./coms for a folder called coms).
-
-    Raises:
-        RecipeError: if there is none, with the nearest known name.
-    """
-    if str(name) in registry.methods:
-        return registry.method(str(name)).document
-    path = Path(name)
-    if path.is_dir() and (path / "recipe.toml").exists():
-        path = path / "recipe.toml"
-    if path.suffix == ".toml" or path.is_file():
-        return read(path)
-    return registry.method(str(name)).document
-
-
-def layered(document: Document, registry: Registry, seen: tuple[str, ...] = ()) -> Table:
-    """The document over its parents."""
-    parent = document.table.get("extends")
-    if parent is None:
-        return document.table
-    if not isinstance(parent, Sourced) or not isinstance(parent.value, str):
-        raise RecipeError(f"{document.where('extends')}: extends names one method or file")
-    if parent.value in seen:
-        raise RecipeError(f"{parent.where}: extends goes round in a circle: {' -> '.join((*seen, parent.value))}")
-    inherited = layered(_parent(parent, document, registry), registry, (*seen, parent.value))
-    # What was published of the parent is no score of a recipe that differs from it.
-    inherited = {key: value for key, value in inherited.items() if key != "published"}
-    return {key: value for key, value in merge(inherited, document.table).items() if key != "extends"}
-
-
-def _parent(named: Sourced, document: Document, registry: Registry) -> Document:
-    beside = document.path.parent / named.value if document.path else Path(named.value)
-    try:
-        return read(beside) if named.value.endswith(".toml") else registry.method(named.value).document
-    except RecipeError as error:
-        raise RecipeError(f"{named.where}: {error.message}", error.hint) from error
-
-
-def flatten(
-    table: Table, mistakes: Mistakes, kind: Kind | None, task: str | None, preset: str | None, sets: Sequence[str]
-) -> Table:
-    """Lay `when`, the preset and `--set` over the recipe's base."""
-    base: Table = {key: value for key, value in table.items() if key not in {"when", "preset"}}
-    for condition in (kind, task):
-        base = merge(base, subtable(subtable(table, "when"), condition or ""))
-    if preset is not None:
-        presets = subtable(table, "preset")
-        if preset not in presets:
-            mistakes.add("", f'there is no preset "{preset}" in this recipe', nearest(preset, presets))
-        base = merge(base, subtable(presets, preset))
-    for given in sorted(map(assignment, sets), key=_precedence):
-        for key, value in given.items():
-            _check_section(key, value, first_where(value), mistakes)
-        base = merge(base, given)
-    return base
-
-
-def _precedence(given: Table) -> float:
-    """Outer stages are named first, then inner ones, then options are set: a new name drops what was set before it."""
-    return min((len(keys) for keys, _ in leaves(given) if keys[-1] == "use"), default=math.inf)
-
-
-def _check_names(table: Table, document: Document, mistakes: Mistakes) -> None:
-    for key, value in table.items():
-        if key not in TABLES:
-            mistakes.add(_where(value, document, key), f'"{key}" is no part of a recipe', nearest(key, TABLES))
-        elif key != "extends" and not isinstance(value, dict):
-            mistakes.add(_where(value, document, key), f"{key} is a table", f"write [{key}]")
-    for layer in ("when", "preset"):
-        for name, value in subtable(table, layer).items():
-            if isinstance(value, Sourced):
-                mistakes.add(value.where, f"{layer}.{name} is a table", f"write [{layer}.{name}]")
-                continue
-            for key, inner in value.items():
-                _check_section(key, inner, _where(inner, document, layer, name, key), mistakes)
-    known = {"method": ABOUT, "run": RUN}
-    for section, names in known.items():
-        for key, value in subtable(table, section).items():
-            if key not in names:
-                where = _where(value, document, section, key)
-                mistakes.add(where, f'{section} has no key "{key}"', nearest(key, names))
-            elif key == "name" and not isinstance(plain(value), str):
-                mistakes.add(_where(value, document, section, key), "method.name is a string")
-
-
-def _check_section(key: str, value: Table | Sourced, where: str, mistakes: Mistakes) -> None:
-    if key not in SECTIONS:
-        mistakes.add(where, f'"{key}" is no stage', nearest(key, SECTIONS))
-    elif not isinstance(value, dict):
-        mistakes.add(where, f"{key} is a table", f"name its stage with {key}.use")
-
-
-def _check_conditions(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> None:
-    """Note the conditions that name no task here.
-
-    A shipped method may name tasks of a plugin that is not installed; in a person's own file that is a mistake.
-    """
-    if any(method.path == document.path for method in registry.methods.values()):
-        return
-    known = (*ENCODINGS, *registry.tasks, *([task] if task else []))
-    for condition in subtable(document.table, "when"):
-        if condition not in known:
-            fact = f'"{condition}" is neither a kind of task nor a task'
-            mistakes.add(document.where("when", condition), fact, nearest(condition, known))
-
-
-def _where(value: Table | Sourced, document: Document, *keys: str) -> str:
-    """Where a value stands: in the document or, if it is inherited, in a parent."""
-    return document.where(*keys) if keys in document.lines else first_where(value) or document.where(*keys)
+class Misfit(RecipeError):
+    """Parts each of which is right, but which do not fit each other or the kind of task."""
 
 
 def resolve(
@@ -149,33 +47,65 @@ def resolve(
         registry: what is installed.
         kind: continuous or discrete.
         task: the task's name, for `when`.
-        preset: a preset of the recipe.
+        preset: a preset of the recipe or of a parent.
         sets: `section.option=VALUE` assignments, VALUE in TOML.
 
     Raises:
-        RecipeError: with all mistakes, each with file, line and a hint.
+        RecipeError: with all mistakes, each with file, line and a hint; a `Misfit` if only the mix is wrong.
     """
     mistakes = Mistakes()
-    table = layered(document, registry)
-    _check_names(table, document, mistakes)
-    _check_conditions(document, task, registry, mistakes)
-    flat = flatten(table, mistakes, kind, task, preset, sets)
-    builder = Builder(registry, document, mistakes)
-    parts = builder.parts(flat, kind)
+    whole = _family(document, task, registry, mistakes)
+    for one in reversed(whole.documents):
+        _check_text(one, task, registry, mistakes)
+    check_sets(sets, mistakes)
+    if preset is not None and preset not in whole.presets:
+        mistakes.add("", f'there is no preset "{preset}" in this recipe', nearest(preset, whole.presets))
+    parts = Builder(registry, whole, mistakes).parts(flatten(whole, kind, task, preset, sets))
     mistakes.raise_if_any()
-    # A parent's name is not inherited: what changes a method is another method.
-    name = plain(subtable(document.table, "method")).get("name", document.name)
-    recorded = plain(subtable(flat, "run")).get("preset")
+    recorded = [recorded_run(one).get("preset") for one in whole.documents]
     recipe = Recipe(
-        name=name,
-        about={**plain(subtable(flat, "method")), "name": name},
-        published=plain(subtable(flat, "published")),
-        preset=preset or recorded,
+        name=whole.about()["name"],
+        about=whole.about(),
+        # What was published of a parent is no score of a recipe that differs from it.
+        published=plain(subtable(document.table, "published")),
+        preset=preset or next(filter(None, reversed(recorded)), None),
         **cast(Any, parts),
     )
     check(recipe, kind, registry, mistakes)
-    mistakes.raise_if_any()
-    return recipe
+    mistakes.raise_if_any(Misfit)
+    return _with_requires(recipe, registry)
+
+
+def _family(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> Family:
+    """The recipe with its parents; if one is missing that is said with what is wrong in the recipe's own text."""
+    try:
+        return family(document, registry)
+    except RecipeError as error:
+        mistakes.take(error.mistakes)
+        _check_text(document, task, registry, mistakes)
+        mistakes.raise_if_any()
+        raise
+
+
+def _check_text(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> None:
+    """Note what is wrong with a document's words and requirements."""
+    check_requirements(document, mistakes)
+    check_words(document, mistakes)
+    if shipped_in(document, registry) is None:
+        # A shipped recipe may name tasks of a plugin that is not installed; in a person's own that is a mistake.
+        known = (*ENCODINGS, *registry.tasks, *([task] if task else []))
+        for condition in subtable(document.table, "when"):
+            if condition not in known:
+                fact = f'"{condition}" is neither a kind of task nor a task'
+                mistakes.add(document.where("when", condition), fact, nearest(condition, known))
+
+
+def _with_requires(recipe: Recipe, registry: Registry) -> Recipe:
+    """The recipe, stating what has to be installed for its parts."""
+    plugins = [registry.stages[kind_of(type(part)), part.name].plugin for part in all_parts(recipe)]
+    stated = {"requires": offering(plugins)} if offering(plugins) else {}
+    about = {key: value for key, value in recipe.about.items() if key != "requires"}
+    return replace(recipe, about={**about, **stated})
 
 
 def fits_kinds(
@@ -189,6 +119,53 @@ def fits_kinds(
         except MboError as error:
             resolved[kind] = error
     return resolved
+
+
+def check_branches(document: Document, registry: Registry, sets: Sequence[str] = ()) -> None:
+    """Look for mistakes in a recipe and in every `when` table and preset of its own, whether or not they apply.
+
+    What stands in a branch is right if it is for one kind of task at least. A `when` table may be for parts that
+    `--set` exchanges, so a mix that does not fit is no mistake there.
+
+    Raises:
+        RecipeError: with all mistakes.
+    """
+    mistakes = Mistakes()
+    for kinds, task, preset in _branches(document, registry):
+        refused = [_refusal(document, registry, kind, task, preset, sets) for kind in kinds]
+        # What is wrong for one kind may be right for the other: the shorter list is what is meant.
+        shortest = min(refused, key=lambda error: len(error.mistakes) if error else 0)
+        if shortest is not None and not isinstance(shortest, Misfit):
+            mistakes.take(shortest.mistakes)
+        elif shortest is not None and preset is not None and not mistakes.found:
+            mistakes.take((f"{document.where('preset', preset)}: {fact}", hint) for fact, hint in shortest.mistakes)
+        elif shortest is not None and (task, len(kinds)) == (None, len(ENCODINGS)):
+            mistakes.take(shortest.mistakes)
+    mistakes.raise_if_any()
+
+
+def _branches(document: Document, registry: Registry) -> Iterator[tuple[list[Kind], str | None, str | None]]:
+    """The kinds of task, the task and the preset that each branch can be meant for, the base first."""
+    kinds = list(ENCODINGS)
+    yield kinds, None, None
+    for name in subtable(document.table, "when"):
+        offered = registry.tasks.get(name)
+        if name in ENCODINGS:
+            yield [kind for kind in kinds if kind == name], None, None
+        else:
+            yield [offered.value.kind] if offered else kinds, name, None
+    for preset in subtable(document.table, "preset"):
+        yield kinds, None, preset
+
+
+def _refusal(
+    document: Document, registry: Registry, kind: Kind, task: str | None, preset: str | None, sets: Sequence[str]
+) -> RecipeError | None:
+    try:
+        resolve(document, registry, kind=kind, task=task, preset=preset, sets=sets)
+    except RecipeError as error:
+        return error
+    return None
 
 
 def recorded_run(document: Document) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ def test_the_oracle_is_called_once_a_seed_and_only_after_the_search(method):
 
 def test_without_an_update_the_best_designs_in_the_data_are_proposed(tmp_path):
     recipe = tmp_path / "best.toml"
-    recipe.write_text("")
+    recipe.write_text("[update]\nuse = 'none'")
     task = TASKS["continuous"]
     result = mbo.run(recipe, task, seeds=1)
     assert result.scores["raw"]["100th"] == [task.best_in_data]

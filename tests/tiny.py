@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mbo_core.document import merge, plain, subtable
+from mbo_core.document import plain
+from mbo_core.layers import family, find, flatten
 from mbo_core.plugins import Registry
-from mbo_core.recipe import find, layered
 
 NETWORK = {"hidden": "[8]", "epochs": "1", "held_out": "10"}
 CBAS = {
@@ -37,9 +37,8 @@ TINY: dict[str, dict[str, str]] = {
 
 def tiny(recipe: str, registry: Registry, kind: str = "continuous") -> list[str]:
     """The `--set` assignments that make a method fast on a kind of task."""
-    base = layered(find(recipe, registry), registry)
-    table = plain(merge(base, subtable(subtable(base, "when"), kind)))
-    sections = {section: table[section] for section in ("encoding", "adversary", "proxy", "update") if section in table}
+    table = plain(flatten(family(find(recipe, registry), registry), kind))
+    sections = {section: table[section] for section in ("encoding", "adversary", "proxy", "update")}
     return [
         f"{section}.{option}={value}"
         for section, stage in sections.items()

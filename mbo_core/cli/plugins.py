@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
+from mbo_core.cli.group import Commands
 
 if TYPE_CHECKING:
     from mbo_core.discovery import Plugin
     from mbo_core.plugins import Registry
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Commands, invoke_without_command=True)
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each plugin that raised.")
 @plugins_option

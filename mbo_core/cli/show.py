@@ -55,13 +55,14 @@ def _show_folder(path: Path, as_json: bool) -> None:
 def _method(method: Method, found: Registry) -> dict[str, Any]:
     from mbo_core.build import Recipe, written
     from mbo_core.document import plain, subtable
-    from mbo_core.recipe import fits_kinds, layered
+    from mbo_core.layers import family
+    from mbo_core.recipe import fits_kinds
 
-    table = layered(method.document, found)
+    whole = family(method.document, found)
     thing: dict[str, Any] = {"what": "method", **method.about, **_from(method.plugin)}
     thing["file"] = str(method.path)
-    thing["presets"] = plain(subtable(table, "preset"))
-    thing["published"] = plain(subtable(table, "published"))
+    thing["presets"] = plain(whole.presets)
+    thing["published"] = plain(subtable(method.document.table, "published"))
     for kind, fit in fits_kinds(method.document, found).items():
         parts = fit.stages().items() if isinstance(fit, Recipe) else ()
         thing[f"{kind} tasks"] = {section: written(stage) for section, stage in parts} or str(fit)

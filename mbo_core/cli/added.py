@@ -1,0 +1,78 @@
+"""The commands that plugins add to `mbo`, by entry points in the group `mbo.commands`."""
+
+from __future__ import annotations
+
+import traceback
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import click
+
+from mbo_core import hookspecs
+from mbo_core.cli.common import WITHOUT
+from mbo_core.cli.group import Commands
+from mbo_core.errors import MboError
+
+
+class Program(Commands):
+    """The core's commands and those of plugins; an error in a plugin's code names the plugin."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands; those of plugins are not imported for that."""
+        return sorted({*super().list_commands(ctx), *added()})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """A command by name; the core's own cannot be replaced."""
+        own = super().get_command(ctx, name)
+        point = added().get(name)
+        return own if own is not None or point is None else _load(point)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing those of plugins."""
+        rows = {name: command.get_short_help_str(80) for name, command in self.commands.items()}
+        for name, point in added().items():
+            rows.setdefault(name, f"from {point.dist.name if point.dist else point.value}")
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error in a plugin's code is shown whole, and then what to do about it."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            _name_plugin(error, ctx.meta.get(WITHOUT, ()))
+            raise
+
+
+def added() -> dict[str, EntryPoint]:
+    """The commands that plugins add, by name; of two of one name the first distribution's."""
+    points = entry_points(group=hookspecs.COMMANDS)
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(points, key=lambda one: one.dist.name if one.dist else ""):
+        found.setdefault(point.name, point)
+    return found
+
+
+def _load(point: EntryPoint) -> click.Command:
+    owner = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+    try:
+        command = point.load()
+    except (Exception, SystemExit) as error:
+        fact = f"the command {point.name} of {owner} cannot be imported: {type(error).__name__}: {error}"
+        raise MboError(fact) from error
+    if not isinstance(command, click.Command):
+        raise MboError(f"{owner} offers {command!r} as the command {point.name}, which is no click command")
+    return command
+
+
+def _name_plugin(error: Exception, without: tuple[str, ...]) -> None:
+    from mbo_core.plugins import installed
+
+    plugin = installed(without).blame(error)
+    if plugin is not None:
+        traceback.print_exception(error)
+        fact = f"plugin {plugin.name} ({plugin.label}) raised {type(error).__name__}: {error}"
+        hint = f"the lines above are for its authors; --without {plugin.name} leaves it out"
+        raise MboError(fact, hint) from error

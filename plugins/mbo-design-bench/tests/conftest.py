@@ -9,6 +9,7 @@ from mbo_design_bench import superconductor
 
 from mbo_core.task import Task
 
+SUPERCONDUCTOR = "superconductor.npz"
 BESIDE = Path(__file__).parents[3].parent / "shared" / "data"
 
 
@@ -29,7 +30,7 @@ def tf_bind_8_file() -> Path:
 def superconductor_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a copy of the file: what a test writes by mistake never reaches the data themselves."""
     folder = tmp_path_factory.mktemp("data")
-    shutil.copyfile(_folder(superconductor.FILE) / superconductor.FILE, folder / superconductor.FILE)
+    shutil.copyfile(_folder(SUPERCONDUCTOR) / SUPERCONDUCTOR, folder / SUPERCONDUCTOR)
     return folder
 
 

@@ -41,7 +41,7 @@ def recorded(folder: Path) -> dict[str, str]:
     path = folder / NAME
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise TaskError(f"{path} cannot be read: {error}") from error

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mbo_core.errors import TaskError, nearest
+from mbo_core.errors import RecipeError, nearest
 from mbo_core.task import Kind, OracleKind, Space, TaskInfo
 
 TRABUCCO = "task: Trabucco et al. 2022, Design-Bench, arXiv:2202.08450"
@@ -309,7 +309,7 @@ ANT = Facts(
     summary="body shapes of a four-legged robot that runs far under a fixed controller, by simulation",
     source="random morphologies, generated for Design-Bench with morphing-agents 1.5.1",
     licence="MIT (Design-Bench)",
-    citation="Trabucco et al. 2019, morphing-agents",
+    citation="morphing-agents 1.5.1, B. Trabucco",
     oracle="simulator",
     comparable=(
         "published tables only roughly: the simulator is chaotic, does not reproduce all of its own labels, and is a "
@@ -340,12 +340,12 @@ def named(name: str) -> Facts:
     """The facts of a task by name.
 
     Raises:
-        TaskError: for another name, with the nearest.
+        RecipeError: for another name, with the nearest.
 
     >>> named("UTR-ResNet-v0").layout.shards
     14
     """
     known = {facts.name: facts for facts in ALL}
     if name not in known:
-        raise TaskError(f'Design-Bench has no task "{name}" with data', nearest(name, known))
+        raise RecipeError(f'Design-Bench has no task "{name}" with data', nearest(name, known))
     return known[name]

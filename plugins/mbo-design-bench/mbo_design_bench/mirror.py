@@ -96,6 +96,9 @@ def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
         # Recorded first: a file in its place without its checksum would be taken as the person's own.
         checksums.record(path, digest)
         os.replace(temporary, path)
+    except TaskError as error:
+        error.hint = error.hint or _hint(None)
+        raise
     except OSError as error:
         hint = f"free some space, or name another folder in {data.VARIABLE}"
         raise StoreError(f"cannot write {path}: {error.strerror or error}", hint) from error
@@ -115,10 +118,18 @@ def _download(url: str, path: Path, bar: Any) -> None:
             downloader(url, str(path), None)
             return
         except requests.RequestException as error:
-            status = error.response.status_code if error.response is not None else None
+            status = _closed(error.response)
             if pause is None or status not in {None, *PASSING}:
                 raise TaskError(f"{url} cannot be fetched: {_reason(error, status)}", _hint(status)) from error
             sleep(pause)
+
+
+def _closed(response: Any) -> int | None:
+    """The status of an answer, whose connection pooch leaves open."""
+    if response is None:
+        return None
+    response.close()
+    return int(response.status_code)
 
 
 def _reason(error: Exception, status: int | None) -> str:

@@ -57,7 +57,7 @@ def missing(facts: Facts) -> str | None:
 
 
 def read(facts: Facts) -> Rows:
-    """All rows of a task, visible or not: x (N, d) int64 or float32, y (N,) float64.
+    """All rows of a task, visible or not: x (N, d) int32 or float32, y (N,) float64.
 
     Raises:
         TaskError: where they are missing, damaged, changed since they arrived, or not those of Design-Bench.
@@ -130,7 +130,7 @@ def visible(y: NDArray[np.float64], facts: Facts) -> NDArray[np.bool_]:
     rows = np.flatnonzero(seen)
     if facts.limit is not None and len(rows) > facts.limit:
         draws = np.random.Generator(np.random.PCG64(SUBSAMPLE_SEED)).random(len(rows))
-        seen[rows[np.argsort(draws, kind="stable")[facts.limit :]]] = False
+        seen[rows[draws >= np.partition(draws, facts.limit)[facts.limit]]] = False
     return seen
 
 
@@ -156,4 +156,4 @@ def _agreed(x: NDArray[Any], y: NDArray[Any], facts: Facts, origin: Path) -> Row
     for name, found, known in (("smallest", scores.min(), facts.y_min), ("largest", scores.max(), facts.y_max)):
         if abs(found - known) > 1e-5 * (facts.y_max - facts.y_min):
             raise TaskError(f"{origin}: the {name} y is {found:.7g}, not {known:.7g} as published")
-    return (x.astype(np.int64) if facts.kind == "discrete" else x), scores
+    return x.astype(np.int32 if facts.kind == "discrete" else np.float32, copy=False), scores

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mbo_core.errors import TaskError
 from mbo_design_bench import checksums, data, rows
-from mbo_design_bench.facts import Facts
+from mbo_design_bench.layout import Facts
 
 
 def bring(facts: Facts, source: Path, root: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from mbo_core.errors import MboError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from mbo_design_bench.facts import Facts
+    from mbo_design_bench.layout import Facts
     from mbo_design_bench.mirror import Bar
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from mbo_core.errors import StoreError, TaskError
 from mbo_design_bench import checksums, data, shards
-from mbo_design_bench.facts import Facts
+from mbo_design_bench.layout import Facts
 
 MIRROR = "https://huggingface.co/datasets/beckhamc/design_bench_data/resolve/main"
 VARIABLE = "MBO_DATA_URL"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mbo_core.errors import TaskError
 from mbo_core.task import Oracle, Task
 from mbo_design_bench import checksums, data, shards
-from mbo_design_bench.facts import SUBSAMPLE_SEED, Facts
+from mbo_design_bench.layout import SUBSAMPLE_SEED, Facts
 
 Rows = tuple[NDArray[Any], NDArray[np.float64]]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mbo_core.errors import TaskError
 from mbo_core.task import Task, TaskOffer
 from mbo_design_bench import rows
-from mbo_design_bench.facts import GFP, UTR, Facts
+from mbo_design_bench.facts import GFP, UTR
+from mbo_design_bench.layout import Facts
 
 
 def untrained(facts: Facts) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mbo_core.errors import TaskError
 from mbo_core.task import Space
 from mbo_design_bench import data
-from mbo_design_bench.facts import Layout
+from mbo_design_bench.layout import Layout
 
 MAGIC = b"\x93NUMPY"
 SCORE = Space("continuous", 1)

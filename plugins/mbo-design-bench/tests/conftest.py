@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mbo_design_bench import facts, shards, superconductor
-from mbo_design_bench.facts import Facts, Layout
+from mbo_design_bench.layout import Facts, Layout
 
 from mbo_core.task import Space, Task
 

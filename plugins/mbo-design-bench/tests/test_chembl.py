@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mbo_design_bench import chembl, shards
-from mbo_design_bench.facts import Layout
+from mbo_design_bench.layout import Layout
 
 from mbo_core.errors import TaskError
 from mbo_core.task import Space

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from mbo_design_bench import checksums, facts, mirror, rows
-from mbo_design_bench.facts import Archive
+from mbo_design_bench.layout import Archive
 
 from mbo_core.cli import main
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mbo_design_bench import facts, quadratic, rows, sequences, shards, tf_bind_8, tf_bind_10
-from mbo_design_bench.facts import Archive, Layout
+from mbo_design_bench.layout import Archive, Layout
 
 from mbo_core.errors import TaskError
 from mbo_core.task import Space

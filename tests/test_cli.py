@@ -114,6 +114,12 @@ def test_a_failed_seed_gives_exit_code_1(tmp_path):
     assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "failed"
 
 
+def test_the_list_of_tasks_says_which_are_ready():
+    found = {row["name"]: row for row in json.loads(mbo("list-tasks", "--json").stdout)["tasks"]}
+    assert (found["Quadratic2D-Exact-v0"]["here"], found["Quadratic2D-Exact-v0"]["ready"]) == ("ready", True)
+    assert all(row["here"] == (row["missing"] or "ready") for row in found.values())
+
+
 @pytest.mark.parametrize("command", ["list-methods", "list-tasks", "list-stages"])
 def test_lists_are_tables_or_json(command):
     table, printed = mbo(command), json.loads(mbo(command, "--json").stdout)

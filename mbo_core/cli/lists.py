@@ -45,10 +45,11 @@ def list_tasks(as_json: bool) -> None:
                 "summary": offer.info.summary,
                 "ready": missing is None,
                 "missing": missing or "",
+                "here": missing or "ready",
                 "plugin": offered.plugin.name,
             }
         )
-    _print(as_json, "tasks", rows, ("name", "kind", "oracle", "summary", "missing"))
+    _print(as_json, "tasks", rows, ("name", "kind", "oracle", "summary", "here"))
 
 
 @click.command("list-stages")

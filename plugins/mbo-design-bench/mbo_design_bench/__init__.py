@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def mbo_tasks() -> Sequence[TaskOffer]:
-    """Offer the three tasks; each loads its data only when it is run."""
-    from mbo_design_bench import quadratic, superconductor, tf_bind_8
+    """Offer the tasks; each loads its data only when it is run."""
+    from mbo_design_bench import chembl, quadratic, sequences, superconductor, tf_bind_8, tf_bind_10
 
-    return [tf_bind_8.OFFER, superconductor.OFFER, quadratic.OFFER]
+    tables = [tf_bind_8.OFFER, tf_bind_10.OFFER]
+    return [*tables, *sequences.OFFERS, chembl.OFFER, superconductor.OFFER, quadratic.OFFER]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_design_bench import data, superconductor
+from mbo_design_bench import data, rows
+from mbo_design_bench.facts import ELEMENTS
+from mbo_design_bench.facts import SUPERCONDUCTOR as FACTS
 
-HEADER = [*superconductor.ELEMENTS, "critical_temp", "material"]
+FILE = "superconductor.npz"
+HEADER = [*ELEMENTS, "critical_temp", "material"]
 
 
 @click.command(help=__doc__)
@@ -24,13 +29,14 @@ HEADER = [*superconductor.ELEMENTS, "critical_temp", "material"]
 def main(table: Path, folder: Path | None) -> None:
     """Read the table, check its numbers, write the file."""
     arrays = build(table)
-    folder = folder or data.folders()[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / superconductor.FILE, x=arrays["x"], y=arrays["y"])
-    click.echo(folder / superconductor.FILE)
+    path = (folder or data.folders()[0]) / FILE
+    stream = io.BytesIO()
+    np.savez_compressed(stream, x=arrays["x"], y=arrays["y"])
+    data.write(path, stream.getvalue())
+    click.echo(path)
 
 
-def build(table: Path) -> data.Arrays:
+def build(table: Path) -> dict[str, NDArray[np.float32]]:
     """Read x (21263, 86) and y (21263,) as float32.
 
     Raises:
@@ -39,10 +45,10 @@ def build(table: Path) -> data.Arrays:
     with table.open(newline="") as stream:
         header = next(csv.reader(stream), [])
     if header != HEADER:
-        raise TaskError(f"{table} has the columns {header}, not {HEADER}", superconductor.HINT)
+        raise TaskError(f"{table} has the columns {header}, not {HEADER}", rows.hint(FACTS))
     numbers = np.loadtxt(table, delimiter=",", skiprows=1, usecols=range(len(HEADER) - 1), comments=None, ndmin=2)
     arrays = {"x": numbers[:, :-1].astype(np.float32), "y": numbers[:, -1].astype(np.float32)}
-    superconductor.check(arrays, str(table))
+    rows.authentic(arrays, FACTS, str(table))
     return arrays
 
 

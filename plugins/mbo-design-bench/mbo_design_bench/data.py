@@ -8,16 +8,16 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from mbo_core.errors import TaskError
+from mbo_core import store
+from mbo_core.errors import StoreError, TaskError
 
 VARIABLE = "MBO_DATA_DIR"
-
-Arrays = dict[str, NDArray[np.float32]]
 
 
 def folders() -> list[Path]:
@@ -28,6 +28,18 @@ def folders() -> list[Path]:
     named = os.environ.get(VARIABLE)
     first = [Path(named).expanduser()] if named else []
     return [*first, platformdirs.user_data_path("mbo", appauthor=False)]
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a data file whole or not at all.
+
+    Raises:
+        StoreError: if the disk is full, or the folder cannot be written.
+    """
+    try:
+        store.write(path, content)
+    except StoreError as error:
+        raise StoreError(error.message, f"free some space, or name another folder in {VARIABLE}") from error
 
 
 def find(file: str) -> Path | None:
@@ -42,28 +54,28 @@ def missing(file: str) -> str | None:
     return f"{file} is not in {' nor in '.join(str(folder) for folder in folders())}"
 
 
-def read(path: Path, shapes: Mapping[str, tuple[int, ...]], hint: str) -> Arrays:
-    """Arrays of an `.npz` archive as float32, without pickle.
+def arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Arrays of an `.npz` archive by name, without pickle.
 
     Args:
         path: the archive.
-        shapes: the name and the shape of each array that must be there.
-        hint: how to get a good copy.
+        names: the arrays that must be there.
 
     Raises:
-        TaskError: for a file that is no archive, lacks an array, or holds one of another shape.
+        TaskError: for a file that is no archive, is damaged, or lacks an array.
     """
     try:
-        found = _arrays(path, tuple(shapes))
+        with path.open("rb") as stream:
+            if not zipfile.is_zipfile(stream):  # else numpy takes it for a pickle, and says so
+                raise ValueError("it is not an .npz archive")
+            stream.seek(0)
+            archive = np.load(stream, allow_pickle=False)
+            return {name: np.asarray(archive[name]) for name in names}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise TaskError(f"{path} cannot be read: {error}", hint) from error
-    for name, shape in shapes.items():
-        if found[name].shape != shape:
-            raise TaskError(f"{path}: {name} has shape {found[name].shape}, not {shape}", hint)
-    return found
+        raise TaskError(f"{path} cannot be read: {error}") from error
 
 
-def fingerprint(arrays: Arrays) -> str:
+def fingerprint(arrays: Mapping[str, NDArray[Any]]) -> str:
     """SHA-256 over the numbers of all arrays, by name, as little-endian float32.
 
     >>> fingerprint({"y": np.zeros(2, dtype=np.float32)})[:8]
@@ -73,12 +85,3 @@ def fingerprint(arrays: Arrays) -> str:
     for name in sorted(arrays):
         digest.update(arrays[name].astype("<f4").tobytes())
     return digest.hexdigest()
-
-
-def _arrays(path: Path, names: tuple[str, ...]) -> Arrays:
-    with path.open("rb") as stream:
-        if not zipfile.is_zipfile(stream):  # else numpy takes it for a pickle, and says so
-            raise ValueError("it is not an .npz archive")
-        stream.seek(0)
-        archive = np.load(stream, allow_pickle=False)
-        return {name: np.asarray(archive[name], dtype=np.float32) for name in names}

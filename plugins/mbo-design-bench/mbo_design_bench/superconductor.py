@@ -15,47 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.errors import TaskError
-from mbo_core.task import Space, Task, TaskInfo, TaskOffer
-from mbo_design_bench import data, guard
+from mbo_core.task import Task, TaskOffer
+from mbo_design_bench import guard, rows
+from mbo_design_bench.facts import SUPERCONDUCTOR as FACTS
 
-NAME = "Superconductor-RandomForest-v0"
-FILE = "superconductor.npz"
-SHAPES = {"x": (21_263, 86), "y": (21_263,)}
-FINGERPRINT = "8f7a05535b8b4ecf6a9e1c6ab3f8e14af52442c192ce33e6235910d1c6df9f60"
-"""SHA-256 of the numbers, see `mbo_design_bench.data.fingerprint`."""
+NAME = FACTS.name
 
 SEED = 0
 """Draws the forest's rows and grows its trees: a part of the task, not of a run."""
 
-SYMBOLS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb "
-    "Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au "
-    "Hg Tl Pb Bi Po At Rn"
-)
-ELEMENTS = tuple(SYMBOLS.split())
-
-HINT = (
-    "download UCI data set 464 (https://archive.ics.uci.edu/dataset/464), unpack unique_m.csv and run "
-    f"`python -m mbo_design_bench.build_superconductor unique_m.csv`; or name the folder that holds {FILE} "
-    f"in {data.VARIABLE}"
-)
-
-INFO = TaskInfo(
-    summary="mixtures of 86 elements with a high critical temperature, by a random forest fitted to measurements",
-    source="UCI Machine Learning Repository 464, unique_m.csv",
-    licence="CC BY 4.0",
-    citation=(
-        "Hamidieh 2018, A data-driven statistical model for predicting the critical temperature of a superconductor, "
-        "Computational Materials Science 154:346-354; task: Trabucco et al. 2022, Design-Bench, arXiv:2202.08450"
-    ),
-    oracle="learned",
-    comparable=(
-        "published tables only roughly: same rows, same visible 80 %, but the forest is refitted, since the original "
-        "one is lost; compare methods with each other on this forest"
-    ),
-    notes={"rows": 21_263, "visible_percentile": 80, "oracle_seed": SEED},
-)
+INFO = replace(FACTS.info, notes={**FACTS.info.notes, "oracle_seed": SEED})
 
 
 @dataclass(frozen=True)
@@ -74,7 +43,7 @@ class Forest:
         Raises:
             TaskError: for designs of another shape, or values that are not finite.
         """
-        guard.reals(NAME, designs, len(ELEMENTS))
+        guard.reals(NAME, designs, FACTS.layout.space.length)
         if len(designs) == 0:
             return np.empty(0)
         return np.asarray(self.model.predict(designs), dtype=np.float64)
@@ -84,8 +53,8 @@ def fit(x: NDArray[Any], y: NDArray[Any], seed: int) -> tuple[Forest, float]:
     """A forest on 1,000 random rows of x (N, 86) and y (N,), and its Spearman correlation on 1,000 others."""
     from sklearn.ensemble import RandomForestRegressor
 
-    rows = np.random.Generator(np.random.PCG64(seed)).permutation(len(x))
-    train, held_out = rows[:1000], rows[1000:2000]
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(x))
+    train, held_out = order[:1000], order[1000:2000]
     # One job: threads would add up the trees in any order, and the last bit of a score would change from call to call.
     model = RandomForestRegressor(100, max_depth=100, max_features=1.0, random_state=seed, n_jobs=1)
     forest = Forest(model.fit(x[train], y[train]))
@@ -101,42 +70,14 @@ def spearman(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
 
 
-def read() -> data.Arrays:
-    """All rows, visible or not: x (21263, 86) and y (21263,).
-
-    Raises:
-        TaskError: where the file is missing, cannot be read, or holds other numbers.
-    """
-    path = data.find(FILE)
-    if path is None:
-        raise TaskError(f"{NAME}: {data.missing(FILE)}", HINT)
-    arrays = data.read(path, SHAPES, HINT)
-    check(arrays, str(path))
-    return arrays
-
-
-def check(arrays: data.Arrays, origin: str) -> None:
-    """Refuse numbers that are not those of UCI 464.
-
-    Raises:
-        TaskError: with both fingerprints.
-    """
-    found = data.fingerprint(arrays)
-    if found != FINGERPRINT:
-        raise TaskError(f"{origin} holds other numbers than UCI 464: SHA-256 {found}, not {FINGERPRINT}", HINT)
-
-
 def load() -> Task:
     """The task with its 17,014 visible rows; fits the forest, about a second."""
     import sklearn
 
-    x, y = (read()[name] for name in ("x", "y"))
+    x, y = rows.read(FACTS)
     forest, correlation = fit(x, y, SEED)
-    notes = {**INFO.notes, "held_out_spearman": correlation, "scikit_learn": sklearn.__version__}
-    seen = y <= np.percentile(y, 80)
-    space = Space("continuous", len(ELEMENTS), columns=ELEMENTS)
-    ends = {"y_min": float(y.min()), "y_max": float(y.max())}
-    return Task(NAME, x[seen], y[seen], space=space, oracle=forest, info=replace(INFO, notes=notes), **ends)
+    notes = {"oracle_seed": SEED, "held_out_spearman": correlation, "scikit_learn": sklearn.__version__}
+    return rows.task(FACTS, (x, y), forest, **notes)
 
 
 def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -145,4 +86,4 @@ def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     return middle[place]
 
 
-OFFER = TaskOffer(NAME, "continuous", INFO, load, lambda: data.missing(FILE))
+OFFER = TaskOffer(NAME, "continuous", INFO, load, lambda: rows.missing(FACTS))

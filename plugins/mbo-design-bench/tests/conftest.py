@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from mbo_design_bench import superconductor
+from mbo_design_bench import facts, shards, superconductor
+from mbo_design_bench.layout import Facts, Layout
 
-from mbo_core.task import Task
+from mbo_core.task import Space, Task
 
+SUPERCONDUCTOR = "superconductor.npz"
 BESIDE = Path(__file__).parents[3].parent / "shared" / "data"
 
 
@@ -29,7 +33,7 @@ def tf_bind_8_file() -> Path:
 def superconductor_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a copy of the file: what a test writes by mistake never reaches the data themselves."""
     folder = tmp_path_factory.mktemp("data")
-    shutil.copyfile(_folder(superconductor.FILE) / superconductor.FILE, folder / superconductor.FILE)
+    shutil.copyfile(_folder(SUPERCONDUCTOR) / SUPERCONDUCTOR, folder / SUPERCONDUCTOR)
     return folder
 
 
@@ -55,3 +59,26 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MBO_DATA_DIR", str(named))
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: user)
     return named
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with the archives of GFP and UTR; it may be read only."""
+    return _folder("utr.npz")
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Facts:
+    """A task like GFP, 3 shards of 4 rows."""
+    layout = Layout("gfp", "gfp", 3, Space("discrete", 5, 20))
+    known = replace(facts.GFP, layout=layout, rows=12, limit=None, percentiles=(0, 50), y_min=0.0, y_max=11.0)
+    monkeypatch.setattr(facts, "ALL", (known, facts.UTR, facts.CHEMBL, facts.TF_BIND_8))
+    return known
+
+
+@pytest.fixture
+def folder(small: Facts, tmp_path: Path) -> Path:
+    """The shards of the small task, with y = 0 to 11."""
+    x = np.random.default_rng(0).integers(0, 20, (12, 5))
+    shards.write(tmp_path / "given" / "gfp", small.layout, x, np.arange(12.0))
+    return tmp_path / "given" / "gfp"

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from mbo_design_bench import build_superconductor, superconductor
+from mbo_design_bench import build_superconductor, rows
+from mbo_design_bench.facts import SUPERCONDUCTOR
 
 from mbo_core.errors import TaskError
 
@@ -18,11 +19,11 @@ def table(path: Path, numbers, header: list[str] = build_superconductor.HEADER) 
 
 
 def test_the_table_of_uci_becomes_the_file(superconductor_folder, empty):
-    with np.load(superconductor_folder / superconductor.FILE, allow_pickle=False) as archive:
+    with np.load(superconductor_folder / build_superconductor.FILE, allow_pickle=False) as archive:
         x, y = archive["x"], archive["y"]
     csv = table(empty / "unique_m.csv", np.column_stack([x, y]))
     result = CliRunner().invoke(build_superconductor.main, [str(csv)], catch_exceptions=False)
-    written = empty / superconductor.FILE
+    written = empty / build_superconductor.FILE
     assert result.output.strip() == str(written)
     with np.load(written, allow_pickle=False) as archive:
         assert np.array_equal(archive["x"], x)
@@ -30,12 +31,12 @@ def test_the_table_of_uci_becomes_the_file(superconductor_folder, empty):
 
 
 def test_it_writes_where_it_is_told(superconductor_folder, tmp_path, monkeypatch):
-    read = superconductor.read()
+    read = dict(zip(("x", "y"), rows.read(SUPERCONDUCTOR), strict=True))
     monkeypatch.setattr(build_superconductor, "build", lambda _: read)
     csv = table(tmp_path / "unique_m.csv", [])
     folder = tmp_path / "new" / "place"
     CliRunner().invoke(build_superconductor.main, [str(csv), "--folder", str(folder)], catch_exceptions=False)
-    assert (folder / superconductor.FILE).is_file()
+    assert (folder / build_superconductor.FILE).is_file()
 
 
 def test_other_columns_are_an_error(tmp_path):
@@ -50,5 +51,5 @@ def test_an_empty_table_is_an_error(tmp_path):
 
 
 def test_other_numbers_are_an_error(tmp_path):
-    with pytest.raises(TaskError, match="holds other numbers than UCI 464"):
+    with pytest.raises(TaskError, match="holds other numbers than are known"):
         build_superconductor.build(table(tmp_path / "unique_m.csv", np.ones((3, 87))))

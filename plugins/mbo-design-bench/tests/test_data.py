@@ -53,6 +53,5 @@ def test_a_fingerprint_sees_every_number_and_no_format():
 
 
 def test_what_cannot_be_opened_is_an_error(tmp_path):
-    with pytest.raises(TaskError, match="cannot be read") as raised:
-        data.read(tmp_path, {}, "get another")
-    assert raised.value.hint == "get another"
+    with pytest.raises(TaskError, match="cannot be read"):
+        data.arrays(tmp_path, ())

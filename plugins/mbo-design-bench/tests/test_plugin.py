@@ -11,7 +11,15 @@ import pytest
 from mbo_core import hookspecs
 from mbo_core.task import TaskOffer
 
-NAMES = ["TFBind8-Exact-v0", "Superconductor-RandomForest-v0", "Quadratic2D-Exact-v0"]
+NAMES = [
+    "TFBind8-Exact-v0",
+    "TFBind10-Exact-v0",
+    "GFP-Transformer-v0",
+    "UTR-ResNet-v0",
+    "ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0",
+    "Superconductor-RandomForest-v0",
+    "Quadratic2D-Exact-v0",
+]
 OFFERS = {offer.name: offer for offer in mbo_design_bench.mbo_tasks()}
 
 
@@ -32,7 +40,7 @@ def test_it_is_installed_as_a_plugin():
 def test_offering_imports_nothing_heavy():
     code = (
         "import sys, mbo_design_bench; mbo_design_bench.mbo_tasks();"
-        "print(*sorted({'torch', 'sklearn', 'scipy', 'pandas'} & set(sys.modules)))"
+        "print(*sorted({'torch', 'sklearn', 'scipy', 'pandas', 'pooch', 'requests', 'rdkit'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

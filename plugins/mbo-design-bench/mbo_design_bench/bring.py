@@ -1,0 +1,60 @@
+"""Bring in data that a person already has: all of it is checked before any of it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mbo_core.errors import TaskError
+from mbo_design_bench import checksums, data, rows
+from mbo_design_bench.layout import Facts
+
+
+def bring(facts: Facts, source: Path, root: Path) -> list[Path]:
+    """Copy a task's data to where they are looked for; the files written.
+
+    Args:
+        facts: the task.
+        source: a folder in Design-Bench's layout, the data set's own folder, a folder that holds the archive, or the
+            archive itself.
+        root: the folder to write to.
+
+    Raises:
+        TaskError: if they are not there, damaged, or not those of Design-Bench.
+        StoreError: if the disk is full, or the folder cannot be written.
+    """
+    found = locate(facts, source)
+    if found.is_dir():
+        rows.from_folder(found, facts)
+        folder, names = root / facts.layout.folder, facts.layout.files()
+    else:
+        rows.from_archive(found, facts)
+        found, folder, names = found.parent, root, [found.name]
+    return [_copy(found / name, folder / name) for name in names]
+
+
+def locate(facts: Facts, source: Path) -> Path:
+    """The folder of shards, or the archive, that `source` holds or is.
+
+    Raises:
+        TaskError: with what was looked for.
+    """
+    archive = facts.archive.file if facts.archive else None
+    for folder in (source / facts.layout.folder, source):
+        if any((folder / name).is_file() for name in facts.layout.files()):
+            return folder
+    for path in (source / str(archive), source):
+        if path.name == archive and path.is_file():
+            return path
+    first = facts.layout.files()[0]
+    wanted = [f"{facts.layout.folder}/{first}", first, *([archive] if archive else [])]
+    raise TaskError(f"{source} holds no {', no '.join(wanted)}", "name the folder that holds one of these")
+
+
+def _copy(source: Path, path: Path) -> Path:
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise TaskError(f"{source} cannot be read: {error.strerror}") from error
+    data.write(path, content)
+    checksums.record(path, checksums.sha256(path))
+    return path

@@ -1,0 +1,121 @@
+"""ChEMBL: molecules, as the tokens of their SMILES, by a random forest on Morgan fingerprints.
+
+As in design-bench 2.0.20: a design's first token is left out, it ends at the first `[SEP]`, the rest is read off the
+vocabulary and joined; the fingerprint has 2,048 bits of radius 4, and what is no molecule has no bit set. The forest
+of the original is lost; this one is grown by its recipe, on half of all rows, from a fixed seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mbo_core.errors import TaskError
+from mbo_core.task import Task, TaskOffer
+from mbo_design_bench import data, guard, rows, superconductor
+from mbo_design_bench.facts import CHEMBL as FACTS
+
+VOCABULARY = "smiles_vocab.txt"
+END = 13
+"""The token [SEP]."""
+BITS, RADIUS, SEED = 2048, 4, 0
+
+
+@dataclass(frozen=True)
+class MorganForest:
+    """A random forest on the fingerprints of the molecules that designs spell.
+
+    Attributes:
+        model: scikit-learn's regressor.
+        vocabulary: the text of each token.
+    """
+
+    model: Any
+    vocabulary: tuple[str, ...]
+
+    def score(self, designs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Predict (n,) MCHC from (n, 31) tokens; what spells no molecule scores as one without any bit.
+
+        Raises:
+            TaskError: for designs of another shape, or tokens out of range.
+        """
+        guard.tokens(FACTS.name, designs, FACTS.layout.space.length, len(self.vocabulary))
+        if len(designs) == 0:
+            return np.empty(0)
+        return np.asarray(self.model.predict(fingerprints(designs, self.vocabulary)), dtype=np.float64)
+
+
+def smiles(design: NDArray[Any], vocabulary: tuple[str, ...]) -> str:
+    """What the tokens (L,) of a design spell.
+
+    >>> smiles(np.array([1, 0, 2, 13, 0]), ("C", "[CLS]", "O"))
+    'CO'
+    """
+    ends = np.flatnonzero(design == END)
+    tokens = design[1 : ends[0]] if len(ends) else design[1:]
+    return "".join(vocabulary[token] for token in tokens)
+
+
+def fingerprints(designs: NDArray[Any], vocabulary: tuple[str, ...]) -> NDArray[np.float32]:
+    """Morgan bits (n, 2048) of designs (n, L)."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdFingerprintGenerator
+
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
+    found = np.zeros((len(designs), BITS), np.float32)
+    with rdBase.BlockLogs():
+        for row, design in zip(found, designs, strict=True):
+            molecule = Chem.MolFromSmiles(smiles(design, vocabulary))
+            if molecule is not None:
+                row[:] = generator.GetFingerprintAsNumPy(molecule)
+    return found
+
+
+def vocabulary() -> tuple[str, ...]:
+    """The text of each token.
+
+    Raises:
+        TaskError: where the file is missing, or has another number of lines.
+    """
+    path = data.find(VOCABULARY)
+    if path is None:
+        raise TaskError(f"{FACTS.name}: {data.missing(VOCABULARY)}", f"copy Design-Bench's {VOCABULARY} there")
+    lines = tuple(path.read_text(encoding="utf-8").splitlines())
+    if len(lines) != FACTS.layout.space.classes:
+        raise TaskError(f"{path} has {len(lines)} lines, not {FACTS.layout.space.classes}")
+    return lines
+
+
+def missing() -> str | None:
+    """One line on what is missing: the data, the vocabulary or rdkit."""
+    if find_spec("rdkit") is None:
+        return "rdkit is not installed: pip install 'mbo-design-bench[molecules]'"
+    line = data.missing(VOCABULARY)
+    return rows.missing(FACTS) or (line and f"{line}: copy Design-Bench's file there")
+
+
+def load() -> Task:
+    """The task with its visible rows; grows the forest.
+
+    Raises:
+        TaskError: where something is missing.
+    """
+    if find_spec("rdkit") is None:
+        raise TaskError(f"{FACTS.name} needs rdkit", "pip install 'mbo-design-bench[molecules]'")
+    import sklearn
+    from sklearn.ensemble import RandomForestRegressor
+
+    (x, y), words = rows.read(FACTS), vocabulary()
+    train, held_out = np.array_split(np.random.Generator(np.random.PCG64(SEED)).permutation(len(x)), 2)
+    model = RandomForestRegressor(100, max_depth=100, max_features=1.0, random_state=SEED, n_jobs=1)
+    forest = MorganForest(model.fit(fingerprints(x[train], words), y[train]), words)
+    correlation = superconductor.spearman(forest.score(x[held_out]), y[held_out])
+    notes = {"oracle_seed": SEED, "held_out_spearman": correlation, "scikit_learn": sklearn.__version__}
+    return rows.task(FACTS, (x, y), forest, **notes)
+
+
+OFFER = TaskOffer(FACTS.name, FACTS.kind, FACTS.info, load, missing)

@@ -1,0 +1,122 @@
+"""The form of what is known of a task of Design-Bench; `mbo_design_bench.facts` fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mbo_core.task import Kind, OracleKind, Space, TaskInfo
+
+TRABUCCO = "task: Trabucco et al. 2022, Design-Bench, arXiv:2202.08450"
+
+SUBSAMPLE_SEED = 0
+"""Draws the visible rows of the tasks with a limit: a part of the task. Design-Bench draws anew at each call."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a data set lies in Design-Bench's folders, and of what form its numbers are.
+
+    Attributes:
+        folder: the data set's folder, e.g. `tf_bind_8-SIX6_REF_R1`.
+        stem: how its files are called, e.g. `tf_bind_8` for `tf_bind_8-x-0.npy`.
+        shards: the number of pairs of files.
+        space: the space of its designs.
+        mirrored: whether the community mirror holds it.
+    """
+
+    folder: str
+    stem: str
+    shards: int
+    space: Space
+    mirrored: bool = True
+
+    def names(self, shard: int) -> tuple[str, str]:
+        """The files of one shard, x and y.
+
+        >>> Layout("gfp", "gfp", 12, Space("discrete", 237, 20)).names(3)
+        ('gfp-x-3.npy', 'gfp-y-3.npy')
+        """
+        return f"{self.stem}-x-{shard}.npy", f"{self.stem}-y-{shard}.npy"
+
+    def files(self) -> list[str]:
+        """All files, shard by shard."""
+        return [name for shard in range(self.shards) for name in self.names(shard)]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An `.npz` file with the arrays x (N, d) and y (N,) that may stand for the shards.
+
+    Attributes:
+        file: its name.
+        fingerprint: the SHA-256 of its numbers, see `mbo_design_bench.data.fingerprint`.
+        hint: how to get it, where there is another way than the mirror.
+    """
+
+    file: str
+    fingerprint: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A task of Design-Bench.
+
+    Attributes:
+        name: as in Design-Bench.
+        layout: where its data lie.
+        percentiles: the visible rows have a y from the first to the second percentile of all rows, both included.
+        y_min: the smallest y of all rows; it normalises to 0.
+        y_max: the largest y of all rows; it normalises to 1.
+        rows: the number of all rows, or None where it is not published.
+        limit: at most so many visible rows, drawn at random, or None for all.
+        best: the published normalised score of the best visible row.
+        archive: the file that may stand for the shards.
+        packaged: whether the data are in this package.
+        notes: more to know.
+    """
+
+    name: str
+    layout: Layout
+    percentiles: tuple[int, int]
+    y_min: float
+    y_max: float
+    summary: str
+    source: str
+    licence: str
+    citation: str
+    oracle: OracleKind
+    comparable: str
+    rows: int | None = None
+    limit: int | None = None
+    best: float | None = None
+    archive: Archive | None = None
+    packaged: bool = False
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """Continuous or discrete."""
+        return self.layout.space.kind
+
+    @property
+    def info(self) -> TaskInfo:
+        """The same for people, with all numbers as notes."""
+        numbers = {
+            "rows": self.rows,
+            "visible_percentiles": list(self.percentiles),
+            "visible_limit": self.limit,
+            "subsample_seed": SUBSAMPLE_SEED if self.limit else None,
+            "y_min": self.y_min,
+            "y_max": self.y_max,
+            "best_visible_normalised": self.best,
+            "design": f"{self.layout.space.length} {'tokens' if self.kind == 'discrete' else 'numbers'}",
+            "classes": self.layout.space.classes,
+            "files": f"{self.layout.folder}/{self.layout.stem}-{{x,y}}-{{0..{self.layout.shards - 1}}}.npy",
+        }
+        notes = {name: value for name, value in numbers.items() if value is not None}
+        cite = f"{self.citation}; {TRABUCCO}"
+        text = (self.summary, self.source, self.licence, cite, self.oracle, self.comparable)
+        return TaskInfo(*text, notes={**notes, **self.notes})

@@ -1,0 +1,146 @@
+"""Fetch data sets, file by file, from the community's mirror of Design-Bench's data.
+
+A file counts once it is whole: it is written beside its place, checked, and renamed. What was fetched is not fetched
+again, so an interrupted fetch goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from mbo_core.errors import StoreError, TaskError
+from mbo_design_bench import checksums, data, shards
+from mbo_design_bench.layout import Facts
+
+MIRROR = "https://huggingface.co/datasets/beckhamc/design_bench_data/resolve/main"
+VARIABLE = "MBO_DATA_URL"
+
+TIMEOUT = (10.0, 60.0)
+"""Seconds to wait for a connection, and for the next bytes."""
+
+PAUSES = (1.0, 4.0)
+"""Seconds to wait before each further attempt, where the failure may pass."""
+
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+"""Answers of a server that is busy, or ill for a moment."""
+
+IMPORT = "import files that you have: mbo data fetch TASK --from DIR"
+
+Bar = Callable[[str, int, int], Any]
+"""Called with a file's name, its number and the number of files; gives a progress bar as pooch wants it, or None."""
+
+
+def base() -> str:
+    """Where the data sets' folders are served, without a last slash.
+
+    Raises:
+        TaskError: if `MBO_DATA_URL` is no address.
+    """
+    url = os.environ.get(VARIABLE) or MIRROR
+    if not url.startswith(("https://", "http://")):
+        raise TaskError(f"{VARIABLE} is {url!r}, which is no address", "it begins with https:// or http://")
+    return url.rstrip("/")
+
+
+def fetch(facts: Facts, root: Path, bar: Bar = lambda *_: None) -> int:
+    """Fetch those files of a data set that are not there yet; the number of files fetched.
+
+    Args:
+        facts: the task whose data to fetch.
+        root: the folder to make the data set's folder in.
+        bar: shows how far it is.
+
+    Raises:
+        TaskError: if the mirror does not answer, lacks a file, or serves something else than before; if a file
+            that is there changed.
+        StoreError: if the disk is full, or the folder cannot be written.
+    """
+    if not facts.layout.mirrored:
+        raise TaskError(f"the mirror does not hold the data of {facts.name}", IMPORT)
+    folder, names = root / facts.layout.folder, facts.layout.files()
+    fetched = 0
+    for number, name in enumerate(names, 1):
+        known = checksums.recorded(folder)
+        if (folder / name).exists():
+            _adopt(folder / name, known, facts)
+            continue
+        _arrive(folder / name, known.get(name), facts, bar(f"{facts.layout.folder}/{name}", number, len(names)))
+        fetched += 1
+    return fetched
+
+
+def _adopt(path: Path, known: dict[str, str], facts: Facts) -> None:
+    if not checksums.verify(path, known):
+        shards.check(path, facts.layout)
+        checksums.record(path, checksums.sha256(path))
+
+
+def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    url = f"{base()}/{facts.layout.folder}/{path.name}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _download(url, temporary, bar)
+        digest = checksums.sha256(temporary)
+        if known is not None and digest != known:
+            raise TaskError(
+                f"{url} changed: its SHA-256 is {digest}, and {known} was recorded at the first fetch",
+                f"if you trust the new data, remove its line from {path.parent / checksums.NAME}",
+            )
+        shards.check(temporary, facts.layout, path.name, origin=url)
+        # Recorded first: a file in its place without its checksum would be taken as the person's own.
+        checksums.record(path, digest)
+        os.replace(temporary, path)
+    except TaskError as error:
+        error.hint = error.hint or _hint(None)
+        raise
+    except OSError as error:
+        hint = f"free some space, or name another folder in {data.VARIABLE}"
+        raise StoreError(f"cannot write {path}: {error.strerror or error}", hint) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _download(url: str, path: Path, bar: Any) -> None:
+    """Fetch one file, some times if need be."""
+    import pooch
+    import requests
+
+    downloader = pooch.HTTPDownloader(progressbar=bar or False, chunk_size=1 << 16, timeout=TIMEOUT)
+    for pause in (*PAUSES, None):
+        try:
+            downloader(url, str(path), None)
+            return
+        except requests.RequestException as error:
+            status = _closed(error.response)
+            if pause is None or status not in {None, *PASSING}:
+                raise TaskError(f"{url} cannot be fetched: {_reason(error, status)}", _hint(status)) from error
+            sleep(pause)
+
+
+def _closed(response: Any) -> int | None:
+    """The status of an answer, whose connection pooch leaves open."""
+    if response is None:
+        return None
+    response.close()
+    return int(response.status_code)
+
+
+def _reason(error: Exception, status: int | None) -> str:
+    import requests
+
+    if status is not None:
+        return f"the server answers {status}"
+    return "no answer in time" if isinstance(error, requests.Timeout) else str(error)
+
+
+def _hint(status: int | None) -> str:
+    if status == 404:
+        return f"name another mirror in {VARIABLE}, or {IMPORT}"
+    return f"run the same command again: it goes on with the file that is missing; or {IMPORT}"

@@ -1,0 +1,65 @@
+"""TF Bind 10: which flanks of its core make the yeast transcription factor Pho4 score highest?
+
+The table has many rows for one design: up to four measurements, and for each the complement as well. The oracle of
+Design-Bench fills a dictionary row by row, so a design scores what its last row says; so does this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mbo_core.errors import TaskError
+from mbo_core.task import Task, TaskOffer
+from mbo_design_bench import guard, rows
+from mbo_design_bench.facts import TF_BIND_10 as FACTS
+
+LENGTH = FACTS.layout.space.length
+CUBE = (4,) * LENGTH
+
+
+@dataclass(frozen=True)
+class LastRow:
+    """The score in the last row of every 10-mer.
+
+    Attributes:
+        table: (4^10,) scores, at the 10-mer read as a number in base 4, its first letter the most significant.
+    """
+
+    table: NDArray[np.float64]
+
+    def score(self, designs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Look up (n, 10) tokens: (n,) scores.
+
+        Raises:
+            TaskError: for designs of another shape, or tokens out of range.
+        """
+        guard.tokens(FACTS.name, designs, LENGTH, 4)
+        scores: NDArray[np.float64] = self.table[np.ravel_multi_index(tuple(designs.T), CUBE)]
+        return scores
+
+
+def oracle(all_rows: rows.Rows) -> LastRow:
+    """The oracle from all rows.
+
+    Raises:
+        TaskError: if a design has no row.
+    """
+    x, y = all_rows
+    codes = np.ravel_multi_index(tuple(x.T), CUBE)
+    last = np.full(np.prod(CUBE), -1)
+    np.maximum.at(last, codes, np.arange(len(codes)))
+    if (last < 0).any():
+        raise TaskError(f"{FACTS.name}: {(last < 0).sum()} of {len(last)} designs have no row", rows.hint(FACTS))
+    return LastRow(y[last])
+
+
+def load() -> Task:
+    """The task with its 10,000 visible rows."""
+    found = rows.read(FACTS)
+    return rows.task(FACTS, found, oracle(found))
+
+
+OFFER = TaskOffer(FACTS.name, FACTS.kind, FACTS.info, load, lambda: rows.missing(FACTS))

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mbo_design_bench import checksums, mirror, rows, shards
+from mbo_design_bench.facts import CHEMBL
+
+from mbo_core.errors import StoreError, TaskError
+
+
+@dataclass
+class Mirror:
+    """A server of a folder, with faults: a list of them by file, each used once."""
+
+    folder: Path
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        name = handler.path.removeprefix("/main/gfp/")
+        self.asked.append(name)
+        faults = self.faults.get(name, [])
+        fault, content = (faults.pop(0) if faults else "none"), (self.folder / name).read_bytes()
+        if fault == "slow":
+            time.sleep(0.6)
+        handler.send_response(int(fault) if fault.isdigit() else 200)
+        if fault != "no length":
+            handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[:-9] if fault in {"cut", "no length"} else content)
+
+
+@pytest.fixture
+def server(folder, monkeypatch):
+    served = Mirror(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served.answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            pass  # the client hung up, as the slow test has it
+
+    with Server(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("MBO_DATA_URL", f"http://127.0.0.1:{running.server_port}/main/")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr(mirror, "PAUSES", (0.0, 0.0))
+        monkeypatch.setattr(mirror, "TIMEOUT", (5.0, 0.2))
+        yield served
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    return tmp_path / "home"
+
+
+def names(home: Path) -> set[str]:
+    return {path.name for path in home.rglob("*") if path.is_file()}
+
+
+def test_all_files_arrive_with_their_checksums(small, server, folder, home):
+    assert mirror.fetch(small, home) == 6
+    assert names(home) == {*small.layout.files(), "SHA256SUMS"}
+    assert all((home / "gfp" / name).read_bytes() == (folder / name).read_bytes() for name in small.layout.files())
+    known = checksums.recorded(home / "gfp")
+    assert known == {name: checksums.sha256(folder / name) for name in small.layout.files()}
+    assert np.array_equal(rows.from_folder(home / "gfp", small)[1], np.arange(12))
+
+
+def test_what_is_there_is_not_fetched_again(small, server, home):
+    mirror.fetch(small, home)
+    server.asked.clear()
+    (home / "gfp" / "gfp-y-1.npy").unlink()
+    assert mirror.fetch(small, home) == 1
+    assert server.asked == ["gfp-y-1.npy"]
+
+
+def test_progress_tells_of_each_file(small, server, home):
+    told = []
+    mirror.fetch(small, home, lambda *line: told.append(line))
+    assert told[0] == ("gfp/gfp-x-0.npy", 1, 6)
+    assert len(told) == 6
+
+
+def test_pooch_drives_the_bar(small, server, home):
+    from mbo_design_bench.commands import FileBar
+    from rich.progress import Progress
+
+    progress = Progress(disable=True)
+    mirror.fetch(small, home, lambda name, *_: FileBar(progress, name))
+    assert [task.completed for task in progress.tasks] == [task.total for task in progress.tasks]
+    assert progress.tasks[0].total == (home / "gfp" / "gfp-x-0.npy").stat().st_size
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "429", "slow", "cut", "408"])
+def test_a_passing_fault_is_overcome(small, server, home, fault):
+    server.faults["gfp-x-1.npy"] = [fault]
+    assert mirror.fetch(small, home) == 6
+    assert server.asked.count("gfp-x-1.npy") == 2
+
+
+LASTING = {
+    "404": ("the server answers 404", 1, "name another mirror in MBO_DATA_URL"),
+    "403": ("the server answers 403", 1, "run the same command again"),
+    "503": ("the server answers 503", 3, "run the same command again"),
+    "slow": ("no answer in time", 3, "run the same command again"),
+    "cut": ("gfp-x-1.npy cannot be fetched: .*IncompleteRead", 3, "run the same command again"),
+    "no length": ("gfp-x-1.npy is damaged: it holds 71 bytes of numbers where it promises 80", 1, "run the same"),
+}
+
+
+@pytest.mark.parametrize(("fault", "message", "attempts", "hint"), [(k, *v) for k, v in LASTING.items()], ids=LASTING)
+def test_a_lasting_fault_stops_and_the_next_fetch_goes_on(small, server, home, fault, message, attempts, hint):
+    server.faults["gfp-x-1.npy"] = [fault] * attempts
+    with pytest.raises(TaskError, match=message) as raised:
+        mirror.fetch(small, home)
+    assert hint in raised.value.hint
+    assert names(home) == {"gfp-x-0.npy", "gfp-y-0.npy", "SHA256SUMS"}
+    assert server.asked.count("gfp-x-1.npy") == attempts
+    assert mirror.fetch(small, home) == 4
+
+
+def test_an_interruption_leaves_whole_files(small, server, home, monkeypatch):
+    check = shards.check
+
+    def interrupted(path, layout, name=None, origin=None):
+        if name == "gfp-x-1.npy":
+            raise KeyboardInterrupt
+        return check(path, layout, name, origin)
+
+    monkeypatch.setattr(shards, "check", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        mirror.fetch(small, home)
+    assert names(home) == {"gfp-x-0.npy", "gfp-y-0.npy", "SHA256SUMS"}
+    monkeypatch.setattr(shards, "check", check)
+    assert mirror.fetch(small, home) == 4
+
+
+def test_what_the_mirror_changed_is_refused(small, server, folder, home):
+    mirror.fetch(small, home)
+    (home / "gfp" / "gfp-y-0.npy").unlink()
+    np.save(folder / "gfp-y-0.npy", np.ones((4, 1), np.float32))
+    with pytest.raises(TaskError, match=r"gfp-y-0.npy changed: .* was recorded at the first fetch"):
+        mirror.fetch(small, home)
+    assert not (home / "gfp" / "gfp-y-0.npy").exists()
+
+
+def test_what_changed_on_disk_is_refused(small, server, home):
+    mirror.fetch(small, home)
+    np.save(home / "gfp" / "gfp-y-0.npy", np.ones((4, 1), np.float32))
+    for look in (lambda: mirror.fetch(small, home), lambda: rows.from_folder(home / "gfp", small)):
+        with pytest.raises(TaskError, match=r"gfp-y-0.npy changed: .* was recorded when it arrived"):
+            look()
+
+
+def test_files_put_there_by_hand_are_checked_and_kept(small, server, folder, home):
+    (home / "gfp").mkdir(parents=True)
+    (home / "gfp" / "gfp-x-0.npy").write_bytes((folder / "gfp-x-0.npy").read_bytes())
+    assert mirror.fetch(small, home) == 5
+    assert len(checksums.recorded(home / "gfp")) == 6
+    (home / "gfp" / "gfp-x-1.npy").write_bytes(b"damaged")
+    (home / "gfp" / checksums.NAME).unlink()
+    with pytest.raises(TaskError, match=r"gfp-x-1.npy is no .npy file"):
+        mirror.fetch(small, home)
+
+
+def test_a_full_disk_is_an_error(small, server, home, monkeypatch):
+    monkeypatch.setattr("os.getpid", lambda: 7)
+    (home / "gfp").mkdir(parents=True)
+    (home / "gfp" / ".gfp-x-0.npy.7.part").symlink_to("/dev/full")
+    with pytest.raises(StoreError, match=r"gfp-x-0.npy: No space left on device") as raised:
+        mirror.fetch(small, home)
+    assert "MBO_DATA_DIR" in raised.value.hint
+    assert names(home) == set()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(small, server, home):
+    home.write_text("a file where the folder should be")
+    with pytest.raises(StoreError, match=r"cannot write .*gfp-x-0.npy: Not a directory"):
+        mirror.fetch(small, home)
+
+
+def test_a_damaged_record_is_an_error(small, server, home):
+    mirror.fetch(small, home)
+    (home / "gfp" / checksums.NAME).write_text("abc\n")
+    with pytest.raises(TaskError, match="SHA256SUMS: line 1 is no checksum"):
+        mirror.fetch(small, home)
+
+
+def test_no_server_is_an_error(small, home, monkeypatch):
+    monkeypatch.setattr(mirror, "PAUSES", ())
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("MBO_DATA_URL", "http://127.0.0.1:9/main")
+    with pytest.raises(TaskError, match=r"cannot be fetched: .*refused"):
+        mirror.fetch(small, home)
+
+
+def test_the_address(monkeypatch):
+    monkeypatch.delenv("MBO_DATA_URL", raising=False)
+    assert mirror.base() == "https://huggingface.co/datasets/beckhamc/design_bench_data/resolve/main"
+    monkeypatch.setenv("MBO_DATA_URL", "file:///etc")
+    with pytest.raises(TaskError, match="no address"):
+        mirror.base()
+
+
+def test_what_the_mirror_does_not_hold_is_not_asked_for(home):
+    with pytest.raises(TaskError, match="the mirror does not hold") as raised:
+        mirror.fetch(CHEMBL, home)
+    assert "--from DIR" in raised.value.hint

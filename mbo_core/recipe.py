@@ -60,20 +60,27 @@ def resolve(
     check_sets(sets, mistakes)
     if preset is not None and preset not in whole.presets:
         mistakes.add("", f'there is no preset "{preset}" in this recipe', nearest(preset, whole.presets))
-    parts = Builder(registry, whole, mistakes).parts(flatten(whole, kind, task, preset, sets))
+    stated = recorded_preset(whole)
+    applied = preset or (stated if stated in whole.presets else None)
+    parts = Builder(registry, whole, mistakes).parts(flatten(whole, kind, task, applied, sets))
     mistakes.raise_if_any()
-    recorded = [recorded_run(one).get("preset") for one in whole.documents]
     recipe = Recipe(
         name=whole.about()["name"],
         about=whole.about(),
         # What was published of a parent is no score of a recipe that differs from it.
         published=plain(subtable(document.table, "published")),
-        preset=preset or next(filter(None, reversed(recorded)), None),
+        preset=applied or stated,
         **cast(Any, parts),
     )
     check(recipe, kind, registry, mistakes)
     mistakes.raise_if_any(Misfit)
     return _with_requires(recipe, registry)
+
+
+def recorded_preset(whole: Family) -> str | None:
+    """The preset that `[run]` names, or None; in the recipe of an earlier run it is laid over the base already."""
+    recorded = [recorded_run(one).get("preset") for one in whole.documents]
+    return next(filter(None, reversed(recorded)), None)
 
 
 def _family(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> Family:

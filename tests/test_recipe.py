@@ -285,3 +285,11 @@ def test_a_shipped_method_may_name_tasks_that_are_not_installed_and_a_person_onl
     assert resolve(registry.method("shipped").document, registry, kind="discrete").encoding == SoftLogits()
     assert recipe(text, task="elsewhere").encoding == SoftLogits(mass=0.9)
     assert '"elsewhere" is neither a kind of task nor a task' in str(refusal(text))
+
+
+def test_the_preset_that_a_recipe_names_is_applied_unless_it_was_laid_over_it_already():
+    named = '[run]\npreset = "quick"\n[proxy]\nuse = "sturdy"\nepochs = 9\n'
+    presets = "[preset.quick]\nproxy.epochs = 3\n[preset.slow]\nproxy.epochs = 20\n"
+    assert (recipe(named + presets).proxy.epochs, recipe(named + presets).preset) == (3, "quick")
+    assert recipe(named + presets, preset="slow").proxy.epochs == 20
+    assert (recipe(named).proxy.epochs, recipe(named).preset) == (9, "quick")

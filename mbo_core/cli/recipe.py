@@ -143,7 +143,7 @@ def _resolved(
     if kind is None:
         kind = _only_kind(document, found, preset, sets)
     one = resolve(document, found, kind=kind, task=task, preset=preset, sets=sets)
-    flat: Table = flatten(family(document, found), kind, task, preset, sets)
+    flat: Table = flatten(family(document, found), kind, task, one.preset, sets)
     return with_sources(one.to_toml({"task": task, "preset": one.preset} if task or one.preset else {}), flat)
 
 

@@ -1,0 +1,50 @@
+"""The conformance kit: what every plugin has to keep, as tests of its own and on the command line.
+
+A plugin's tests import it in two lines, and `mbo plugins check NAME` makes the same checks::
+
+    from mbo_core.testing import conformance
+
+    test_conformance = conformance("coms")
+
+Beside its `__init__.py` a plugin may have a `conformance.toml`: options that make a stage fast enough to be checked in
+seconds, and checks that may fail, each with its reason::
+
+    [small.proxy.conservative]
+    hidden = [8]
+    epochs = 1
+
+    [waived]
+    "state-on-disk: proxy forest" = "the state is a fitted scikit-learn model"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mbo_core.testing.case import Case, Check, Outcome
+from mbo_core.testing.checks import CHECKS, cases, outcomes
+from mbo_core.testing.settings import assignments, small
+
+__all__ = ["CHECKS", "Case", "Check", "Outcome", "assignments", "cases", "conformance", "outcomes", "small"]
+
+
+def conformance(plugin: str) -> Callable[..., None]:
+    """A test for pytest of everything that an installed plugin has.
+
+    Args:
+        plugin: its entry point's name, e.g. `coms`.
+
+    Raises:
+        RecipeError: if it is not installed, with the nearest known name.
+    """
+    import pytest
+
+    @pytest.mark.parametrize("case", [pytest.param(case, id=str(case)) for case in cases(plugin)])
+    def test(case: Case) -> None:
+        outcome = case.outcome
+        if outcome.status == "failed":
+            pytest.fail(str(outcome), pytrace=False)
+        if outcome.status != "passed":
+            pytest.skip(f"waived: {outcome.reason}" if outcome.status == "waived" else outcome.reason)
+
+    return test

@@ -1,0 +1,129 @@
+"""The list of all checks, and the cases that they make of a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from operator import methodcaller
+
+from mbo_core.errors import nearest
+from mbo_core.plugins import Registry, installed
+from mbo_core.testing import of_packages, of_recipes, of_runs, of_stages, of_tasks
+from mbo_core.testing.case import Case, Check, Outcome, Subject, demand
+from mbo_core.testing.subjects import subjects
+
+CHECKS: tuple[Check, ...] = (
+    *(
+        Check(lambda found: found.package, function)
+        for function in (
+            of_packages.settings,
+            of_packages.entry_point,
+            of_packages.hooks,
+            of_packages.light_import,
+            of_packages.docstrings,
+        )
+    ),
+    *(
+        Check(lambda found: found.stages, function)
+        for function in (
+            of_packages.meanings,
+            of_packages.names,
+            of_packages.bad_options,
+            of_recipes.fits,
+            of_recipes.options_round_trip,
+        )
+    ),
+    *(
+        Check(lambda found: found.methods, function)
+        for function in (of_recipes.recipe_resolves, of_recipes.recipe_states, of_recipes.recipe_round_trip)
+    ),
+    *(Check(lambda found: found.everything_that_runs, function) for function in (of_runs.runs, of_runs.designs)),
+    *(
+        Check(lambda found: found.mixes, function)
+        for function in (
+            of_runs.same_key,
+            of_runs.seed_alone,
+            of_runs.oracle_unseen,
+            of_runs.global_generators,
+            of_runs.inputs_untouched,
+            of_runs.rows,
+        )
+    ),
+    Check(lambda found: found.learners, of_runs.state_on_disk),
+    Check(methodcaller("able", "values"), of_stages.values),
+    Check(methodcaller("able", "gradients"), of_stages.gradients),
+    Check(methodcaller("able", "values"), of_stages.spread),
+    Check(methodcaller("able", "refit"), of_stages.refit),
+    Check(methodcaller("able", "members"), of_stages.members),
+    Check(methodcaller("able", "weights"), of_stages.weights),
+    Check(lambda found: found.adversaries, of_stages.mined),
+    Check(lambda found: found.encodings, of_stages.encode_decode),
+    Check(lambda found: found.evaluators, of_stages.scores),
+    Check(lambda found: found.updates, of_stages.needs),
+    *(
+        Check(lambda found: found.tasks, function)
+        for function in (of_tasks.task_info, of_tasks.task_loads, of_tasks.oracle)
+    ),
+)
+"""All that a plugin is checked for, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A waiver, and the cases that it covers."""
+
+    label: str
+    cases: tuple[Case, ...]
+
+
+def waivers(waiver: Waiver) -> None:
+    """A waiver names a check, and a subject, that would fail without it."""
+    check, colon, subject = waiver.label.partition(": ")
+    names = [one.name for one in CHECKS]
+    demand(check in names, f'there is no check "{check}"', nearest(check, names))
+    demand(waiver.cases, f"the check {check} is never made of {subject if colon else 'this plugin'}", "drop the waiver")
+    needed = any(case.outcome.status == "waived" for case in waiver.cases)
+    demand(needed, "the waiver is not needed: what it covers does not fail", "drop the waiver")
+
+
+def covers(waiver: str, check: str, subject: str) -> bool:
+    """Whether a waiver is for a case; one of a stage is for all kinds of task and partners.
+
+    >>> covers("rows: proxy odd", "rows", "proxy odd, discrete")
+    True
+    >>> covers("rows: proxy odd", "rows", "proxy oddity, discrete")
+    False
+    """
+    name, colon, label = waiver.partition(": ")
+    return name == check and (not colon or subject == label or subject.startswith(f"{label}, "))
+
+
+def cases(plugin: str, registry: Registry | None = None) -> list[Case]:
+    """Every check of everything that a plugin has.
+
+    Args:
+        plugin: its entry point's name.
+        registry: what is installed, by default in this environment.
+
+    Raises:
+        RecipeError: if it is not installed, with the nearest known name.
+    """
+    found = subjects(plugin, registry or installed())
+    waived = found.whole.settings.waived
+    made = [_case(check, subject, waived) for check in CHECKS for subject in check.subjects(found)]
+    covered = [
+        Waiver(waiver, tuple(case for case in made if covers(waiver, case.check.name, case.subject.label)))
+        for waiver in waived
+    ]
+    return [*made, *(Case(Check(list, waivers), waiver) for waiver in covered)]
+
+
+def _case(check: Check, subject: Subject, waived: Mapping[str, str]) -> Case:
+    reasons = [reason for waiver, reason in waived.items() if covers(waiver, check.name, subject.label)]
+    return Case(check, subject, reasons[0] if reasons else None)
+
+
+def outcomes(plugin: str, registry: Registry | None = None) -> Iterator[Outcome]:
+    """How every check of a plugin ends, as they are made; see `cases` for the arguments."""
+    for case in cases(plugin, registry):
+        yield case.outcome

@@ -1,0 +1,148 @@
+"""Five stages that run on a toy, with what was seen on the way."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+
+from mbo_core.build import Recipe
+from mbo_core.encoding import encode_task
+from mbo_core.pipeline import (
+    Run,
+    Scores,
+    Solution,
+    TrainedProxy,
+    check_data,
+    evaluate,
+    mine_adversary,
+    stream_keys,
+    train_proxy,
+    update_solution,
+)
+from mbo_core.seeds import unstack
+from mbo_core.stages import Data, Proxy
+from mbo_core.task import Kind, Task
+from mbo_core.testing.case import Fault, Inapplicable
+from mbo_core.testing.toys import Spy, toy
+
+SEEDS = (0, 1, 2)
+
+
+class Learnt(NamedTuple):
+    """A trained proxy of one seed, its state a copy that may be changed, and the data that it was trained on."""
+
+    proxy: Proxy
+    state: Any
+    data: Data
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run, and what was seen on the way.
+
+    Attributes:
+        run: recipe, task, encoded data and seeds.
+        trained: the proxies.
+        solution: the candidates.
+        scores: what the evaluation says of them.
+        asked: calls of the oracle before the evaluation.
+        disturbed: the global generators that are not as they were.
+    """
+
+    run: Run
+    trained: TrainedProxy
+    solution: Solution
+    scores: Scores
+    asked: int
+    disturbed: tuple[str, ...]
+
+
+def prepare(recipe: Recipe, task: Task, seeds: Sequence[int]) -> Run:
+    """Encode, and let the stages refuse the data: all that comes before training.
+
+    Raises:
+        TaskError: if they do.
+    """
+    run = Run(recipe, task, encode_task(recipe.encoding, stream_keys(seeds, "encoding", "cpu"), task), tuple(seeds))
+    check_data(run)
+    return run
+
+
+def carry_out(recipe: Recipe, task: Task, seeds: Sequence[int] = SEEDS) -> Trial:
+    """A run from the first step to the last, without the hooks of other plugins."""
+    before = _generators()
+    run = prepare(recipe, task, seeds)
+    trained = train_proxy(run)
+    if not trained.seeds:
+        raise Fault(f"no seed was trained: {trained.failed[seeds[0]]}", "see what step does with the toy data")
+    mine_adversary(run, trained)
+    solution = update_solution(run, trained)
+    asked, after = cast(Spy, task.oracle).calls, _generators()
+    disturbed = tuple(name for name in before if before[name] != after[name])
+    return Trial(run, trained, solution, evaluate(run, solution), asked, disturbed)
+
+
+def _generators() -> dict[str, Any]:
+    kind, words, *rest = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": (kind, np.asarray(words).tobytes(), *rest),
+        "python": random.getstate(),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """Five stages, one of which is checked, or a recipe.
+
+    Attributes:
+        label: how reports call it.
+        of: the kind of stage that is checked, or `method`.
+        kind: the kind of task.
+        recipe: the stages.
+    """
+
+    label: str
+    of: str
+    kind: Kind
+    recipe: Recipe
+
+    @property
+    def plain(self) -> bool:
+        """Whether the proxy is trained without an adversary."""
+        return not self.recipe.adversary.moves
+
+    @cached_property
+    def attempt(self) -> Trial | Exception:
+        """A run with three seeds, or why there is none; all checks share it."""
+        try:
+            return carry_out(self.recipe, toy(self.kind))
+        except (Exception, SystemExit) as error:
+            return error if isinstance(error, Exception) else Fault(f"SystemExit: {error}", "raise an error instead")
+
+    @property
+    def trial(self) -> Trial:
+        """A run with three seeds, for checks of what comes out of it.
+
+        Raises:
+            Inapplicable: if nothing does, which is for the checks `runs` and `designs` to say.
+        """
+        if isinstance(self.attempt, Exception):
+            raise Inapplicable("it does not run: see the check `runs`")
+        if self.attempt.trained.failed or self.attempt.solution.failed:
+            raise Inapplicable("a seed has no designs: see the check `designs`")
+        return self.attempt
+
+    @property
+    def learnt(self) -> Learnt:
+        """The trained proxy of the first seed."""
+        trial = self.trial
+        state = copy.deepcopy(unstack(trial.trained.state)[0])
+        return Learnt(self.recipe.proxy, state, trial.run.data)

@@ -1,0 +1,179 @@
+"""`conformance.toml`: what a plugin says of its own checks, and the small options of all that is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mbo_core.build import ENCODINGS, SECTIONS, SILENT, Mistakes, first_where
+from mbo_core.discovery import Plugin, home
+from mbo_core.document import Document, Sourced, Table, plain, read, subtable
+from mbo_core.errors import RecipeError, nearest
+from mbo_core.options import Option, Refused, convert, options
+from mbo_core.offers import kind_of
+from mbo_core.plugins import Registry
+from mbo_core.recipe import find, flatten, layered
+from mbo_core.stages import Stage
+from mbo_core.task import Kind
+
+FILE = "conformance.toml"
+TABLES = ("small", "waived")
+
+Small = dict[tuple[str, str], dict[str, Any]]
+"""Options that make a stage fast, by its kind and name."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What stands in a plugin's `conformance.toml`; nothing where it has none.
+
+    Attributes:
+        document: the file.
+        mistakes: what is wrong with it.
+        small: options that make the plugin's stages fast enough to be checked in seconds.
+        waived: why a check may fail, by `check` or `check: subject`.
+    """
+
+    document: Document
+    mistakes: Mistakes = field(default_factory=Mistakes)
+    small: Small = field(default_factory=dict)
+    waived: dict[str, str] = field(default_factory=dict)
+
+
+def settings(plugin: Plugin, registry: Registry) -> Settings:
+    """Read a plugin's file; what is wrong with it is noted, and the rest holds."""
+    try:
+        document = _document(plugin)
+    except RecipeError as error:
+        found = Settings(Document(FILE, {}))
+        found.mistakes.add("", error.message, error.hint)
+        return found
+    found = Settings(document)
+    for key, value in document.table.items():
+        if key not in TABLES or not isinstance(value, dict):
+            found.mistakes.add(first_where(value), f'"{key}" is no table of {FILE}', nearest(key, TABLES))
+    own = {name for name, offered in registry.stages.items() if offered.plugin.name == plugin.name}
+    for kind, stages in _tables(subtable(document.table, "small"), {kind for kind, _ in own}, "kind of stage", found):
+        for name, table in _tables(stages, {name for of, name in own if of == kind}, kind, found):
+            found.small[kind, name] = _options(registry.stage(kind, name), table, found.mistakes)
+    _waivers(subtable(document.table, "waived"), found)
+    return found
+
+
+def _document(plugin: Plugin) -> Document:
+    paths = [path for folder in home(plugin) for path in folder.glob(FILE)]
+    return read(paths[0]) if paths else Document(FILE, {})
+
+
+def _tables(table: Table, known: Collection[str], what: str, found: Settings) -> Iterator[tuple[str, Table]]:
+    for name, value in table.items():
+        if name not in known or not isinstance(value, dict):
+            fact = f'this plugin offers no {what} "{name}"'
+            found.mistakes.add(first_where(value), fact, nearest(name, known))
+        else:
+            yield name, value
+
+
+def _options(stage: type[Stage], table: Table, mistakes: Mistakes) -> dict[str, Any]:
+    known = options(stage)
+    for name, value in table.items():
+        if name not in known or name in SECTIONS:
+            fact = f'{kind_of(stage)} "{stage.name}" has no option "{name}"'
+            mistakes.add(first_where(value), fact, nearest(name, set(known) - set(SECTIONS)))
+        elif refusal := _refusal(known[name], value):
+            mistakes.add(first_where(value), f"{name} {refusal}")
+    return {name: plain(value) for name, value in table.items() if name in known and name not in SECTIONS}
+
+
+def _refusal(option: Option, value: Table | Sourced) -> str | None:
+    if option.stage is not None:
+        only = isinstance(value, dict) and set(value) == {"use"}
+        return None if only else 'holds a stage: name it with `use` alone, its own options stand in its own table'
+    try:
+        convert(option, plain(value))
+    except Refused as refusal:
+        return str(refusal)
+    return None
+
+
+def _waivers(table: Table, found: Settings) -> None:
+    for name, value in table.items():
+        reason = plain(value)
+        if not isinstance(reason, str) or not reason.strip():
+            found.mistakes.add(first_where(value), f'the waiver "{name}" has no reason', "say why the check may fail")
+        else:
+            found.waived[name] = reason
+
+
+def small(registry: Registry) -> Small:
+    """The small options of all stages that are installed, from each plugin's `conformance.toml`."""
+    return {name: table for plugin in registry.plugins for name, table in settings(plugin, registry).small.items()}
+
+
+def assignments(
+    recipe: str | Path, registry: Registry, kind: Kind, preset: str | None = None, candidates: int | None = None
+) -> list[str]:
+    """The `--set` assignments that make a recipe fast on a kind of task, e.g. `proxy.epochs=1`.
+
+    Args:
+        recipe: a method's name or a file.
+        registry: what is installed.
+        kind: of the task.
+        preset: of the recipe.
+        candidates: how many designs each search is to propose; by default as many as the recipe says.
+    """
+    table = plain(flatten(layered(find(recipe, registry), registry), Mistakes(), kind, None, preset, ()))
+    silent = {**SILENT, "encoding": ENCODINGS[kind]}
+    found = small(registry)
+    return [
+        f"{section}.{line}"
+        for section in SECTIONS
+        for line in _lines(
+            shrunk(section, {"use": silent[section], **table.get(section, {})}, found, registry, candidates)
+        )
+    ]
+
+
+def _lines(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _lines(value, f"{path}{name}.")
+        elif name != "use":
+            # What JSON writes of numbers, words and lists is TOML too.
+            yield f"{path}{name}={json.dumps(value)}"
+
+
+def shrunk(
+    kind: str, table: Mapping[str, Any], known: Small, registry: Registry, candidates: int | None = None
+) -> dict[str, Any]:
+    """What a recipe's table for a stage, and for the stages inside it, becomes when only `use` and small options stand.
+
+    Args:
+        kind: of the stage.
+        table: names it with `use`, and may name those inside it.
+        known: the small options of all stages, which may name a stage inside one too.
+        registry: what is installed.
+        candidates: how many designs a search is to propose, where its small options are silent.
+
+    Raises:
+        RecipeError: if there is no such stage.
+    """
+    stage = registry.stage(kind, table["use"])
+    made: dict[str, Any] = {"use": table["use"]}
+    if candidates is not None and "candidates" in options(stage):
+        made["candidates"] = candidates
+    made.update(known.get((kind, table["use"]), {}))
+    for option, inner in inner_stages(stage).items():
+        named = {**made.pop(option, {}), **table.get(option, {})}
+        if "use" in named:
+            made[option] = shrunk(inner, named, known, registry, candidates)
+    return made
+
+
+def inner_stages(stage: type[Stage]) -> dict[str, str]:
+    """The kind of stage that each field holds which the recipe's own adversary or proxy does not fill."""
+    held = {name: option.stage for name, option in options(stage).items() if name not in SECTIONS}
+    return {name: kind_of(inner) for name, inner in held.items() if inner is not None}

@@ -1,0 +1,318 @@
+"""All that a plugin has to be checked: itself, its recipes, its stages, its tasks, and mixes that run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import tomli_w
+
+from mbo_core.build import ENCODINGS, Builder, Mistakes, Recipe, check
+from mbo_core.discovery import Method, Plugin
+from mbo_core.document import parse, subtable
+from mbo_core.encoding import OneHot, SoftLogits, Standardised
+from mbo_core.errors import MboError, RecipeError, nearest
+from mbo_core.evaluation import OracleEvaluator
+from mbo_core.options import options
+from mbo_core.parts import NoAdversary, NoProxy, NoUpdate
+from mbo_core.plugins import Registry
+from mbo_core.recipe import layered, resolve
+from mbo_core.stages import Ability, Encoding, Proxy, Stage
+from mbo_core.task import Kind, Task, TaskOffer
+from mbo_core.testing.case import Inapplicable
+from mbo_core.testing.mix import Mix
+from mbo_core.testing.settings import Settings, assignments, inner_stages, settings, shrunk, small
+from mbo_core.testing.toys import CANDIDATES
+from mbo_core.testing.yardsticks import SHIFTS, AbleProxy, Climb, KeepBetter
+
+PLAIN: Mapping[Kind, tuple[Encoding, ...]] = {"continuous": (Standardised(),), "discrete": (SoftLogits(), OneHot())}
+"""The encodings for stages that are checked by themselves: the first that they accept."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """The plugin itself."""
+
+    plugin: Plugin
+    registry: Registry
+    settings: Settings
+
+    @property
+    def label(self) -> str:
+        """The plugin's name."""
+        return self.plugin.name
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A recipe that ships with the plugin."""
+
+    method: Method
+    registry: Registry
+
+    @property
+    def label(self) -> str:
+        """E.g. `method coms`."""
+        return f"method {self.method.name}"
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """Its presets by name."""
+        return tuple(subtable(layered(self.method.document, self.registry), "preset"))
+
+    def resolved(self, kind: Kind, preset: str | None) -> Recipe:
+        """The recipe as it is shipped.
+
+        Raises:
+            RecipeError: if it does not fit the kind of task.
+        """
+        return resolve(self.method.document, self.registry, kind=kind, preset=preset)
+
+    def mix(self, kind: Kind, preset: str | None) -> Mix:
+        """The recipe made small.
+
+        Raises:
+            RecipeError: if it does not fit the kind of task.
+        """
+        sets = assignments(self.method.path, self.registry, kind, preset, CANDIDATES)
+        recipe = resolve(self.method.document, self.registry, kind=kind, preset=preset, sets=sets)
+        return Mix(f"{self.label}, {kind}{f', preset {preset}' if preset else ''}", "method", kind, recipe)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A stage that the plugin offers, and the partners with which it is checked."""
+
+    kind: str
+    stage: type[Stage]
+    package: Package
+
+    @property
+    def label(self) -> str:
+        """E.g. `proxy conservative`."""
+        return f"{self.kind} {self.stage.name}"
+
+    def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None]) -> Stage:
+        """The stage with options as a recipe has them, through a recipe's text.
+
+        Raises:
+            RecipeError: with all that is wrong.
+        """
+        text = tomli_w.dumps({self.kind: {"use": self.stage.name, **options}})
+        document, mistakes = parse(text, self.label), Mistakes()
+        builder = Builder(self.package.registry, document, mistakes)
+        made = builder.stage(self.kind, self.kind, subtable(document.table, self.kind), None, partners)
+        mistakes.raise_if_any()
+        return cast(Stage, made)
+
+    def small(self, partners: Mapping[str, Stage | None]) -> Stage:
+        """The stage with its small options; a stage inside it that they do not name is the first here that fits.
+
+        Raises:
+            RecipeError: with all that is wrong.
+        """
+        refusals = [RecipeError("this plugin offers no stage to put into it", 'name one in [small] with "use"')]
+        for table in self._tables():
+            try:
+                return self.made(table, partners)
+            except RecipeError as error:
+                refusals.append(error)
+        raise refusals[-1]
+
+    def _tables(self) -> Iterator[dict[str, Any]]:
+        registry, known = self.package.registry, small(self.package.registry)
+        own = [one for one, offered in registry.stages.items() if offered.plugin.name == self.package.plugin.name]
+        named = known.get((self.kind, self.stage.name), {})
+        fillings: list[dict[str, Any]] = [{}]
+        for name, kind in inner_stages(self.stage).items():
+            if name in named:
+                continue
+            uses = [use for of, use in own if of == kind and use != self.stage.name]
+            fillings = [{**filling, name: {"use": use}} for filling in fillings for use in uses]
+        for filling in fillings:
+            yield shrunk(self.kind, {"use": self.stage.name, **filling}, known, registry, CANDIDATES)
+
+    def mixes(self, kind: Kind) -> list[Mix]:
+        """The stage with each of its partners.
+
+        Raises:
+            RecipeError: if it does not fit the kind of task.
+        """
+        return [self._mix(kind, suffix, partners) for suffix, partners in self._partners()]
+
+    def _partners(self) -> list[tuple[str, dict[str, type[Stage]]]]:
+        if self.kind != "proxy":
+            return [("", {})]
+        proxy = cast("type[Proxy]", self.stage)
+        judged = KeepBetter if "values" in proxy.abilities else NoUpdate
+        climbed = Climb if "gradients" in proxy.abilities else judged
+        moved: list[tuple[str, dict[str, type[Stage]]]] = [
+            (f", {moves} moved", {"adversary": SHIFTS[moves], "update": judged}) for moves in sorted(proxy.withstands)
+        ]
+        return [("", {"update": climbed}), *moved]
+
+    def _mix(self, kind: Kind, suffix: str, partners: Mapping[str, type[Stage]]) -> Mix:
+        refusals: list[RecipeError] = []
+        for encoding in PLAIN[kind]:
+            try:
+                recipe = self._recipe(encoding, partners)
+                mistakes = Mistakes()
+                check(recipe, kind, self.package.registry, mistakes)
+                mistakes.raise_if_any()
+                return Mix(f"{self.label}, {kind}{suffix}", self.kind, kind, recipe)
+            except RecipeError as error:
+                refusals.append(error)
+        raise refusals[0]
+
+    def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]]) -> Recipe:
+        parts: dict[str, Any] = {"encoding": encoding}
+        for section, default in (("adversary", NoAdversary), ("proxy", AbleProxy), ("update", KeepBetter)):
+            parts[section] = self._part(section, partners.get(section, default), parts)
+        parts["evaluation"] = self._part("evaluation", OracleEvaluator, parts)
+        if self.kind == "encoding":
+            parts["encoding"] = self.small({})
+        return Recipe(name=self.label, about={}, published={}, preset=None, **parts)
+
+    def _part(self, section: str, default: type[Stage], parts: Mapping[str, Stage]) -> Stage:
+        if section == self.kind:
+            return self.small(parts)
+        return default(**{name: parts[name] for name, option in options(default).items() if option.stage is not None})
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A task that the plugin offers."""
+
+    offer: TaskOffer
+
+    @property
+    def label(self) -> str:
+        """E.g. `task TFBind8-Exact-v0`."""
+        return f"task {self.offer.name}"
+
+    @cached_property
+    def task(self) -> Task:
+        """The task, loaded once.
+
+        Raises:
+            Inapplicable: where it is not ready here.
+        """
+        unready = self.offer.unready()
+        if unready is not None:
+            raise Inapplicable(f"not ready here: {unready}")
+        return self.offer.load()
+
+
+@dataclass(frozen=True, eq=False)
+class Subjects:
+    """All that a plugin has to be checked, by what the checks ask for."""
+
+    whole: Package
+
+    @property
+    def package(self) -> list[Package]:
+        """The plugin itself."""
+        return [self.whole]
+
+    @cached_property
+    def methods(self) -> list[Shipped]:
+        """Its recipes."""
+        found = self.whole.registry.methods.values()
+        return [Shipped(method, self.whole.registry) for method in found if self._own(method.plugin)]
+
+    @cached_property
+    def stages(self) -> list[Offer]:
+        """Its stages."""
+        found = self.whole.registry.stages.items()
+        return [Offer(kind, one.value, self.whole) for (kind, _), one in found if self._own(one.plugin)]
+
+    @cached_property
+    def tasks(self) -> list[Tried]:
+        """Its tasks."""
+        return [Tried(one.value) for one in self.whole.registry.tasks.values() if self._own(one.plugin)]
+
+    @property
+    def mixable(self) -> list[Shipped | Offer]:
+        """What can be run: recipes and stages."""
+        return [*self.methods, *self.stages]
+
+    @cached_property
+    def mixes(self) -> list[Mix]:
+        """Each recipe, and each stage among its partners, for the kinds of task that it fits."""
+        return [mix for one in self.mixable for kind in ENCODINGS for mix in _fitting(one, kind)]
+
+    @cached_property
+    def presets(self) -> list[Mix]:
+        """The presets of the recipes, for the kinds of task that they fit."""
+        named = [(one, kind, preset) for one in self.methods for kind in ENCODINGS for preset in _presets(one)]
+        return [mix for one, kind, preset in named for mix in _fitting(one, kind, preset)]
+
+    @property
+    def everything_that_runs(self) -> list[Mix]:
+        """Mixes and presets."""
+        return [*self.mixes, *self.presets]
+
+    @property
+    def learners(self) -> list[Mix]:
+        """Mixes whose proxy learns something."""
+        return [mix for mix in self.mixes if "values" in mix.recipe.proxy.abilities]
+
+    @property
+    def adversaries(self) -> list[Mix]:
+        """The plugin's adversaries among their partners."""
+        return self._of("adversary")
+
+    @property
+    def encodings(self) -> list[Mix]:
+        """The plugin's encodings among their partners."""
+        return self._of("encoding")
+
+    @property
+    def evaluators(self) -> list[Mix]:
+        """The plugin's evaluators among their partners."""
+        return self._of("evaluation")
+
+    @property
+    def updates(self) -> list[Mix]:
+        """The plugin's updates among their partners."""
+        return self._of("update")
+
+    def able(self, ability: Ability) -> list[Mix]:
+        """The plugin's proxies with an ability, trained plainly."""
+        return [mix for mix in self._of("proxy") if ability in mix.recipe.proxy.abilities and mix.plain]
+
+    def _of(self, kind: str) -> list[Mix]:
+        return [mix for mix in self.mixes if mix.of == kind]
+
+    def _own(self, plugin: Plugin) -> bool:
+        return plugin.name == self.whole.plugin.name
+
+
+def subjects(plugin: str, registry: Registry) -> Subjects:
+    """All that a plugin has to be checked.
+
+    Raises:
+        RecipeError: if it is not installed, with the nearest known name.
+    """
+    found = {one.name: one for one in registry.plugins}
+    if plugin not in found:
+        raise RecipeError(f'there is no plugin "{plugin}"', nearest(plugin, found))
+    return Subjects(Package(found[plugin], registry, settings(found[plugin], registry)))
+
+
+def _presets(shipped: Shipped) -> tuple[str, ...]:
+    try:
+        return shipped.presets
+    except MboError:
+        # A recipe that cannot be read is named by the check `recipe-resolves`.
+        return ()
+
+
+def _fitting(one: Shipped | Offer, kind: Kind, preset: str | None = None) -> list[Mix]:
+    try:
+        return [one.mix(kind, preset)] if isinstance(one, Shipped) else one.mixes(kind)
+    except MboError:
+        # Refusals are looked at by the checks `fits` and `recipe-resolves`.
+        return []

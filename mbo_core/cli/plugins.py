@@ -8,6 +8,7 @@ import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
 from mbo_core.cli.group import Commands
+from mbo_core.cli.plugins_check import check
 
 if TYPE_CHECKING:
     from mbo_core.discovery import Plugin
@@ -62,3 +63,6 @@ def _print(rows: list[dict[str, Any]], verbose: bool) -> None:
 
 def _offers(row: dict[str, Any]) -> str:
     return "\n".join(f"{kind}: {', '.join(names)}" for kind, names in row["offers"].items() if names)
+
+
+plugins.add_command(check)

@@ -21,7 +21,7 @@ from mbo_core import hookspecs
 from mbo_core.discovery import Plugin, home, recipes
 from mbo_core.options import Option, Refused, convert, options, to_toml
 from mbo_core.testing.case import Fault, Inapplicable, demand
-from mbo_core.testing.subjects import Offer, Package
+from mbo_core.testing.offer import Offer, Package
 
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "botorch", "gpytorch", "mujoco", "matplotlib")
 """What takes longer to import than a list of methods may take."""
@@ -89,8 +89,7 @@ def light_import(package: Package) -> None:
     _loaded(package)
     module = _module(package)
     done = _fresh(
-        f"import sys, json, {module}\n"
-        f"sys.stdout.write(chr(0) + json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))"
+        f"import sys, json, {module}\nsys.stdout.write(chr(0) + json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))"
     )
     demand(done.returncode == 0, f"a fresh Python cannot import it: {done.stderr[-500:]}", "mend the import")
     printed, _, heavy = done.stdout.partition("\0")

@@ -13,7 +13,8 @@ from mbo_core.recipe import fits_kinds, resolve
 from mbo_core.task import Kind
 from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Mix
-from mbo_core.testing.subjects import Offer, Shipped
+from mbo_core.testing.offer import Offer
+from mbo_core.testing.subjects import Shipped
 
 
 def recipe_resolves(shipped: Shipped) -> None:

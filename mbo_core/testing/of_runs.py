@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import optree
@@ -74,17 +75,19 @@ def same_key(mix: Mix) -> None:
     """The same keys give the same designs, to the last bit."""
     again = carry_out(mix.recipe, toy(mix.kind))
     same = torch.equal(mix.trial.solution.x, again.solution.x)
-    demand(same, "a second run gives other designs", "draw all that is random from the key, and keep nothing between runs")
+    demand(
+        same, "a second run gives other designs", "draw all that is random from the key, and keep nothing between runs"
+    )
 
 
 def seed_alone(mix: Mix) -> None:
     """A seed gives the same designs alone and among others: to the last bit in a loop, else but for rounding."""
     among, alone = mix.trial.solution.x[SEEDS.index(ALONE)], carry_out(mix.recipe, toy(mix.kind), [ALONE]).solution.x
     demand(alone.shape[:1] == (1,), "the seed fails alone", "let no seed need another")
-    rounding = {"rtol": 1e-4, "atol": 1e-5} if _mode(mix) == "vmap" else {"rtol": 0.0, "atol": 0.0}
-    fact = f"seed {ALONE} gives designs alone that differ by up to {(alone[0] - among).abs().max():.2g} from those among"
-    same = torch.allclose(alone[0], among, **rounding)
-    demand(same, f"{fact} seeds {SEEDS}", "keep no state outside of what init and step return")
+    rtol, atol = (1e-4, 1e-5) if _mode(mix) == "vmap" else (0.0, 0.0)
+    same = torch.allclose(alone[0], among, rtol=rtol, atol=atol)
+    fact = f"designs of seed {ALONE} alone and among seeds {SEEDS} differ by up to {(alone[0] - among).abs().max():.2g}"
+    demand(same, fact, "keep no state outside of what init and step return")
 
 
 def _mode(mix: Mix) -> Mode:
@@ -147,34 +150,47 @@ def inputs_untouched(mix: Mix) -> None:
     """No stage changes what it is given: data, batch and designs and, under vmap, the state."""
     recipe, run = mix.recipe, mix.trial.run.only(SEEDS[:1])
     proxy, update, data = recipe.proxy, recipe.update, run.data
-    # A stage that runs in a loop may keep its state as it likes.
-    keeps = _mode(mix) == "loop"
+    watch = Watch(_mode(mix))
+    _watch_encoding(run, watch)
+    state = watch("the proxy's init", partial(proxy.init, KEY, data), data)
+    for batch in _batches(mix, data):
+        state, _ = watch("the proxy's step", partial(proxy.step, KEY, state, batch), batch, state)
+    watch("the proxy's predict", partial(proxy.predict, state, data.x), data, state)
+    search = watch("the update's init", partial(update.init, KEY, data, state), data, state)
+    if update.length(data):
+        search, _ = watch("the update's step", partial(update.step, KEY, search, data), data, search)
+    watch("the update's designs", partial(update.designs, search), (), search)
 
-    def watch(what: str, call: Callable[[], Any], inputs: Any, state: Any = ()) -> Any:
-        given = _tensors((inputs, () if keeps else state))
+
+def _watch_encoding(run: Run, watch: Watch) -> None:
+    encoding, raw, x = run.recipe.encoding, run.encoded.raw, run.data.x
+    state = encoding.init(KEY, run.task)
+    watch("the encoding's encode", partial(encoding.encode, state, raw), raw, state)
+    watch("the encoding's decode", partial(encoding.decode, state, x), x, state)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Calls stages and looks whether what they were given is still the same.
+
+    Attributes:
+        how: a stage that runs in a loop may keep its state as it likes.
+    """
+
+    how: Mode
+
+    def __call__(self, what: str, call: Callable[[], Any], inputs: Any, state: Any = ()) -> Any:
+        """What is called returns.
+
+        Raises:
+            Fault: if it changed the inputs or, under vmap, the state.
+        """
+        given = _tensors((inputs, state if self.how == "vmap" else ()))
         before = [tensor.clone() for tensor in given]
         result = call()
         same = all(map(torch.equal, given, before))
         demand(same, f"{what} changes what it is given", "make new tensors; nothing is written in place")
         return result
-
-    _watch_encoding(run, watch)
-    state = watch("the proxy's init", lambda: proxy.init(KEY, data), data)
-    for batch in _batches(mix, data):
-        state, _ = watch("the proxy's step", lambda state=state, batch=batch: proxy.step(KEY, state, batch), batch, state)
-    watch("the proxy's predict", lambda: proxy.predict(state, data.x), data, state)
-    search = watch("the update's init", lambda: update.init(KEY, data, state), data, state)
-    if update.length(data):
-        begun = search
-        search, _ = watch("the update's step", lambda: update.step(KEY, begun, data), data, begun)
-    watch("the update's designs", lambda: update.designs(search), (), search)
-
-
-def _watch_encoding(run: Run, watch: Callable[..., Any]) -> None:
-    encoding, raw, x = run.recipe.encoding, run.encoded.raw, run.data.x
-    state = encoding.init(KEY, run.task)
-    watch("the encoding's encode", lambda: encoding.encode(state, raw), raw, state)
-    watch("the encoding's decode", lambda: encoding.decode(state, x), x, state)
 
 
 def _tensors(nest: Any) -> list[Tensor]:

@@ -17,12 +17,11 @@ from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Learnt, Mix
 
 KEY = keys.key(0)
-CLOSE = {"rtol": 1e-3, "atol": 1e-5}
-"""What rounding may change where products of another size are taken."""
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.allclose(one, other, **CLOSE)
+    """Equal but for the rounding of products of another size."""
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
 def values(mix: Mix) -> None:
@@ -31,7 +30,9 @@ def values(mix: Mix) -> None:
     found = proxy.predict(state, data.x)
     for name, value in found._asdict().items():
         shape = tuple(value.shape)
-        demand(shape == (len(data.x),), f"{name} has shape {shape} for {len(data.x)} designs", "predict one a design: (n,)")
+        demand(
+            shape == (len(data.x),), f"{name} has shape {shape} for {len(data.x)} designs", "predict one a design: (n,)"
+        )
     demand(torch.isfinite(found.mean).all(), "a predicted mean is not finite", "guard what may overflow or divide by 0")
     alone = proxy.predict(state, data.x[:1])
     same = _close(alone.mean, found.mean[:1]) and _close(alone.std, found.std[:1])
@@ -183,7 +184,9 @@ def scores(mix: Mix) -> None:
     trial = mix.trial
     found = trial.scores
     demand(not found.failed, f"it fails: {found.failed.get(0)}", "score every design of the space")
-    demand("raw" in found.values, f"it gives {', '.join(found.values) or 'nothing'}", "give the oracle's scores as `raw`")
+    demand(
+        "raw" in found.values, f"it gives {', '.join(found.values) or 'nothing'}", "give the oracle's scores as `raw`"
+    )
     shapes = {name: each[seed].shape for name, each in found.values.items() for seed in each}
     wrong = {name: shape for name, shape in shapes.items() if shape != (trial.solution.raw.shape[1],)}
     demand(not wrong, f"scores have the shapes {wrong}", "give one score a design: (n,)")

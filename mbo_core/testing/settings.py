@@ -12,8 +12,8 @@ from mbo_core.build import ENCODINGS, SECTIONS, SILENT, Mistakes, first_where
 from mbo_core.discovery import Plugin, home
 from mbo_core.document import Document, Sourced, Table, plain, read, subtable
 from mbo_core.errors import RecipeError, nearest
-from mbo_core.options import Option, Refused, convert, options
 from mbo_core.offers import kind_of
+from mbo_core.options import Option, Refused, convert, options
 from mbo_core.plugins import Registry
 from mbo_core.recipe import find, flatten, layered
 from mbo_core.stages import Stage
@@ -91,7 +91,7 @@ def _options(stage: type[Stage], table: Table, mistakes: Mistakes) -> dict[str, 
 def _refusal(option: Option, value: Table | Sourced) -> str | None:
     if option.stage is not None:
         only = isinstance(value, dict) and set(value) == {"use"}
-        return None if only else 'holds a stage: name it with `use` alone, its own options stand in its own table'
+        return None if only else "holds a stage: name it with `use` alone, its own options stand in its own table"
     try:
         convert(option, plain(value))
     except Refused as refusal:

@@ -6,12 +6,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from tiny import TINY
+import tomli_w
 
 import mbo_core as mbo
 from mbo_core.task import Space, Task
+from mbo_core.testing import small
 
 REGISTRY = mbo.installed()
+SMALL = small(REGISTRY)
 ROWS = 160
 
 
@@ -51,11 +53,8 @@ def attempt(recipe, task, trained):
 def test_a_mix_is_refused_with_a_hint_or_runs(kind, encoding, adversary, proxy, update, tmp_path, outcomes):
     recipe = tmp_path / "mix.toml"
     stages = {"encoding": encoding, "adversary": adversary, "proxy": proxy, "update": update}
-    lines = [
-        f'[{section}]\nuse = "{use}"\n' + "".join(f"{key} = {value}\n" for key, value in TINY.get(use, {}).items())
-        for section, use in stages.items()
-    ]
-    recipe.write_text("\n".join(lines))
+    tables = {section: {"use": use, **SMALL.get((section, use), {})} for section, use in stages.items()}
+    recipe.write_text(tomli_w.dumps(tables))
     trained: list[str] = []
     result, refusal = attempt(recipe, TASKS[kind], trained)
     if result is None:

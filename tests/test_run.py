@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from tiny import tiny
 
 import mbo_core as mbo
 from mbo_core import hookspecs
@@ -20,9 +19,9 @@ from mbo_core.plugins import Registry
 from mbo_core.stages import Adversary
 from mbo_core.store import Folder
 from mbo_core.task import Space, Task
+from mbo_core.testing import assignments
 
-METHODS = sorted(mbo.installed().methods)
-SMALL = {method: tiny(method, mbo.installed()) for method in METHODS}
+SMALL = {method: assignments(method, mbo.installed(), "continuous") for method in ("coms", "grad-ascent")}
 
 
 class Formula:
@@ -50,27 +49,18 @@ TASKS = {"continuous": continuous(), "discrete": discrete()}
 
 
 @pytest.mark.parametrize("kind", TASKS)
-@pytest.mark.parametrize("method", METHODS)
-def test_a_seed_gives_the_same_designs_alone_and_among_others(method, kind):
-    sets = tiny(method, mbo.installed(), kind)
-    together = mbo.run(method, TASKS[kind], seeds=[0, 3, 5], set=sets)
-    alone = mbo.run(method, TASKS[kind], seeds=[3], set=sets)
+def test_a_seed_gives_the_same_designs_alone_and_among_others(kind):
+    sets = assignments("coms", mbo.installed(), kind)
+    together = mbo.run("coms", TASKS[kind], seeds=[0, 3, 5], set=sets)
+    alone = mbo.run("coms", TASKS[kind], seeds=[3], set=sets)
     torch.testing.assert_close(together.trials[3].encoded, alone.trials[3].encoded, rtol=1e-4, atol=1e-5)
     assert not torch.equal(together.trials[0].encoded, together.trials[3].encoded)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_no_stage_touches_the_global_generator(method):
-    before = torch.get_rng_state()
-    mbo.run(method, TASKS["continuous"], seeds=1, set=SMALL[method])
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_the_oracle_is_called_once_a_seed_and_only_after_the_search(method):
+def test_the_oracle_is_called_once_a_seed_and_only_after_the_search():
     task = continuous()
     calls: list[int] = []
-    result = mbo.run(method, task, seeds=2, set=SMALL[method], report=lambda *step: calls.append(task.oracle.calls))
+    result = mbo.run("coms", task, seeds=2, set=SMALL["coms"], report=lambda *step: calls.append(task.oracle.calls))
     assert set(calls) == {0}
     assert task.oracle.calls == 2
     assert result.trials[0].scores["raw"].shape == (128,)
@@ -164,9 +154,8 @@ def test_a_seed_that_diverges_is_named_with_its_step_and_the_others_finish(tmp_p
     registry = with_plugin(mbo_stages=lambda: [Poison])
     recipe = tmp_path / "poisoned.toml"
     recipe.write_text('extends = "coms"\n[adversary]\nuse = "poison"\n')
-    result = mbo.run(
-        recipe, TASKS["continuous"], seeds=6, set=tiny("coms", registry)[1:], registry=registry, out=tmp_path / "run"
-    )
+    sets = [one for one in SMALL["coms"] if not one.startswith("adversary")]
+    result = mbo.run(recipe, TASKS["continuous"], seeds=6, set=sets, registry=registry, out=tmp_path / "run")
     assert result.failed
     assert result.trials
     assert set(result.failed) | set(result.trials) == set(range(6))

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load, save
-from tiny import TINY
 from torch import nn
 
 import mbo_core as mbo
 from mbo_core import keys
 from mbo_core.encoding import Standardised, encode_task
-from mbo_core.options import options
+from mbo_core.options import convert, options
 from mbo_core.parts import NoAdversary
 from mbo_core.stages import Batch
 from mbo_core.states import Misfit, Unstorable, pack, unpack
 from mbo_core.task import Task
+from mbo_core.testing import small
 
 Pair = namedtuple("Pair", "first second")
 PROXIES = sorted(name for kind, name in mbo.installed().stages if kind == "proxy")
@@ -36,11 +36,11 @@ def same(left: Any, right: Any) -> None:
     torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
 
 
-def small(name: str) -> Any:
-    """A proxy of ours with a tiny network."""
+def tiny(name: str) -> Any:
+    """A proxy of ours with a small network."""
     stage = mbo.installed().stage("proxy", name)
     known = options(stage)
-    values = {key: tuple(json.loads(value)) if value[0] == "[" else int(value) for key, value in TINY[name].items()}
+    values = {key: convert(known[key], value) for key, value in small(mbo.installed())["proxy", name].items()}
     adversary = {"adversary": NoAdversary()} if "adversary" in known else {}
     return stage(**values, **adversary)
 
@@ -49,7 +49,7 @@ def small(name: str) -> Any:
 def test_a_trained_proxy_comes_back_and_trains_on_alike(name):
     x = torch.randn(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).numpy()
     data = encode_task(Standardised(), keys.key(0)[None], Task("table", x, x.sum(1))).first
-    proxy, batch = small(name), Batch(data.x, data.y, torch.ones_like(data.y))
+    proxy, batch = tiny(name), Batch(data.x, data.y, torch.ones_like(data.y))
     state, _ = proxy.step(keys.key(1), proxy.init(keys.key(0), data), batch)
     loaded = through_a_file(state, proxy.init(keys.key(9), data))
     assert type(loaded) is type(state)

@@ -59,7 +59,6 @@ CHECKS: tuple[Check, ...] = (
     Check(lambda found: found.adversaries, of_stages.mined),
     Check(lambda found: found.encodings, of_stages.encode_decode),
     Check(lambda found: found.evaluators, of_stages.scores),
-    Check(lambda found: found.updates, of_stages.needs),
     *(
         Check(lambda found: found.tasks, function)
         for function in (of_tasks.task_info, of_tasks.task_loads, of_tasks.oracle)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import grad
 
 from mbo_core import keys
-from mbo_core.stages import ABILITIES, Batch, Mined, Prediction, WithMembers, WithWeights
+from mbo_core.stages import Batch, Mined, Prediction, WithMembers, WithWeights
 from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Learnt, Mix
 
@@ -190,9 +190,3 @@ def scores(mix: Mix) -> None:
     shapes = {name: each[seed].shape for name, each in found.values.items() for seed in each}
     wrong = {name: shape for name, shape in shapes.items() if shape != (trial.solution.raw.shape[1],)}
     demand(not wrong, f"scores have the shapes {wrong}", "give one score a design: (n,)")
-
-
-def needs(mix: Mix) -> None:
-    """An update needs nothing but abilities that proxies can have."""
-    unknown = ", ".join(sorted(mix.recipe.update.needs - ABILITIES))
-    demand(not unknown, f"it needs {unknown}, which no proxy can have", f"there are {', '.join(sorted(ABILITIES))}")

@@ -20,7 +20,7 @@ from mbo_core.plugins import Registry
 from mbo_core.stages import Encoding, Proxy, Stage
 from mbo_core.task import Kind
 from mbo_core.testing.mix import Mix
-from mbo_core.testing.settings import Settings, inner_stages, shrunk, small
+from mbo_core.testing.settings import Settings, inner_stages, listed, shrunk
 from mbo_core.testing.toys import CANDIDATES
 from mbo_core.testing.yardsticks import SHIFTS, AbleProxy, Climb, KeepBetter
 
@@ -83,7 +83,7 @@ class Offer:
         raise refusals[-1]
 
     def _tables(self) -> Iterator[dict[str, Any]]:
-        registry, known = self.package.registry, small(self.package.registry)
+        registry, known = self.package.registry, listed(self.package.registry)
         own = [one for one, offered in registry.stages.items() if offered.plugin.name == self.package.plugin.name]
         named = known.get((self.kind, self.stage.name), {})
         fillings: list[dict[str, Any]] = [{}]

@@ -109,7 +109,14 @@ def _waivers(table: Table, found: Settings) -> None:
 
 
 def small(registry: Registry) -> Small:
-    """The small options of all stages that are installed, from each plugin's `conformance.toml`."""
+    """The small options of all stages that are installed, with those of the stages inside them."""
+    given = listed(registry)
+    tables = {(kind, name): shrunk(kind, {"use": name}, given, registry) for kind, name in given}
+    return {stage: {name: value for name, value in table.items() if name != "use"} for stage, table in tables.items()}
+
+
+def listed(registry: Registry) -> Small:
+    """The small options as they stand in each plugin's `conformance.toml`."""
     return {name: table for plugin in registry.plugins for name, table in settings(plugin, registry).small.items()}
 
 
@@ -127,7 +134,7 @@ def assignments(
     """
     table = plain(flatten(layered(find(recipe, registry), registry), Mistakes(), kind, None, preset, ()))
     silent = {**SILENT, "encoding": ENCODINGS[kind]}
-    found = small(registry)
+    found = listed(registry)
     return [
         f"{section}.{line}"
         for section in SECTIONS

@@ -149,11 +149,6 @@ class Subjects:
         """The plugin's evaluators among their partners."""
         return self._of("evaluation")
 
-    @property
-    def updates(self) -> list[Mix]:
-        """The plugin's updates among their partners."""
-        return self._of("update")
-
     def able(self, ability: Ability) -> list[Mix]:
         """The plugin's proxies with an ability, trained plainly."""
         return [mix for mix in self._of("proxy") if ability in mix.recipe.proxy.abilities and mix.plain]

@@ -37,7 +37,7 @@ from mbo_core.stages import (
 )
 from mbo_core.testing.toys import CANDIDATES
 
-MEMBERS = 3
+MEMBERS = 2
 NET = MLP(hidden=(8,), outputs=1, activation="softplus")
 NOISE = 0.1
 """The standard deviation that every prediction has, beside that between the members."""
@@ -63,7 +63,7 @@ class AbleProxy(Proxy):
 
     def schedule(self, data: Data) -> Schedule:
         """A few steps."""
-        return Schedule(epochs=2, batch_size=16)
+        return Schedule(epochs=2, batch_size=18)
 
     def init(self, key: Key, data: Data) -> AbleState:
         """Weights of its own for each member."""

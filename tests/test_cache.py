@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 from ordinary import Ordinary
-from tiny import tiny
 
 import mbo_core as mbo
 from mbo_core import cache, hookspecs
 from mbo_core.plugins import Offered, Registry
 from mbo_core.store import Folder
 from mbo_core.task import Space, Task
+from mbo_core.testing import assignments
 
 X = np.random.default_rng(0).normal(size=(200, 3))
 TASK = Task("bowl", X, -(X**2).sum(1))
@@ -75,7 +75,7 @@ def ordinary(tmp_path) -> Path:
     return recipe
 
 
-SETS = tiny("coms", mbo.installed())
+SETS = assignments("coms", mbo.installed(), "continuous")
 
 
 def coms(tmp_path: Path, seeds=(0,), sets=(), task=TASK, **arguments) -> mbo.Result:
@@ -94,8 +94,8 @@ def same(first: mbo.Result, again: mbo.Result) -> None:
 @pytest.mark.parametrize(
     ("method", "task", "sets"),
     [
-        *((method, TASK, tiny(method, mbo.installed())) for method in METHODS),
-        ("grad-ascent", DISCRETE, [*tiny("grad-ascent", mbo.installed()), *LATENT]),
+        *((method, TASK, assignments(method, mbo.installed(), "continuous")) for method in METHODS),
+        ("grad-ascent", DISCRETE, [*assignments("grad-ascent", mbo.installed(), "continuous"), *LATENT]),
     ],
     ids=[*METHODS, "in latents"],
 )

@@ -34,11 +34,15 @@ def test_a_plugin_works_without_the_others(folder, bare, tmp_path):
     code = f"""
 import json, sys
 import mbo_core
+from mbo_core.testing import cases
 assert mbo_core.__file__.startswith({str(tmp_path)!r}), mbo_core.__file__
 found = mbo_core.installed()
 idle = [name for name, plugin in found.manager.list_name_plugin() if not found.manager.get_hookcallers(plugin)]
 print(json.dumps([[p.distribution for p in found.plugins], sorted(found.methods), len(found.stages) + len(found.tasks),
                   idle, found.complaints]))
+cheap = [case for case in cases({folder.name.removeprefix("mbo-")!r}) if case.check.name in {{"settings", "fits"}}]
+for case in cheap:
+    assert case.outcome.status == "passed", case.outcome
 """
     done = subprocess.run(
         [sys.executable, "-S", "-c", code],
@@ -71,4 +75,11 @@ def test_names_follow_the_convention(folder):
     assert about["name"] == folder.name
     assert about["entry-points"]["mbo.plugins"] == {slug: f"mbo_{slug.replace('-', '_')}"}
     assert (folder / "README.md").exists()
-    assert list((folder / "tests").glob("test_*.py"))
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)
+def test_a_plugin_is_checked_by_the_kit(folder):
+    lines = (folder / "tests" / "test_conformance.py").read_text().splitlines()[2:]
+    slug = folder.name.removeprefix("mbo-")
+    call = f'test_conformance = conformance("{slug}")'
+    assert lines == ["from mbo_core.testing import conformance", "", call]

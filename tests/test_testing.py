@@ -1,197 +1,16 @@
-"""Each check of the conformance kit fails on what breaks its rule, and no other does; what keeps all rules passes."""
+"""Each check of a package, recipe or task fails on what breaks its rule, and no other does; waivers; the command."""
 
 from __future__ import annotations
 
 import json
-from textwrap import indent
 
 import pytest
 from click.testing import CliRunner
+from odd import BOUNDS, DOC, FINE, RECIPE, failing, offering
 
 import mbo_core as mbo
 from mbo_core.cli import main
 from mbo_core.testing import CHECKS, assignments, cases, conformance, small
-
-BOUNDS = "mbo-core>=0.1,<0.2"
-PLUGIN = '''"""A plugin inside a test."""
-from mbo_core.hookspecs import hookimpl
-
-@hookimpl
-def mbo_stages():
-    """One stage."""
-    from dataclasses import dataclass
-    import torch
-    from mbo_core.encoding import Standardised
-    from mbo_core.errors import TaskError
-    from mbo_core.evaluation import OracleEvaluator
-    from mbo_core.options import option
-    from mbo_core.stages import Prediction, Schedule
-    from mbo_core.testing.yardsticks import AbleProxy, KeepBetter, ShiftDesigns, ShiftWeights
-
-    @dataclass(frozen=True, kw_only=True)
-    class Odd(BASE):
-        """A stage inside a test."""
-
-        name = "odd"
-
-BODY
-
-    return [Odd]
-'''
-DOC = '        """A stage inside a test."""\n'
-RECIPE = '[method]\nname = "found"\nsummary = "the best rows"\npaper = "arXiv:0000.00000"\n'
-
-
-def offering(base: str, body: str) -> str:
-    return PLUGIN.replace("BASE", base).replace("BODY", indent(body, " " * 8))
-
-
-def failing(registry, kind: str = "continuous") -> set[str]:
-    """The checks that fail; of those that run something, only on one kind of task, to save time."""
-    made = [case for case in cases("odd", registry) if kind in case.subject.label or "," not in case.subject.label]
-    return {case.check.name for case in made if case.outcome.status == "failed"}
-
-
-FINE = offering("KeepBetter", "")
-UPDATES = {
-    "draws from torch's generator, in a loop": (
-        "lift = 'loop'\ndef step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
-        {"same-key", "seed-alone", "global-generators"},
-    ),
-    "draws from torch's generator, under vmap": (
-        "def step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
-        {"runs"},
-    ),
-    "lets seeds see each other": (
-        "lift = 'loop'\ndef init(self, key, data, proxy_state, seen=[]):\n    seen.append(key)\n"
-        "    state = super(Odd, self).init(key, data, proxy_state)\n    return state._replace(x=state.x + len(seen))",
-        {"same-key", "seed-alone"},
-    ),
-    "writes to the data": (
-        "def step(self, key, state, data):\n    data.x[0] += 1\n    return super(Odd, self).step(key, state, data)",
-        {"inputs-untouched"},
-    ),
-    "proposes too few": ("def designs(self, state):\n    return state.x[1:]", {"designs"}),
-    "proposes NaN": ("def designs(self, state):\n    return state.x * torch.nan", {"designs"}),
-    "proposes columns": ("def designs(self, state):\n    return state.x[:, :1]", {"runs"}),
-    "trips over equal scores": (
-        "def length(self, data):\n    return int(1 / data.y.std(correction=0))",
-        {"rows"},
-    ),
-    "needs what there is not": (
-        "@property\ndef needs(self):\n    return frozenset({'values', 'magic'})",
-        {"fits"},
-    ),
-    "has no option with a meaning": ("size: int = 3", {"meanings"}),
-    "has an option in capitals": ("Size: int = option(3, 'its size')", {"names"}),
-    "has a default beyond its limits": (
-        "size: int = option(0, 'its size', at_least=1)",
-        {"bad-options", "options-round-trip"},
-    ),
-    "changes an option": (
-        "size: int = option(0, 'its size')\n"
-        "def __post_init__(self):\n    object.__setattr__(self, 'size', self.size + 1)",
-        {"options-round-trip"},
-    ),
-}
-VALUES = "withstands = frozenset()\nabilities = frozenset({'values'})\n"
-PLAIN = (
-    "def predict(self, state, x):\n    mean = super(Odd, self).predict(state, x).mean\n"
-    "    return Prediction(MEAN, torch.zeros_like(mean))\n"
-)
-STEP = "def step(self, key, state, batch):\n    BEFORE\n    return super(Odd, self).step(key, state, batch)\n"
-
-
-def able(*abilities: str) -> str:
-    return f"withstands = frozenset()\nabilities = frozenset({{'values', *{abilities}}})\n"
-
-
-PROXIES = {
-    "keeps all rules": ("", set()),
-    "needs more rows than there are": (
-        VALUES + PLAIN.replace("MEAN", "mean") + "def schedule(self, data):\n    return Schedule(1, 128, held_out=200)",
-        {"runs"},
-    ),
-    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"values"}),
-    "predicts a column": (VALUES + PLAIN.replace("MEAN", "mean[:, None]"), {"runs"}),
-    "writes to its state": (
-        able("spread") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),
-        {"inputs-untouched"},
-    ),
-    "has no slope": (able("gradients") + PLAIN.replace("MEAN", "mean.detach()"), {"gradients"}),
-    "has a spread of 0": (able("spread") + PLAIN.replace("MEAN", "mean"), {"spread"}),
-    "has a spread and does not say so": (VALUES, {"spread"}),
-    "ignores weights": (
-        able("spread", "refit") + STEP.replace("BEFORE", "batch = batch._replace(w=torch.ones_like(batch.w))"),
-        {"refit"},
-    ),
-    "cannot take a single row": (
-        able("spread", "refit") + STEP.replace("BEFORE", "batch = batch._replace(w=batch.w / (len(batch.w) - 1))"),
-        {"refit"},
-    ),
-    "tells all members the same": (
-        able("spread", "members")
-        + STEP.replace("BEFORE", "batch = batch._replace(y=batch.y.reshape(-1, len(batch.w))[0])"),
-        {"members"},
-    ),
-    "has a loss without weights": (
-        able("spread", "weights") + "def model(self):\n    model = super(Odd, self).model()\n"
-        "    return model._replace(loss=lambda params, batch: batch.y.square().mean())",
-        {"weights"},
-    ),
-    "keeps what no file can hold": (
-        VALUES
-        + "lift = 'loop'\ndef init(self, key, data):\n    return {'able': super(Odd, self).init(key, data), 'odd': object()}\n"
-        "def step(self, key, state, batch):\n    able, info = super(Odd, self).step(key, state['able'], batch)\n"
-        "    return {**state, 'able': able}, info\n"
-        + PLAIN.replace("(state, x)", "(state['able'], x)").replace("MEAN", "mean"),
-        {"state-on-disk"},
-    ),
-    "withstands less than it says": (
-        "abilities = frozenset({'values', 'spread'})\n"
-        + STEP.replace("BEFORE", "assert 'designs' not in self.adversary.moves"),
-        {"runs"},
-    ),
-}
-OTHERS = {
-    "an adversary that moves designs and says weights": ("ShiftDesigns", "moves = frozenset({'weights'})", {"mined"}),
-    "an adversary whose designs carry a gradient": (
-        "ShiftDesigns",
-        "def mine(self, key, state, model, start, batch):\n    return start._replace(x=start.x + 1), state",
-        {"mined"},
-    ),
-    "an adversary that leaves weights where they are": (
-        "ShiftWeights",
-        "def mine(self, key, state, model, start, batch):\n    return start, state",
-        {"mined"},
-    ),
-    "an encoding that asks the oracle": (
-        "Standardised",
-        "def init(self, key, task):\n    task.oracle.score(task.x)\n    return super(Odd, self).init(key, task)",
-        {"oracle-unseen"},
-    ),
-    "an encoding that is random": (
-        "Standardised",
-        "def encode(self, state, x, calls=[]):\n    calls.append(1)\n    return super(Odd, self).encode(state, x) + len(calls)",
-        {"encode-decode", "same-key", "seed-alone"},
-    ),
-    "an evaluator without raw scores": (
-        "OracleEvaluator",
-        "def score(self, designs, task):\n    return {'normalised': super(Odd, self).score(designs, task)['normalised']}",
-        {"scores"},
-    ),
-}
-STAGES = {
-    **{f"an update that {name}": ("KeepBetter", *rest) for name, rest in UPDATES.items()},
-    **{f"a proxy that {name}": ("AbleProxy", *rest) for name, rest in PROXIES.items()},
-    **OTHERS,
-}
-
-
-@pytest.mark.parametrize(("base", "body", "checks"), STAGES.values(), ids=STAGES)
-def test_a_stage_that_breaks_a_rule_fails_its_check_and_no_other(base, body, checks, install):
-    assert failing(install({"odd": offering(base, body)}, requires=BOUNDS)) == checks
-
 
 PACKAGES = {
     "imports torch": (FINE + "import torch\n", BOUNDS, {"light-import"}),
@@ -230,6 +49,62 @@ RECIPES = {
 @pytest.mark.parametrize(("text", "checks"), RECIPES.values(), ids=RECIPES)
 def test_a_recipe_that_breaks_a_rule_fails_its_check_and_no_other(text, checks, install):
     assert failing(install({"odd": '"""A plugin."""'}, {"odd/found.toml": text}, requires=BOUNDS)) == checks
+
+
+TASK = '''"""A plugin inside a test."""
+from mbo_core.hookspecs import hookimpl
+
+@hookimpl
+def mbo_tasks():
+    """One task."""
+    import numpy as np
+    from mbo_core.errors import TaskError
+    from mbo_core.task import Task, TaskInfo, TaskOffer
+
+    info = TaskInfo("a toy", source="drawn here", licence="none", oracle="table", citation="nobody", comparable="no")
+    x = np.arange(20.0).reshape(10, 2)
+
+    class Oracle:
+        def score(self, designs):
+            return designs.sum(1)
+
+    def missing():
+        return None
+
+    def load():
+        return Task("toy", x, x.sum(1), oracle=Oracle(), info=info)
+
+    return [TaskOffer("toy", "continuous", info, load, missing)]
+'''
+TASKS = {
+    "keeps all rules": (("", ""), set()),
+    "has no licence": (('"none"', '""'), {"task-info"}),
+    "cites nobody": (('"nobody"', '""'), {"task-info"}),
+    "has an oracle of no kind": (('oracle="table"', 'oracle="crystal"'), {"task-info"}),
+    "is called otherwise once loaded": (('Task("toy"', 'Task("tot"'), {"task-loads"}),
+    "says other things once loaded": (("oracle=Oracle(), info=info", "oracle=Oracle()"), {"task-loads"}),
+    "has equal ends": (("info=info)", "info=info, y_min=1.0, y_max=1.0)"), {"task-loads"}),
+    "loads though something is missing": (("return None", "return 'a file'"), {"task-loads"}),
+    "scores at random": (("return designs.sum(1)", "return np.random.default_rng().random(len(designs))"), {"oracle"}),
+    "scores a column": (("designs.sum(1)", "designs.sum(1, keepdims=True)"), {"oracle"}),
+    "scores against the mean": (("designs.sum(1)", "designs.sum(1) - designs.mean()"), {"oracle"}),
+    "scores other than its table": (("designs.sum(1)", "designs.sum(1) + 1"), {"oracle"}),
+    "changes the designs": (("return designs.sum(1)", "designs *= 1.5; return designs.sum(1)"), {"oracle"}),
+}
+
+
+@pytest.mark.parametrize(("change", "checks"), TASKS.values(), ids=TASKS)
+def test_a_task_that_breaks_a_rule_fails_its_check_and_no_other(change, checks, install):
+    assert failing(install({"odd": TASK.replace(*change)}, requires=BOUNDS)) == checks
+
+
+def test_a_task_that_is_not_ready_is_skipped_with_what_is_missing(install):
+    refuses = "raise TaskError('there is no file', 'fetch it')"
+    text = TASK.replace("return None", "return 'a file'").replace("return Task(", f"{refuses}; return Task(")
+    found = [case.outcome for case in cases("odd", install({"odd": text}, requires=BOUNDS))]
+    assert {one.check: one.reason for one in found if one.status == "skipped"} == dict.fromkeys(
+        ("task-loads", "oracle"), "not ready here: a file"
+    )
 
 
 SETTINGS = {

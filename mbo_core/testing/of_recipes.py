@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mbo_core.build import ENCODINGS, Recipe, written
+from mbo_core.build import Recipe, written
 from mbo_core.document import parse
 from mbo_core.errors import MboError, RecipeError
-from mbo_core.recipe import fits_kinds, resolve
+from mbo_core.layers import ENCODINGS
+from mbo_core.recipe import check_branches, fits_kinds, resolve
 from mbo_core.task import Kind
 from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Mix
@@ -18,7 +19,8 @@ from mbo_core.testing.subjects import Shipped
 
 
 def recipe_resolves(shipped: Shipped) -> None:
-    """The recipe and each of its presets resolve for a kind of task."""
+    """The recipe and each of its presets resolve for a kind of task, and no branch of it is mistaken."""
+    check_branches(shipped.method.document, shipped.registry)
     for preset in (None, *shipped.presets):
         kinds = fits_kinds(shipped.method.document, shipped.registry, preset)
         _demand_one(kinds, "the recipe" if preset is None else f"the preset {preset}")

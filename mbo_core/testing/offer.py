@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import tomli_w
 
-from mbo_core.build import Builder, Mistakes, Recipe, check
+from mbo_core.build import Builder, Recipe, check
 from mbo_core.discovery import Plugin
 from mbo_core.document import parse, subtable
 from mbo_core.encoding import OneHot, SoftLogits, Standardised
-from mbo_core.errors import RecipeError
+from mbo_core.errors import Mistakes, RecipeError
 from mbo_core.evaluation import OracleEvaluator
+from mbo_core.layers import Family
 from mbo_core.options import options
 from mbo_core.parts import NoAdversary, NoUpdate
 from mbo_core.plugins import Registry
@@ -63,8 +64,8 @@ class Offer:
         """
         text = tomli_w.dumps({self.kind: {"use": self.stage.name, **options}})
         document, mistakes = parse(text, self.label), Mistakes()
-        builder = Builder(self.package.registry, document, mistakes)
-        made = builder.stage(self.kind, self.kind, subtable(document.table, self.kind), None, partners)
+        builder = Builder(self.package.registry, Family((document,)), mistakes)
+        made = builder.stage(self.kind, self.kind, subtable(document.table, self.kind), partners)
         mistakes.raise_if_any()
         return cast(Stage, made)
 

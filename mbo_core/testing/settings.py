@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mbo_core.build import ENCODINGS, SECTIONS, SILENT, Mistakes, first_where
+from mbo_core.build import first_where
 from mbo_core.discovery import Plugin, home
 from mbo_core.document import Document, Sourced, Table, plain, read, subtable
-from mbo_core.errors import RecipeError, nearest
+from mbo_core.errors import Mistakes, RecipeError, nearest
+from mbo_core.layers import SECTIONS, family, find, flatten
 from mbo_core.offers import kind_of
 from mbo_core.options import Option, Refused, convert, options
 from mbo_core.plugins import Registry
-from mbo_core.recipe import find, flatten, layered
 from mbo_core.stages import Stage
 from mbo_core.task import Kind
 
@@ -132,15 +132,12 @@ def assignments(
         preset: of the recipe.
         candidates: how many designs each search is to propose; by default as many as the recipe says.
     """
-    table = plain(flatten(layered(find(recipe, registry), registry), Mistakes(), kind, None, preset, ()))
-    silent = {**SILENT, "encoding": ENCODINGS[kind]}
+    table = plain(flatten(family(find(recipe, registry), registry), kind, preset=preset))
     found = listed(registry)
     return [
         f"{section}.{line}"
         for section in SECTIONS
-        for line in _lines(
-            shrunk(section, {"use": silent[section], **table.get(section, {})}, found, registry, candidates)
-        )
+        for line in _lines(shrunk(section, table[section], found, registry, candidates))
     ]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from mbo_core.build import ENCODINGS, Recipe
+from mbo_core.build import Recipe
 from mbo_core.discovery import Method, Plugin
-from mbo_core.document import subtable
 from mbo_core.errors import MboError, RecipeError, nearest
+from mbo_core.layers import ENCODINGS, family
 from mbo_core.plugins import Registry
-from mbo_core.recipe import layered, resolve
+from mbo_core.recipe import resolve
 from mbo_core.stages import Ability
 from mbo_core.task import Kind, Task, TaskOffer
 from mbo_core.testing.case import Inapplicable
@@ -35,7 +35,7 @@ class Shipped:
     @property
     def presets(self) -> tuple[str, ...]:
         """Its presets by name."""
-        return tuple(subtable(layered(self.method.document, self.registry), "preset"))
+        return tuple(family(self.method.document, self.registry).presets)
 
     def resolved(self, kind: Kind, preset: str | None) -> Recipe:
         """The recipe as it is shipped.

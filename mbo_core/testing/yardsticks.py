@@ -225,7 +225,8 @@ class Climb(Update):
             return self.proxy.predict(state.proxy, x).mean.sum()
 
         slope, value = grad_and_value(total)(state.x)
-        return state._replace(x=state.x + 0.05 * slope), {"predicted": value}
+        # Detached, for the slope of a module still hangs on its weights.
+        return state._replace(x=state.x + 0.05 * slope.detach()), {"predicted": value}
 
     def designs(self, state: SearchState) -> Tensor:
         """The candidates."""

@@ -102,27 +102,11 @@ def test_without_steps_the_designs_are_the_best_rows(name, kind):
         np.testing.assert_allclose(designs, task.x[best], rtol=1e-5, atol=1e-5 if kind == "continuous" else 0)
 
 
-def test_the_oracle_is_asked_once_a_seed_and_only_at_the_end():
-    task = table("continuous")
-    seen = []
-    run("roma", task, report=lambda phase, done, total: seen.append(len(task.oracle.calls)))
-    assert len(seen) > 5
-    assert set(seen) == {0}
-    assert task.oracle.calls == [128, 128]
-
-
 @pytest.mark.parametrize("name", ["roma", "coms-local-adaptation"])
 def test_a_run_repeats_and_seeds_differ(name):
     one, other = (run(name, table("continuous")) for _ in range(2))
     assert np.array_equal(one.designs, other.designs)
     assert not np.allclose(one.designs[0], one.designs[1])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_seed_gives_the_same_designs_alone_and_among_others(name):
-    together = run(name, table("continuous"), seeds=3).trials[1]
-    alone = run(name, table("continuous"), seeds=[1]).trials[1]
-    np.testing.assert_allclose(alone.raw, together.raw, rtol=1e-3, atol=1e-3)
 
 
 def test_the_weight_adversary_opens_a_gap_in_loss():

@@ -1,0 +1,147 @@
+"""Each check of a stage fails on what breaks its rule, and no other does; what keeps all rules passes."""
+
+from __future__ import annotations
+
+import pytest
+from odd import BOUNDS, failing, offering
+
+UPDATES = {
+    "draws from torch's generator, in a loop": (
+        "lift = 'loop'\ndef step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        {"same-key", "seed-alone", "global-generators"},
+    ),
+    "draws from torch's generator, under vmap": (
+        "def step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        {"runs"},
+    ),
+    "lets seeds see each other": (
+        "lift = 'loop'\ndef init(self, key, data, proxy_state, seen=[]):\n    seen.append(key)\n"
+        "    state = super(Odd, self).init(key, data, proxy_state)\n    return state._replace(x=state.x + len(seen))",
+        {"same-key", "seed-alone"},
+    ),
+    "writes to the data": (
+        "def step(self, key, state, data):\n    data.x[0] += 1\n    return super(Odd, self).step(key, state, data)",
+        {"inputs-untouched"},
+    ),
+    "proposes too few": ("def designs(self, state):\n    return state.x[1:]", {"designs"}),
+    "proposes NaN": ("def designs(self, state):\n    return state.x * torch.nan", {"designs"}),
+    "proposes columns": ("def designs(self, state):\n    return state.x[:, :1]", {"runs"}),
+    "trips over equal scores": (
+        "def length(self, data):\n    return int(1 / data.y.std(correction=0))",
+        {"rows"},
+    ),
+    "needs what there is not": (
+        "@property\ndef needs(self):\n    return frozenset({'values', 'magic'})",
+        {"fits"},
+    ),
+    "has no option with a meaning": ("size: int = 3", {"meanings"}),
+    "has an option in capitals": ("Size: int = option(3, 'its size')", {"names"}),
+    "has a default beyond its limits": (
+        "size: int = option(0, 'its size', at_least=1)",
+        {"bad-options", "options-round-trip"},
+    ),
+    "changes an option": (
+        "size: int = option(0, 'its size')\n"
+        "def __post_init__(self):\n    object.__setattr__(self, 'size', self.size + 1)",
+        {"options-round-trip"},
+    ),
+}
+VALUES = "withstands = frozenset()\nabilities = frozenset({'values'})\n"
+PLAIN = (
+    "def predict(self, state, x):\n    mean = super(Odd, self).predict(state, x).mean\n"
+    "    return Prediction(MEAN, torch.zeros_like(mean))\n"
+)
+STEP = "def step(self, key, state, batch):\n    BEFORE\n    return super(Odd, self).step(key, state, batch)\n"
+
+
+def able(*abilities: str) -> str:
+    return f"withstands = frozenset()\nabilities = frozenset({{'values', *{abilities}}})\n"
+
+
+PROXIES = {
+    "keeps all rules": ("", set()),
+    "needs more rows than there are": (
+        VALUES + PLAIN.replace("MEAN", "mean") + "def schedule(self, data):\n    return Schedule(1, 128, held_out=200)",
+        {"runs"},
+    ),
+    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"values"}),
+    "predicts a column": (VALUES + PLAIN.replace("MEAN", "mean[:, None]"), {"runs"}),
+    "writes to its state": (
+        able("spread") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),
+        {"inputs-untouched"},
+    ),
+    "has no slope": (able("gradients") + PLAIN.replace("MEAN", "mean.detach()"), {"gradients"}),
+    "has a spread of 0": (able("spread") + PLAIN.replace("MEAN", "mean"), {"spread"}),
+    "has a spread and does not say so": (VALUES, {"spread"}),
+    "ignores weights": (
+        able("spread", "refit") + STEP.replace("BEFORE", "batch = batch._replace(w=torch.ones_like(batch.w))"),
+        {"refit"},
+    ),
+    "cannot take a single row": (
+        able("spread", "refit") + STEP.replace("BEFORE", "batch = batch._replace(w=batch.w / (len(batch.w) - 1))"),
+        {"refit"},
+    ),
+    "tells all members the same": (
+        able("spread", "members")
+        + STEP.replace("BEFORE", "batch = batch._replace(y=batch.y.view(-1, len(batch.w))[0])"),
+        {"members"},
+    ),
+    "has a loss without weights": (
+        able("spread", "weights") + "def model(self):\n    model = super(Odd, self).model()\n"
+        "    return model._replace(loss=lambda params, batch: batch.y.square().mean())",
+        {"weights"},
+    ),
+    "keeps what no file can hold": (
+        VALUES + "lift = 'loop'\ndef init(self, key, data):\n"
+        "    return {'able': super(Odd, self).init(key, data), 'odd': object()}\n"
+        "def step(self, key, state, batch):\n    able, info = super(Odd, self).step(key, state['able'], batch)\n"
+        "    return {**state, 'able': able}, info\n"
+        + PLAIN.replace("(state, x)", "(state['able'], x)").replace("MEAN", "mean"),
+        {"state-on-disk"},
+    ),
+    "withstands less than it says": (
+        "abilities = frozenset({'values', 'spread'})\n"
+        + STEP.replace("BEFORE", "assert 'designs' not in self.adversary.moves"),
+        {"runs"},
+    ),
+}
+OTHERS = {
+    "an adversary that moves designs and says weights": ("ShiftDesigns", "moves = frozenset({'weights'})", {"mined"}),
+    "an adversary whose designs carry a gradient": (
+        "ShiftDesigns",
+        "def mine(self, key, state, model, start, batch):\n    return start._replace(x=start.x + 1), state",
+        {"mined"},
+    ),
+    "an adversary that leaves weights where they are": (
+        "ShiftWeights",
+        "def mine(self, key, state, model, start, batch):\n    return start, state",
+        {"mined"},
+    ),
+    "an encoding that asks the oracle": (
+        "Standardised",
+        "def init(self, key, task):\n    task.oracle.score(task.x)\n    return super(Odd, self).init(key, task)",
+        {"oracle-unseen"},
+    ),
+    "an encoding that is random": (
+        "Standardised",
+        "def encode(self, state, x, calls=[]):\n    calls.append(1)\n"
+        "    return super(Odd, self).encode(state, x) + len(calls)",
+        {"encode-decode", "same-key", "seed-alone"},
+    ),
+    "an evaluator without raw scores": (
+        "OracleEvaluator",
+        "def score(self, designs, task):\n    scores = super(Odd, self).score(designs, task)\n"
+        "    return {'normalised': scores['normalised']}",
+        {"scores"},
+    ),
+}
+STAGES = {
+    **{f"an update that {name}": ("KeepBetter", *rest) for name, rest in UPDATES.items()},
+    **{f"a proxy that {name}": ("AbleProxy", *rest) for name, rest in PROXIES.items()},
+    **OTHERS,
+}
+
+
+@pytest.mark.parametrize(("base", "body", "checks"), STAGES.values(), ids=STAGES)
+def test_a_stage_that_breaks_a_rule_fails_its_check_and_no_other(base, body, checks, install):
+    assert failing(install({"odd": offering(base, body)}, requires=BOUNDS)) == checks

@@ -297,3 +297,15 @@ def test_a_mistyped_command_of_a_plugin_is_suggested(beside, tmp_path):
     points = tmp_path / "site-packages/mbo_polite-1.0.dist-info/entry_points.txt"
     points.write_text("[mbo.commands]\ngreet = mbo_polite.cli:greet\n")
     assert 'did you mean "greet"?' in CliRunner().invoke(main, ["gret"]).stderr
+
+
+def test_every_command_says_which_plugins_are_not_ok(beside, tmp_path):
+    beside({"gone": ""}, "--help")
+    (tmp_path / "site-packages/mbo_gone/__init__.py").rename(tmp_path / "elsewhere.py")
+    (tmp_path / "site-packages/mbo_gone").rmdir()
+    sys.path_importer_cache.clear()
+    for arguments in (["list-methods"], ["data", "path"], ["new", "mine", "--into", str(tmp_path)], ["recipe", "list"]):
+        plugins._installed.cache_clear()
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+        assert "warning: plugin gone (mbo-gone 1.0) is broken: there is no module mbo_gone" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -11,11 +12,11 @@ import click
 from mbo_core import hookspecs
 from mbo_core.cli.common import WITHOUT
 from mbo_core.cli.group import Commands
-from mbo_core.errors import MboError
+from mbo_core.errors import MboError, warn
 
 
 class Program(Commands):
-    """The core's commands and those of plugins; an error in a plugin's code names the plugin."""
+    """The core's commands and those of plugins; each says which plugins are not ok, and names one that raises."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands; those of plugins are not imported for that."""
@@ -37,6 +38,7 @@ class Program(Commands):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error in a plugin's code is shown whole, and then what to do about it."""
+        ctx.call_on_close(lambda: _complain(ctx))
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -44,6 +46,15 @@ class Program(Commands):
         except Exception as error:
             _name_plugin(error, ctx.meta.get(WITHOUT, ()))
             raise
+
+
+def _complain(ctx: click.Context) -> None:
+    """One line on stderr for each plugin that is known not to be ok."""
+    from mbo_core.plugins import installed
+
+    with suppress(MboError):  # A name that no plugin has was said by the command.
+        for line in installed(ctx.meta.get(WITHOUT, ())).complaints:
+            warn(line)
 
 
 def added() -> dict[str, EntryPoint]:

@@ -43,18 +43,16 @@ def _remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]
 
 
 def registry() -> Registry:
-    """What is installed; when the command ends, a line on stderr for each plugin that is not `ok`.
+    """What is installed, without what a person leaves out.
 
     Raises:
         MboError: under MBO_STRICT=1, before any work, if a plugin is broken, incompatible or a duplicate.
     """
     from mbo_core.plugins import installed
 
-    context = click.get_current_context()
-    found = installed(context.meta.get(WITHOUT, ()))
+    found = installed(click.get_current_context().meta.get(WITHOUT, ()))
     if os.environ.get("MBO_STRICT", "") not in {"", "0"}:
         _insist(found)
-    context.call_on_close(lambda: complain(found))
     return found
 
 
@@ -65,12 +63,6 @@ def _insist(found: Registry) -> None:
         raise MboError(
             f"MBO_STRICT is set, and not every plugin is ok\n\n{lines}", "mend it, or leave it out: --without"
         )
-
-
-def complain(found: Registry) -> None:
-    """Say on stderr which plugins are not ok."""
-    for line in found.complaints:
-        click.echo(f"warning: {line}", err=True)
 
 
 def print_json(values: Any) -> None:

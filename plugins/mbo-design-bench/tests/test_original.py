@@ -11,9 +11,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from mbo_design_bench.original import adapter, registered, stand_ins
+from mbo_design_bench import facts, rows, shards, tf_bind_8
+from mbo_design_bench.layout import Layout
+from mbo_design_bench.original import adapter, export, registered, stand_ins
 
 from mbo_core.errors import TaskError
+from mbo_core.task import Space
 
 FAKE = Path(__file__).with_name("fake")
 
@@ -30,9 +33,12 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def shards(write_shards) -> Path:
-    write_shards("gfp", X, Y, 2)
-    return write_shards("tf_bind_8-SIX6_REF_R1", X, Y, 2)
+def files(empty: Path) -> Path:
+    """The folder of TF Bind 8's files; those of GFP lie beside it."""
+    space = Space("discrete", 3, 4)
+    for layout in (Layout("gfp", "gfp", 2, space), Layout("tf_bind_8-SIX6_REF_R1", "tf_bind_8", 2, space)):
+        shards.write(empty / layout.folder, layout, X, Y)
+    return empty / layout.folder
 
 
 def offers():
@@ -55,7 +61,7 @@ def test_tasks_are_offered_without_an_import(fake):
     assert "design_bench" not in sys.modules
 
 
-def test_a_task_is_that_of_the_package(fake, shards):
+def test_a_task_is_that_of_the_package(fake, files):
     task = load()
     rows = [X.tolist().index(design) for design in task.x.tolist()]
     assert len(set(rows)) == 3
@@ -68,7 +74,7 @@ def test_a_task_is_that_of_the_package(fake, shards):
     assert {"seed": 0, "rows": 6, "visible_rows": 3}.items() <= task.info.notes.items()
 
 
-def test_a_seed_draws_the_rows_and_the_global_generator_goes_on(fake, shards):
+def test_a_seed_draws_the_rows_and_the_global_generator_goes_on(fake, files):
     np.random.seed(5)
     expected = np.random.random(2)
     np.random.seed(5)
@@ -77,11 +83,11 @@ def test_a_seed_draws_the_rows_and_the_global_generator_goes_on(fake, shards):
     assert np.array_equal(task.x, load().x)
 
 
-def test_a_forest_is_fitted_in_memory(fake, shards):
+def test_a_forest_is_fitted_in_memory(fake, files):
     task, again = load("GFP-Forest-v0"), load("GFP-Forest-v0")
     assert task.info.notes["held_out_spearman"] == 0.5
     assert task.oracle.score(X[:1]) == again.oracle.score(X[:1])
-    assert sorted(path.name for path in shards.parent.glob("gfp/*")) == [
+    assert sorted(path.name for path in files.parent.glob("gfp/*")) == [
         f"gfp-{k}-{i}.npy" for k in "xy" for i in (0, 1)
     ]
 
@@ -92,7 +98,7 @@ def state():
 
 
 @pytest.mark.parametrize("name", ["TFBind8-Exact-v0", "GFP-Pickled-v0"])
-def test_nothing_of_the_layer_stays(fake, shards, monkeypatch, name):
+def test_nothing_of_the_layer_stays(fake, files, monkeypatch, name):
     theirs = ModuleType("requests")
     monkeypatch.setitem(sys.modules, "requests", theirs)
     before = state()
@@ -114,7 +120,7 @@ def test_nothing_of_the_layer_stays(fake, shards, monkeypatch, name):
         ("AntMorphology-Exact-v0", "cannot be used: its walking policy is a pickle"),
     ],
 )
-def test_what_a_task_cannot_have_is_an_error(fake, shards, name, message):
+def test_what_a_task_cannot_have_is_an_error(fake, files, name, message):
     with pytest.raises(TaskError, match=message):
         load(name)
 
@@ -126,16 +132,18 @@ def test_gym_is_used_where_there_is_one(monkeypatch):
     assert "gym" in stand_ins.stand_ins()
 
 
-def test_a_missing_file_is_said_before_and_after(fake, shards):
+def test_a_missing_file_is_said_before_and_after(fake, files):
     name = "design_bench:TFBind8-Exact-v0"
     assert offers()[name].missing() is None
-    (shards / "tf_bind_8-y-1.npy").unlink()
+    (files / "tf_bind_8-y-1.npy").unlink()
     with pytest.raises(
-        TaskError, match=r"tf_bind_8-y-1.npy is not in .*site.design_bench_data\n\nhint: `mbo data fetch`"
+        TaskError,
+        match=r"tf_bind_8-y-1.npy is not in .*site.design_bench_data\n\nhint: mbo data export TFBind8-Exact-v0",
     ):
         load()
-    (shards / "tf_bind_8-x-0.npy").unlink()
+    (files / "tf_bind_8-x-0.npy").unlink()
     assert "tf_bind_8-x-0.npy is not in" in offers()[name].missing()
+    assert offers()[name].missing().endswith(": mbo data export TFBind8-Exact-v0")
     assert not (fake.parent / "design_bench_data").exists()
 
 
@@ -149,8 +157,8 @@ def test_a_missing_file_is_said_before_and_after(fake, shards):
         ("y-1", b"\x93NUMPY", "cannot be made: ValueError"),
     ],
 )
-def test_a_damaged_file_is_an_error(fake, shards, file, content, message):
-    path = shards / f"tf_bind_8-{file}.npy"
+def test_a_damaged_file_is_an_error(fake, files, file, content, message):
+    path = files / f"tf_bind_8-{file}.npy"
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
@@ -167,7 +175,7 @@ def test_a_damaged_file_is_an_error(fake, shards, file, content, message):
         (np.array([[0, 1, 2], [3, 3, 3]]), "no score for design 1"),
     ],
 )
-def test_the_oracle_refuses_what_it_cannot_score(fake, shards, designs, message):
+def test_the_oracle_refuses_what_it_cannot_score(fake, files, designs, message):
     task = load()
     with pytest.raises(TaskError, match=message):
         task.oracle.score(designs)
@@ -198,13 +206,13 @@ def test_a_package_that_cannot_be_read_harms_nobody(fake, text):
     assert "the tasks of the installed design_bench cannot be read" in offer.missing()
 
 
-def test_a_package_that_cannot_be_imported_says_so(fake, shards):
+def test_a_package_that_cannot_be_imported_says_so(fake, files):
     (fake / "disk_resource.py").write_text("import nowhere_to_be_found")
     with pytest.raises(TaskError, match="design_bench cannot be imported: ModuleNotFoundError"):
         load()
 
 
-def test_the_adapter_needs_no_torch(fake, shards):
+def test_the_adapter_needs_no_torch(fake, files):
     code = f"""
 import sys
 sys.path.insert(0, {str(fake.parent)!r})
@@ -214,3 +222,38 @@ print(len(offer.load().x), "torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "3 False\n"
+
+
+def test_packaged_data_are_exported_as_files(empty):
+    paths = export.written(facts.TF_BIND_8, empty)
+    x, y = rows.from_folder(paths[0].parent, facts.TF_BIND_8)
+    ours = tf_bind_8.dataset()
+    assert np.array_equal(x, ours[0])
+    assert np.array_equal(y, ours[1])
+
+
+def test_other_rows_than_design_bench_s_are_not_exported(empty, monkeypatch):
+    monkeypatch.setattr(rows, "read", lambda _: (X, Y))
+    with pytest.raises(TaskError, match="holds 6 rows, and Design-Bench 56086\n\nhint: `mbo data fetch GFP"):
+        export.written(facts.GFP, empty)
+    assert list(empty.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "way"),
+    [
+        ("utr", "mbo data fetch UTR-ResNet-v0"),
+        (
+            "chembl-MCHC-CHEMBL3885882",
+            "mbo data fetch ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0 --from DIR",
+        ),
+        ("superconductor", "mbo data export Superconductor-RandomForest-v0"),
+        ("toy_discrete", "no server holds them; name the folder that has them in MBO_DATA_DIR"),
+    ],
+)
+def test_the_way_to_a_file_is_said(empty, folder, way):
+    (empty / "superconductor.npz").touch()
+    dataset = next((name for name, known in registered.FOLDERS.items() if known == folder), "ChEMBLDataset")
+    name = "ChEMBL_MCHC_CHEMBL3885882-RandomForest-v0" if "chembl" in folder else "Any-RandomForest-v0"
+    one = registered.Registered(name, f"design_bench.datasets.discrete:{dataset}", "")
+    assert adapter._missing(one, empty).endswith(f": {way}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
+import shutil
 from importlib import import_module
 
 import numpy as np
 import pytest
-from mbo_design_bench import superconductor, tf_bind_8
-from mbo_design_bench.original import adapter, registered, stand_ins
+from mbo_design_bench import facts, tf_bind_8
+from mbo_design_bench.original import adapter, export, registered, stand_ins
 
 if registered.origin() is None:
     pytest.skip(f"design_bench is not installed: {adapter.INSTALL}", allow_module_level=True)
@@ -44,21 +44,20 @@ def offer(name: str):
     return found
 
 
-def test_tf_bind_8_is_ours_to_the_last_bit(write_shards):
-    x, y = tf_bind_8.dataset()
-    write_shards("tf_bind_8-SIX6_REF_R1", x, y)
+def test_tf_bind_8_is_ours_to_the_last_bit(empty):
+    x, _ = tf_bind_8.dataset()
+    export.written(facts.TF_BIND_8, empty)
     theirs, ours = offer("TFBind8-Exact-v0").load(), tf_bind_8.load()
     assert np.array_equal(theirs.x, ours.x)
     assert np.array_equal(theirs.y, ours.y)
     assert (theirs.y_min, theirs.y_max) == (ours.y_min, ours.y_max)
     assert np.array_equal(theirs.oracle.score(x), ours.oracle.score(x))
-    assert "torch" not in sys.modules
 
 
-def test_superconductor_has_our_rows_and_a_forest_of_its_own(superconductor_task, superconductor_copy, write_shards):
+def test_superconductor_has_our_rows_and_a_forest_of_its_own(superconductor_task, superconductor_copy, empty):
     ours = superconductor_task
-    with np.load(superconductor_copy / superconductor.FILE, allow_pickle=False) as whole:
-        write_shards("superconductor", whole["x"], whole["y"], 5)
+    shutil.copy(superconductor_copy / "superconductor.npz", empty)
+    export.written(facts.SUPERCONDUCTOR, empty)
     theirs = offer("Superconductor-RandomForest-v0").load()
     scores = theirs.oracle.score(ours.x[:200])
     assert np.array_equal(theirs.x, ours.x)

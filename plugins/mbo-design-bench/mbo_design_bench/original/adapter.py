@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
 from mbo_core.task import Space, Task, TaskInfo, TaskOffer
-from mbo_design_bench import data, guard
+from mbo_design_bench import data, facts, guard, rows
 from mbo_design_bench.original import registered, stand_ins
 from mbo_design_bench.original.registered import Registered
 
@@ -31,11 +31,6 @@ ANY = f"{stand_ins.PACKAGE}:*"
 """The offer that answers for every task of a package that cannot be read."""
 
 INSTALL = "pip install --no-deps design-bench==2.0.20"
-FETCH = (
-    "`mbo data fetch` gets the files of a task in Design-Bench's layout (`mbo data list` names them); "
-    f"or name the folder that holds such files in {data.VARIABLE}"
-)
-
 COMPARABLE = {
     "learned": "published tables only roughly: the oracle was a pickle, and is fitted anew by the package's recipe",
     "formula": "with nothing published: a toy of the package",
@@ -102,14 +97,14 @@ def load(one: Registered, own_data: Path) -> Task:
     refusal = one.refusal()
     if refusal is not None:
         raise TaskError(f"{one.name} cannot be used: {refusal}", "`mbo list-tasks` lists those that can")
-    locate = partial(_locate, [*data.folders(), own_data], one.name)
+    locate = partial(_locate, [*data.folders(), own_data], one)
     with stand_ins.borrowed(locate) as package, stand_ins.seeded(SEED):
         try:
             return _task(one, _made(package, one.id))
         except TaskError:
             raise
         except Exception as error:
-            raise TaskError(f"{one.name} cannot be made: {type(error).__name__}: {error}", FETCH) from error
+            raise TaskError(f"{one.name} cannot be made: {type(error).__name__}: {error}", _way(one)) from error
 
 
 def _made(package: ModuleType, name: str) -> Any:
@@ -127,39 +122,39 @@ def _refit(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _task(one: Registered, made: Any) -> Task:
-    y = _all_scores(one.name, made.dataset)
+    y = _all_scores(one, made.dataset)
     x = np.asarray(made.x)
     space = Space("discrete", x.shape[1], made.num_classes) if made.is_discrete else Space("continuous", x.shape[1])
-    info, ends = _info(one, _facts(one, made)), {"y_min": float(y.min()), "y_max": float(y.max())}
+    info, ends = _info(one, _notes(one, made)), {"y_min": float(y.min()), "y_max": float(y.max())}
     return Task(one.name, x, made.y, space=space, oracle=Original(one.name, space, made), info=info, **ends)
 
 
-def _all_scores(name: str, dataset: Any) -> NDArray[np.float64]:
+def _all_scores(one: Registered, dataset: Any) -> NDArray[np.float64]:
     """The scores of all rows, visible or not: (N,)."""
     shards = [dataset.get_shard_y(number) for number in range(dataset.get_num_shards())]
     for number, shard in enumerate(shards):
-        rows = len(dataset.get_shard_x(number))
-        if rows != len(shard):  # the package would pair the rows as far as they go
-            raise TaskError(f"{name}: shard {number} has {rows} designs and {len(shard)} scores", FETCH)
+        designs = len(dataset.get_shard_x(number))
+        if designs != len(shard):  # the package would pair the rows as far as they go
+            raise TaskError(f"{one.name}: shard {number} has {designs} designs and {len(shard)} scores", _way(one))
     y = np.asarray(np.concatenate(shards), dtype=np.float64)
     if not np.isfinite(y).all():
-        raise TaskError(f"{name}: not every score is a finite number", FETCH)
+        raise TaskError(f"{one.name}: not every score is a finite number", _way(one))
     return y
 
 
-def _facts(one: Registered, made: Any) -> dict[str, Any]:
+def _notes(one: Registered, made: Any) -> dict[str, Any]:
     """What is known of a task once it is made."""
-    facts = {"seed": SEED, "rows": len(made.dataset.dataset_visible_mask), "visible_rows": made.dataset.dataset_size}
+    notes = {"seed": SEED, "rows": len(made.dataset.dataset_visible_mask), "visible_rows": made.dataset.dataset_size}
     if one.oracle_kind != "learned":
-        return facts
+        return notes
     import sklearn
 
     correlation = float(made.oracle.params["rank_correlation"])
-    return {**facts, "held_out_spearman": correlation, "scikit_learn": sklearn.__version__}
+    return {**notes, "held_out_spearman": correlation, "scikit_learn": sklearn.__version__}
 
 
-def _info(one: Registered, facts: Mapping[str, Any] | None = None) -> TaskInfo:
-    notes = {"design_bench": registered.package_version(), "data_folder": one.folder, **(facts or {})}
+def _info(one: Registered, more: Mapping[str, Any] | None = None) -> TaskInfo:
+    notes = {"design_bench": registered.package_version(), "data_folder": one.folder, **(more or {})}
     return TaskInfo(
         summary=f"{one.id} of the installed design_bench: its rows, its normalisation, its oracle",
         source="the files of Design-Bench, as the package reads them",
@@ -182,13 +177,25 @@ def _missing(one: Registered, own_data: Path) -> str | None:
     folders = [*data.folders(), own_data]
     if one.first_shard is None or _found(folders, one.first_shard) is not None:
         return None
-    return f"{_absent(folders, one.first_shard)}; {FETCH}"
+    return f"{_absent(folders, one.first_shard)}: {_way(one)}"
 
 
-def _locate(folders: Sequence[Path], name: str, file: str) -> str:
+def _way(one: Registered) -> str:
+    """How to get the files of a task."""
+    known = next((known for known in facts.ALL if known.layout.folder == one.folder), None)
+    if known is None:
+        return f"no server holds them; name the folder that has them in {data.VARIABLE}"
+    if known.packaged:
+        return f"mbo data export {known.name}"
+    archive = rows.place(known)
+    elsewhere = archive is not None and archive.is_file()
+    return f"mbo data export {known.name}" if elsewhere else rows.command(known)
+
+
+def _locate(folders: Sequence[Path], one: Registered, file: str) -> str:
     path = _found(folders, file)
     if path is None:
-        raise TaskError(f"{name}: {_absent(folders, file)}", FETCH)
+        raise TaskError(f"{one.name}: {_absent(folders, file)}", _way(one))
     return str(path)
 
 

@@ -54,6 +54,8 @@ def mbo_tasks() -> Sequence[TaskOffer]:
         @hookimpl
         def mbo_tasks():
             return [TaskOffer("Mine-v0", "continuous", TaskInfo("my table"), load)]
+
+    An offer of the name `prefix:*` answers for each `prefix:name` that is not offered, to say why it is not there.
     """
     raise NotImplementedError
 

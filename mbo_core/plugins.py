@@ -175,14 +175,15 @@ class Registry:
         return stage
 
     def task(self, name: str) -> TaskOffer:
-        """A task's offer.
+        """A task's offer; one of the name `prefix:*` answers for each `prefix:name` that is not offered.
 
         Raises:
             RecipeError: with the nearest known name.
         """
-        if name not in self.tasks:
+        offered = self.tasks.get(name) or self.tasks.get(f"{name.partition(':')[0]}:*")
+        if offered is None:
             raise RecipeError(f'there is no task "{name}"', nearest(name, self.tasks))
-        offer: TaskOffer = self.tasks[name].value
+        offer: TaskOffer = offered.value
         return offer
 
     def examine(self) -> list[Plugin]:

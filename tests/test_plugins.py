@@ -273,6 +273,15 @@ def test_an_unknown_name_has_the_nearest_known_one_as_a_hint(find, message, hint
     assert refused.value.hint == hint
 
 
+def test_a_family_of_tasks_answers_for_those_of_its_prefix_that_are_not_offered(install):
+    family, member = OFFER.replace("bowl", "cup:*"), OFFER.replace("bowl", "cup:tea")
+    registry = install({"good": task(f"{family}, {member}")})
+    assert registry.task("cup:tea").name == "cup:tea"
+    assert registry.task("cup:coffee").name == "cup:*"
+    with pytest.raises(RecipeError, match='no task "cap:tea"\n\nhint: did you mean "cup:tea"'):
+        registry.task("cap:tea")
+
+
 def test_the_recipe_of_a_method_is_a_file_of_its_plugin(install, tmp_path):
     registry = install({"good": ""}, {"good/first.toml": METHOD})
     assert registry.method("first").path == Path(tmp_path, "site-packages", "mbo_good", "recipes", "first.toml")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def mbo_tasks() -> Sequence[TaskOffer]:
     """Offer the tasks; each loads its data only when it is run."""
     from mbo_design_bench import chembl, quadratic, sequences, superconductor, tf_bind_8, tf_bind_10
+    from mbo_design_bench.original import adapter
 
     tables = [tf_bind_8.OFFER, tf_bind_10.OFFER]
-    return [*tables, *sequences.OFFERS, chembl.OFFER, superconductor.OFFER, quadratic.OFFER]
+    return [*tables, *sequences.OFFERS, chembl.OFFER, superconductor.OFFER, quadratic.OFFER, *adapter.offers()]

@@ -11,6 +11,7 @@ import click
 
 from mbo_core.cli.common import json_option, print_json, print_table
 from mbo_core.errors import MboError
+from mbo_design_bench.original.export import export
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -214,3 +215,6 @@ class FileBar:
     def close(self) -> None:
         """The file is there."""
         self._progress.update(self._task, visible=False)
+
+
+data.add_command(export)

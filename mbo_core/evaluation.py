@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.stages import Evaluator
-from mbo_core.task import Task
+from mbo_core.task import FallibleOracle, Oracle, Task, Verdict
 
 Rule = Literal["nearest", "linear"]
 
@@ -27,8 +27,8 @@ class OracleEvaluator(Evaluator):
 
     name: ClassVar[str] = "oracle"
 
-    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor]:
-        """Raw and normalised scores, float64 (n,) each.
+    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor | Sequence[str]]:
+        """Raw and normalised scores, float64 (n,) each; with `fault`, n texts, where a design could not be scored.
 
         Raises:
             TaskError: for a task without an oracle, or designs outside its space.
@@ -39,13 +39,22 @@ class OracleEvaluator(Evaluator):
         table = designs.numpy()
         task.check(table)
         # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
-        raw = np.array(task.oracle.score(table.copy()), dtype=np.float64)
+        verdict = _ask(task.oracle, table.copy())
+        raw = np.array(verdict.scores, dtype=np.float64)
         if raw.shape != (len(table),):
             raise MboError(f"the oracle of {task.name} gave scores of shape {raw.shape} for {len(table)} designs")
         if not np.isfinite(raw).all():
             bad = int(np.argmin(np.isfinite(raw)))
             raise MboError(f"the oracle of {task.name} scored design {bad} as {raw[bad]}")
-        return {"raw": torch.from_numpy(raw), "normalised": torch.from_numpy(task.normalise(raw))}
+        scores = {"raw": torch.from_numpy(raw), "normalised": torch.from_numpy(task.normalise(raw))}
+        reasons = [verdict.faults.get(row, "") for row in range(len(raw))]
+        return {**scores, "fault": reasons} if any(reasons) else scores
+
+
+def _ask(oracle: Oracle, designs: NDArray[Any]) -> Verdict:
+    if isinstance(oracle, FallibleOracle):
+        return oracle.judge(designs)
+    return Verdict(oracle.score(designs), {})
 
 
 def percentile(values: NDArray[np.float64], q: float, rule: Rule = "nearest") -> float:

@@ -128,10 +128,11 @@ class Solution:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores by name and seed, (candidates,) each; `failed` says why a seed has none."""
+    """Scores by name and seed, (candidates,) each; `failed` says why a seed has none; `texts` are told beside them."""
 
     values: Mapping[str, Mapping[int, NDArray[np.float64]]]
     failed: Mapping[int, str]
+    texts: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
 
 
 def stream_keys(seeds: Sequence[int], stream: str, device: torch.device | str) -> Tensor:
@@ -261,6 +262,7 @@ def evaluate(run: Run, designs: Solution) -> Scores:
     """Score each seed's candidates; without an oracle there are no scores, and that is no failure."""
     values: dict[str, dict[int, NDArray[np.float64]]] = {}
     failed: dict[int, str] = {}
+    texts: dict[str, dict[int, Sequence[str]]] = {}
     if run.task.oracle is None:
         return Scores(values, failed)
     for seed, raw in zip(designs.seeds, designs.raw, strict=True):
@@ -271,5 +273,8 @@ def evaluate(run: Run, designs: Solution) -> Scores:
             failed[seed] = error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
             continue
         for name, score in scores.items():
-            values.setdefault(name, {})[seed] = score.numpy()
-    return Scores(values, failed)
+            if isinstance(score, Tensor):
+                values.setdefault(name, {})[seed] = score.numpy()
+            else:
+                texts.setdefault(name, {})[seed] = score
+    return Scores(values, failed, texts)

@@ -35,7 +35,8 @@ class SeedResult:
         scores: (candidates,) a name: `raw` and `normalised`; empty without an oracle.
         gap: how far the adversary moved the trained proxy.
         steps: the infos of training and search.
-        told: what the search told of each candidate at its last step, e.g. NEMO's log Gamma.
+        told: what the search told of each candidate at its last step, e.g. NEMO's log Gamma, and the evaluation's
+            texts, e.g. `fault`.
     """
 
     raw: NDArray[Any]
@@ -44,7 +45,7 @@ class SeedResult:
     scores: Mapping[str, NDArray[np.float64]]
     gap: float
     steps: Sequence[Mapping[str, float | int | str]]
-    told: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    told: Mapping[str, Sequence[float | str]] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All arrays as tensors, to store."""
@@ -134,6 +135,15 @@ class Result:
             "new": [len(distinct[seed] - self.seen) if seed in distinct else None for seed in self.seeds],
         }
 
+    def faults(self) -> dict[str, dict[str, str]]:
+        """Why candidates could not be scored and have the task's lowest score, by seed and candidate."""
+        told = {seed: trial.told.get("fault", ()) for seed, trial in self.trials.items()}
+        return {
+            str(seed): {str(i): str(reason) for i, reason in enumerate(reasons) if reason}
+            for seed, reasons in told.items()
+            if any(reasons)
+        }
+
     def frame(self) -> DataFrame:
         """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
         from pandas import DataFrame
@@ -158,6 +168,7 @@ class Result:
             "candidates": self.counts(),
             "failed": {str(seed): reason for seed, reason in self.failed.items()},
             "cached_proxies": self.cached,
+            "faults": self.faults(),
             "seconds": round(self.seconds, 3),
             "run": str(self.folder) if self.folder else None,
         }
@@ -196,8 +207,12 @@ class Result:
                     scores={name: values[seed] for name, values in scores.values.items()},
                     gap=gap.values[seed],
                     steps=watch.rows(seed),
-                    told=watch.of_candidates(seed),
+                    told={**watch.of_candidates(seed), **_texts(scores, seed)},
                 )
         self.failed.update(solution.failed)
         self.failed.update(scores.failed)
         return tuple(finished)
+
+
+def _texts(scores: Scores, seed: int) -> dict[str, Sequence[str]]:
+    return {name: texts[seed] for name, texts in scores.texts.items() if seed in texts}

@@ -15,7 +15,7 @@ an ensemble.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -306,5 +306,9 @@ class Evaluator(Stage):
     """What scores the final candidates; the only stage that is given the task."""
 
     @abstractmethod
-    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor]:
-        """Score raw designs, float64 (n, d_raw) or int64 (n, L): one (n,) tensor a name; `raw` is always there."""
+    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor | Sequence[str]]:
+        """Score raw designs, float64 (n, d_raw) or int64 (n, L): one (n,) tensor a name; `raw` is always there.
+
+        A name may also have n texts, which the record shows beside the scores; those of `fault` say why a design could
+        not be scored, and are empty for the others.
+        """

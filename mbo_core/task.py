@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,27 @@ class Oracle(Protocol):
 
     def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
         """Score raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an oracle says that cannot score every design.
+
+    Attributes:
+        scores: (n,) raw scores; a design that could not be scored has the lowest of the task.
+        faults: why, by the row of each such design.
+    """
+
+    scores: NDArray[np.float64]
+    faults: Mapping[int, str]
+
+
+@runtime_checkable
+class FallibleOracle(Oracle, Protocol):
+    """An oracle that cannot score every design, such as a simulator, and that says why."""
+
+    def judge(self, designs: NDArray[Any]) -> Verdict:
+        """The same scores as `score`, with the reason for each that stands for no measurement."""
 
 
 @dataclass(frozen=True)

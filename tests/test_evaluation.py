@@ -10,7 +10,7 @@ import torch
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.evaluation import OracleEvaluator, percentile, summary
-from mbo_core.task import Space, Task
+from mbo_core.task import Space, Task, Verdict
 
 DESIGNS = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
 
@@ -96,6 +96,19 @@ def test_an_oracle_may_answer_with_an_array_that_cannot_be_written():
     scores = np.array([1.0, 2.0])
     scores.setflags(write=False)
     assert OracleEvaluator().score(DESIGNS, task(Answer(scores)))["raw"].tolist() == [1, 2]
+
+
+class Simulator(Answer):
+    """An oracle that cannot score the first design."""
+
+    def judge(self, designs):
+        return Verdict(self.scores, {0: "it fell apart"})
+
+
+def test_an_oracle_says_why_a_design_has_the_lowest_score():
+    scores = OracleEvaluator().score(DESIGNS, task(Simulator(np.array([10.0, 20.0]))))
+    assert scores["fault"] == ["it fell apart", ""]
+    assert scores["normalised"].tolist() == [0, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ import torch
 
 import mbo_core as mbo
 from mbo_core import hookspecs
+from mbo_core.cli.report import print_result
 from mbo_core.execute import Interrupted, seed_numbers
 from mbo_core.plugins import Registry
 from mbo_core.stages import Adversary
 from mbo_core.store import Folder
-from mbo_core.task import Space, Task
+from mbo_core.task import Space, Task, Verdict
 from mbo_core.testing import assignments
 
 SMALL = {method: assignments(method, mbo.installed(), "continuous") for method in ("coms", "grad-ascent")}
@@ -206,6 +207,27 @@ def test_an_oracle_that_gives_no_scores_fails_the_seed_and_says_why(score, reaso
     result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
     assert reason in result.failed[0]
     assert result.scores["raw"]["50th"] == [None]
+
+
+class Fragile(Formula):
+    """A simulator in which the fourth design always falls apart."""
+
+    def judge(self, designs):
+        scores = self.score(designs)
+        scores[3] = -99.0
+        return Verdict(scores, {3: "it fell apart"})
+
+
+def test_a_design_that_cannot_be_scored_is_told_with_its_reason(tmp_path, capsys):
+    task = Task("fragile", TASKS["continuous"].x, TASKS["continuous"].y, oracle=Fragile())
+    result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"], out=tmp_path / "run")
+    with (tmp_path / "run" / "seeds" / "0" / "designs.csv").open() as stream:
+        faults = [row["fault"] for row in csv.DictReader(stream)]
+    assert faults == ["it fell apart" if i == 3 else "" for i in range(128)]
+    assert Folder(tmp_path / "run").load_record()["faults"] == {"0": {"3": "it fell apart"}}
+    assert result.trials[0].scores["raw"][3] == -99
+    print_result(result)
+    assert "seed 0: 1 candidates could not be scored" in capsys.readouterr().err
 
 
 def test_hooks_wrap_what_the_core_does():

@@ -34,6 +34,10 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"proxies from the cache: seeds {', '.join(map(str, record['cached_proxies']))}")
     for name, values in record["encoding_quality"].items():
         click.echo(f"encoding: {name} {mean_std(values)}")
+    for seed, faults in record.get("faults", {}).items():
+        first = next(iter(faults.values()))
+        fact = f"{len(faults)} candidates could not be scored and have the task's lowest score"
+        click.echo(f"seed {seed}: {fact}; the first: {first}", err=True)
     published = record.get("published") or {}
     if "source" in published:
         click.echo(f"published: {published['source']}")

@@ -1,0 +1,106 @@
+"""MuJoCo: found or missed, rollouts in threads, and why a rollout failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mbo_core.errors import TaskError
+from mbo_core.task import Verdict
+
+INSTALL = "pip install 'mbo-design-bench[mujoco]'"
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+class Fault(Exception):
+    """Why a design cannot be simulated."""
+
+
+def missing() -> str | None:
+    """One line that says how to get MuJoCo, or None where it is installed."""
+    return None if find_spec("mujoco") else f"mujoco is not installed: {INSTALL}"
+
+
+def library() -> Any:
+    """The module `mujoco`, imported late, for it takes half a second.
+
+    Raises:
+        TaskError: where it is not installed.
+    """
+    line = missing()
+    if line is not None:
+        raise TaskError(line, INSTALL)
+    import mujoco
+
+    return mujoco
+
+
+def notes(lowest: float) -> dict[str, str | float]:
+    """The version of MuJoCo, on which scores depend, and the score of a design that cannot be simulated."""
+    return {"mujoco": version("mujoco"), "score_of_a_failed_simulation": lowest}
+
+
+def compiled(xml: str) -> Any:
+    """A model from its MJCF text.
+
+    Raises:
+        Fault: if MuJoCo refuses it.
+    """
+    try:
+        return library().MjModel.from_xml_string(xml)
+    except ValueError as error:
+        raise Fault(f"the body does not compile: {' '.join(str(error).split())}") from error
+
+
+def check(data: Any) -> None:
+    """Refuse a simulation of which MuJoCo warned: it was reset half-way, or its contacts did not fit.
+
+    Raises:
+        Fault: with the first kind of warning.
+    """
+    for kind, warning in zip(library().mjtWarning.__members__, data.warning, strict=False):
+        if warning.number:
+            raise Fault(f"the simulation diverged: {kind.removeprefix('mjWARN_')} at second {data.time:.2f}")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep MuJoCo's warnings off stderr and out of MUJOCO_LOG.TXT: `check` reads them."""
+    mujoco = library()
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda _: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(before)
+
+
+def parallel(work: Callable[[Given], Made], items: Sequence[Given]) -> list[Made]:
+    """Do the work on all processors; MuJoCo lets go of Python's lock while it steps. Results keep their order."""
+    with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(work, items))
+
+
+def verdict(outcomes: Sequence[float | Fault], lowest: float) -> Verdict:
+    """Scores (n,), with the task's lowest for each design that cannot be simulated, and why.
+
+    >>> verdict([1.5, Fault("it fell apart")], -7.0)
+    Verdict(scores=array([ 1.5, -7. ]), faults={1: 'it fell apart'})
+    """
+    scores: NDArray[np.float64] = np.array([lowest if isinstance(one, Fault) else one for one in outcomes], float)
+    return Verdict(scores, {i: str(one) for i, one in enumerate(outcomes) if isinstance(one, Fault)})
+
+
+def outcome(total: float) -> float | Fault:
+    """A sum of rewards, or the fault of one that is not finite."""
+    return total if np.isfinite(total) else Fault(f"the sum of rewards is {total}")

@@ -1,0 +1,138 @@
+"""The restricted reader of pickles: arrays and plain containers pass, and nothing in a file is run."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from collections import OrderedDict
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from mbo_design_bench.robots import pickled, policies
+
+from mbo_core.errors import TaskError
+
+ARRAYS = {
+    "float32": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "by columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "big end first": np.arange(3, dtype=">i8"),
+    "truth": np.array([True, False]),
+}
+
+
+def read(tmp_path, content: bytes):
+    path = tmp_path / "file.pkl"
+    path.write_bytes(content)
+    return pickled.read(path, "get another")
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
+def test_arrays_come_back(tmp_path, array, protocol):
+    found = read(tmp_path, pickle.dumps({"layer": array}, protocol))["layer"]
+    assert np.array_equal(found, array)
+    assert found.dtype == array.dtype.newbyteorder("=")
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_plain_containers_come_back(tmp_path, protocol):
+    plain = OrderedDict(a=[1, 2.5, None], b=("text", True, b"\xff\x00"), c={"d": (3,)}, e=np.float32(0.5))
+    assert read(tmp_path, pickle.dumps(plain, protocol)) == plain
+
+
+class Runs:
+    """A pickle that asks for a call."""
+
+    def __init__(self, *call) -> None:
+        self.call = call
+
+    def __reduce__(self):
+        return self.call[0], self.call[1:]
+
+
+def crafted(state: bytes) -> bytes:
+    """An array of numpy's making with a state of ours."""
+    begin = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR"
+    return b"\x80\x04" + begin + state + b"b."
+
+
+FLOATS = b"cnumpy\ndtype\n(X\x02\x00\x00\x00f8tR(K\x03X\x01\x00\x00\x00<NNNtb"
+BAD = {
+    "a call": (pickle.dumps(Runs(os.system, "touch ran")), "posix.system"),
+    "a builtin": (pickle.dumps(Runs(eval, "1")), "builtins.eval"),
+    "numpy itself": (b"cnumpy\nload\n(X\x01\x00\x00\x00atR.", "numpy.load"),
+    "a dotted name": (b"\x80\x04\x8c\x05numpy\x8c\x0dndarray.dumps\x93.", "numpy.ndarray.dumps"),
+    "a class": (pickle.dumps(Fraction(1, 2)), "fractions.Fraction"),
+    "an array of objects": (pickle.dumps(np.array([None, 1], dtype=object)), "an array of the type 'O8'"),
+    "an array of records": (pickle.dumps(np.zeros(2, dtype=[("a", "f4")])), "an array of the type 'V4'"),
+    "too few bytes": (crafted(b"(K\x01(K\x09t" + FLOATS + b"\x89C\x08\0\0\0\0\0\0\0\0t"), r"shape \(9,\) with 8 bytes"),
+    "a list for bytes": (crafted(b"(K\x01(K\x01t" + FLOATS + b"\x89](K\x01et"), "not made of bytes"),
+    "no state": (b"\x80\x04cnumpy.core.multiarray\n_reconstruct\n(tR.", "an array without numbers"),
+    "a method": (b"\x80\x04cnumpy\ndtype\n.", "a method"),
+    "a persistent id": (b"\x80\x04X\x01\x00\x00\x00aQ.", "damaged"),
+    "cut": (pickle.dumps(ARRAYS)[:50], "damaged"),
+    "text": (b"weights: none", "damaged"),
+    "nothing": (b"", "damaged"),
+    "itself": (b"\x80\x04]\x94h\x00a.", "damaged: RecursionError"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD)
+def test_everything_else_is_refused(tmp_path, monkeypatch, content, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TaskError, match=message) as raised:
+        read(tmp_path, content)
+    assert raised.value.hint == "get another"
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(pickled, "LARGEST", 100)
+    with pytest.raises(TaskError, match="more than 100 bytes"):
+        read(tmp_path, pickle.dumps(np.zeros(100)))
+
+
+def layers(widths=(5, 7, 6, 4), **more):
+    rng = np.random.default_rng(0)
+    parts = zip(policies.LAYERS, widths[:-1], widths[1:], strict=True)
+    found = {}
+    for i, inner, outer in parts:
+        found[f"base_network.network.{i}.weight"] = rng.normal(size=(outer, inner)).astype(np.float32)
+        found[f"base_network.network.{i}.bias"] = rng.normal(size=outer).astype(np.float32)
+    return found | more
+
+
+def controller(tmp_path, content):
+    path = tmp_path / "policy.pkl"
+    path.write_bytes(pickle.dumps(content))
+    return policies.read(path, 5, 2, "get another")
+
+
+def test_a_controller_is_a_network_of_three_layers(tmp_path):
+    content, seen = layers(), np.linspace(-1, 1, 5)
+    w0, b0, w1, b1, w2, b2 = content.values()
+    hidden = np.maximum(0, w1 @ np.maximum(0, w0 @ seen + b0) + b1)
+    assert controller(tmp_path, content)(0, seen) == pytest.approx(np.tanh((w2 @ hidden + b2)[:2]))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1], "holds a list"),
+        ({"other": 1}, "lacks a layer of the controller; it holds other"),
+        (layers((6, 7, 6, 4)), "from 5 numbers to 4"),
+        (layers((5, 7, 6, 6)), "from 5 numbers to 4"),
+        (layers(**{"base_network.network.2.bias": np.zeros(9)}), "from 5 numbers to 4"),
+        (layers(**{"base_network.network.2.bias": np.full(6, np.nan)}), "not finite"),
+    ],
+)
+def test_a_file_without_a_controller_is_refused(tmp_path, content, message):
+    with pytest.raises(TaskError, match=message):
+        controller(tmp_path, content)
+
+
+def test_no_reader_of_pickles_stands_elsewhere():
+    names = {type(pickled.Reader(io.BytesIO()).find_class(*name)).__name__ for name in [("numpy", "dtype")]}
+    assert names == {"method"}

@@ -1,0 +1,67 @@
+"""Rollouts a second of the robots, beside a loop of gymnasium's own Hopper-v4 in one thread.
+
+    pip install -e 'plugins/mbo-design-bench[mujoco]' 'gymnasium[mujoco]'
+    OMP_NUM_THREADS=1 python tests/benchmarks/robots.py
+
+Hoppers that stand for all of the 1,000 steps are taken from the data set made here. The scores are compared too: both
+simulate the same, to the last bit. What the processors were busy with is printed beside the wall time, for a machine
+with other jobs.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+import mujoco
+import numpy as np
+from mbo_design_bench.robots import hopper, made, tasks
+
+ROLLOUTS = 16
+REPEATS = 3
+
+
+def theirs(env, design) -> float:
+    """One rollout by gymnasium, from the same start."""
+    policy, start, robot = hopper.Policies.of(design[None]), hopper.start(), env.unwrapped
+    env.reset()
+    mujoco.mj_resetData(robot.model, robot.data)
+    robot.set_state(start[:6], start[6:])
+    seen, total, done = robot._get_obs(), 0.0, False
+    while not done:
+        seen, reward, fell, late, _ = env.step(policy.torques(seen[None])[0])
+        total, done = total + reward, fell or late
+    return total
+
+
+def timed(name: str, work, count: int):
+    """The results, and the rollouts a second of the fastest repeat."""
+    wall, busy = [], []
+    for _ in range(REPEATS):
+        begun, used = time.perf_counter(), time.process_time()
+        found = work()
+        wall.append(time.perf_counter() - begun)
+        busy.append(time.process_time() - used)
+    print(f"{name:42} {count / min(wall):8.2f} rollouts/s, {min(busy) / count * 1e3:8.2f} ms of processor each")
+    return np.array(found), count / min(wall)
+
+
+def main() -> None:
+    import gymnasium
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it calls v4 out of date
+        env = gymnasium.make("Hopper-v4")
+    task = tasks.hopper_gym()
+    long = task.x[np.argsort(-task.y)[: ROLLOUTS * 4]]
+    few = long[:ROLLOUTS]
+    expected, their_rate = timed("gymnasium's Hopper-v4, one thread", lambda: [theirs(env, x) for x in few], len(few))
+    found, rate = timed("Hopper", lambda: task.oracle.score(long), len(long))
+    assert np.array_equal(found[:ROLLOUTS], expected), "the scores differ"
+    print(f"ratio {rate / their_rate:.2f}; the scores are equal")
+    bodies = made.bodies()[: 4 * ROLLOUTS]
+    timed("Ant, fixed gait", lambda: tasks.GAIT_ORACLE.score(bodies), len(bodies))
+
+
+if __name__ == "__main__":
+    main()

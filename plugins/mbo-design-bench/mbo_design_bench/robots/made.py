@@ -17,6 +17,9 @@ from mbo_design_bench.robots import ant, hopper
 
 Numbers = NDArray[np.float64]
 
+MUJOCO = "4.0.0"
+"""Which MuJoCo simulated the scores; another gives a body of the Ant other scores, by up to 60."""
+
 ANT_FILE = "ant_gait.npy"
 ANT_ROWS = 5000
 ANT_SEED = 0

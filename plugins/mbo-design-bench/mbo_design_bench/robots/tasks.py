@@ -28,7 +28,10 @@ GAIT_LOWEST = -52.31622287089397
 
 GYM = "HopperController-Gym-v0"
 GAIT_NAME = "AntMorphology-Gait-v0"
-OURS = "with nothing published: the data set is made here; compare methods with each other"
+OURS = (
+    "with nothing published: the data set is made here; compare methods with each other, on one version of MuJoCo "
+    f"(the data were simulated with {made.MUJOCO})"
+)
 
 GYM_ORACLE = hopper.Hopping(GYM)
 GAIT_ORACLE = legs.Walking(GAIT_NAME, ant.LEG, ant.rollout, GAIT, GAIT_LOWEST)

@@ -49,6 +49,11 @@ def lengths() -> list[int]:
     return [body[-1].end_lineno - body[0].lineno + 1 for body in code if body]
 
 
+READER = "plugins/mbo-design-bench/mbo_design_bench/robots/pickled.py"
+"""The one reader of pickles, which calls nothing that a pickle names."""
+
+
 @pytest.mark.parametrize("forbidden", ["import pickle", "allow_pickle=True", "weights_only=False", "eval(", "exec("])
 def test_nothing_unsafe_is_used(forbidden):
-    assert [str(path) for path in SOURCES if forbidden in path.read_text()] == []
+    found = {str(path.relative_to(TOP)) for path in SOURCES if forbidden in path.read_text()}
+    assert found == ({READER} if forbidden == "import pickle" else set())

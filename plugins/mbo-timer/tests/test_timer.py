@@ -22,7 +22,7 @@ X = np.random.default_rng(0).normal(size=(150, 2))
 
 def go(tmp_path: Path, **arguments) -> mbo.Result:
     recipe = tmp_path / "best.toml"
-    recipe.write_text("")
+    recipe.write_text("[update]\nuse = 'none'")
     return mbo.run(recipe, mbo.Task("table", X, X.sum(1)), **arguments)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.stages import Evaluator
-from mbo_core.task import Task
+from mbo_core.task import Oracle, OracleSet, Task
 
 Rule = Literal["nearest", "linear"]
 
@@ -23,12 +23,15 @@ PERCENTILES = (100, 50)
 
 @dataclass(frozen=True, kw_only=True)
 class OracleEvaluator(Evaluator):
-    """Scores each candidate once by the task's oracle, raw and normalised."""
+    """Scores each candidate once by the task's oracle, raw and normalised, or by each of several."""
 
     name: ClassVar[str] = "oracle"
 
     def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor]:
         """Raw and normalised scores, float64 (n,) each.
+
+        Where the oracle is a set of several, also the normalised score by each of them (see `OracleSet.columns`) and
+        the population standard deviation of these, `oracle_std`.
 
         Raises:
             TaskError: for a task without an oracle, or designs outside its space.
@@ -38,14 +41,25 @@ class OracleEvaluator(Evaluator):
             raise TaskError(f"{task.name} has no oracle to score designs with")
         table = designs.numpy()
         task.check(table)
-        # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
-        raw = np.array(task.oracle.score(table.copy()), dtype=np.float64)
-        if raw.shape != (len(table),):
-            raise MboError(f"the oracle of {task.name} gave scores of shape {raw.shape} for {len(table)} designs")
-        if not np.isfinite(raw).all():
-            bad = int(np.argmin(np.isfinite(raw)))
-            raise MboError(f"the oracle of {task.name} scored design {bad} as {raw[bad]}")
-        return {"raw": torch.from_numpy(raw), "normalised": torch.from_numpy(task.normalise(raw))}
+        oracles = task.oracle if isinstance(task.oracle, OracleSet) else OracleSet({"": task.oracle})
+        raw = np.stack([_asked(oracle, table, task.name) for oracle in oracles.members.values()])
+        normalised = task.normalise(raw)
+        scores = {"raw": raw[0], "normalised": normalised[0]}
+        if oracles.columns:
+            scores.update(zip(oracles.columns.values(), normalised, strict=True))
+            scores["oracle_std"] = normalised.std(axis=0)
+        return {name: torch.from_numpy(score) for name, score in scores.items()}
+
+
+def _asked(oracle: Oracle, table: NDArray[Any], task: str) -> NDArray[np.float64]:
+    # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
+    raw = np.array(oracle.score(table.copy()), dtype=np.float64)
+    if raw.shape != (len(table),):
+        raise MboError(f"the oracle of {task} gave scores of shape {raw.shape} for {len(table)} designs")
+    if not np.isfinite(raw).all():
+        bad = int(np.argmin(np.isfinite(raw)))
+        raise MboError(f"the oracle of {task} scored design {bad} as {raw[bad]}")
+    return raw
 
 
 def percentile(values: NDArray[np.float64], q: float, rule: Rule = "nearest") -> float:

@@ -11,6 +11,7 @@ import click
 
 from mbo_core.cli.common import json_option, print_json, print_table
 from mbo_core.errors import MboError
+from mbo_design_bench.oracle_command import train_oracle
 from mbo_design_bench.original.export import export
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def data() -> None:
 
     They lie in the folder that MBO_DATA_DIR names, else in the user's data folder.
     """
+
+
+data.add_command(train_oracle)
 
 
 @data.command("list")

@@ -119,6 +119,15 @@ class Result:
         columns = self.task.oracle.columns if isinstance(self.task.oracle, OracleSet) else {}
         return {oracle: self._percentiles(name) for oracle, name in columns.items()}
 
+    @property
+    def spread_over_oracles(self) -> dict[str, float]:
+        """The population standard deviation over several oracles of each percentile's mean over seeds."""
+        means = {
+            f"{q}th": [np.mean(each) for scores in self.scores_by_oracle.values() if (each := _there(scores[f"{q}th"]))]
+            for q in PERCENTILES
+        }
+        return {of: float(np.std(each)) for of, each in means.items() if each}
+
     def _percentiles(self, name: str) -> dict[str, list[float | None]]:
         return {f"{q}th": [self._percentile(seed, name, q) for seed in self.seeds] for q in PERCENTILES}
 
@@ -160,6 +169,7 @@ class Result:
             "seeds": list(self.seeds),
             "scores": self.scores,
             "scores_by_oracle": self.scores_by_oracle,
+            "spread_over_oracles": self.spread_over_oracles,
             "best_in_data": self.best_in_data,
             "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
             "candidates": self.counts(),
@@ -208,3 +218,7 @@ class Result:
         self.failed.update(solution.failed)
         self.failed.update(scores.failed)
         return tuple(finished)
+
+
+def _there(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]

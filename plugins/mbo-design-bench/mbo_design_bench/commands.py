@@ -29,9 +29,6 @@ def data() -> None:
     """
 
 
-data.add_command(train_oracle)
-
-
 @data.command("list")
 @json_option
 def list_data(as_json: bool) -> None:
@@ -222,3 +219,4 @@ class FileBar:
 
 
 data.add_command(export)
+data.add_command(train_oracle)

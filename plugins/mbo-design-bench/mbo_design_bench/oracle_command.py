@@ -11,7 +11,9 @@ from mbo_core.cli.common import json_option, print_json
 
 @click.command("train-oracle")
 @click.argument("task")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The task's own oracle is 0.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="The task's own oracle is 0."
+)
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),

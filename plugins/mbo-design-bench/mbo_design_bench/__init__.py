@@ -18,4 +18,4 @@ def mbo_tasks() -> Sequence[TaskOffer]:
     from mbo_design_bench.original import adapter
 
     tables = [tf_bind_8.OFFER, tf_bind_10.OFFER]
-    return [*tables, *sequences.OFFERS, chembl.OFFER, superconductor.OFFER, quadratic.OFFER, *adapter.offers()]
+    return [*tables, *sequences.offers(), chembl.OFFER, superconductor.OFFER, quadratic.OFFER, *adapter.offers()]

@@ -7,6 +7,7 @@ scored beside it: training one more changes no score and no label, and shows how
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -59,8 +60,7 @@ class LearnedOracle:
     @property
     def note(self) -> dict[str, Any]:
         """What the record of a run says of it."""
-        names = ("seed", "held_out_spearman", "held_out_rows", "epochs", "quick_look", "data_sha256", "versions")
-        return {**{name: getattr(self.about, name) for name in names}, "sha256": self.sha256}
+        return {**self.about.note, "sha256": self.sha256}
 
 
 def form_of(facts: Facts) -> Form:
@@ -79,6 +79,15 @@ def untrained(facts: Facts) -> str | None:
     if SEED in oracle_files.found(facts):
         return None
     return f"the oracle is not trained here: mbo data train-oracle {facts.name} --seed {SEED}"
+
+
+def notes(facts: Facts) -> list[dict[str, Any]]:
+    """What is known of the oracles that are here, from their headers alone; those that cannot be read are left out."""
+    found = []
+    for path in oracle_files.found(facts).values():
+        with suppress(TaskError):
+            found.append(oracle_files.about(path).note)
+    return found
 
 
 def train(facts: Facts, seed: int, epochs: int | None, report: Report) -> tuple[Path, About]:

@@ -63,6 +63,12 @@ class About:
     seconds: float
     versions: Mapping[str, str]
 
+    @property
+    def note(self) -> dict[str, Any]:
+        """What people want to know of it."""
+        names = ("seed", "held_out_spearman", "held_out_rows", "epochs", "quick_look", "data_sha256", "versions")
+        return {name: getattr(self, name) for name in names}
+
 
 def place(facts: Facts, seed: int) -> Path:
     """Where an oracle is written to."""

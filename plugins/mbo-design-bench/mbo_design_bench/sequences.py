@@ -63,7 +63,12 @@ def offer(facts: Facts, source: Facts) -> TaskOffer:
     def missing() -> str | None:
         return rows.missing(source) or learned.untrained(source)
 
-    return TaskOffer(facts.name, facts.kind, facts.info, lambda: load(facts, source), missing)
+    info, oracles = facts.info, learned.notes(source)
+    if oracles:
+        info = replace(info, notes={**info.notes, "oracles": oracles})
+    return TaskOffer(facts.name, facts.kind, info, lambda: load(facts, source), missing)
 
 
-OFFERS = [offer(GFP, GFP), offer(UTR, UTR), offer(RELABELLED, UTR)]
+def offers() -> list[TaskOffer]:
+    """The tasks, with what is known of the oracles that are here."""
+    return [offer(GFP, GFP), offer(UTR, UTR), offer(RELABELLED, UTR)]

@@ -201,6 +201,13 @@ def test_without_data_nothing_is_trained(empty):
     assert f"mbo data fetch {NAME}" in done.stderr
 
 
-def test_listing_tells_the_command(toy):
-    [offer] = [offer for offer in sequences.OFFERS if offer.name == "UTR-ResNet-Relabelled-v0"]
-    assert "mbo data fetch UTR-ResNet-v0" in offer.missing()
+def test_listing_tells_the_command_and_which_oracles_are_here(toy):
+    offers = {offer.name: offer for offer in sequences.offers()}
+    assert "mbo data fetch UTR-ResNet-v0" in offers["UTR-ResNet-Relabelled-v0"].missing()
+    assert "oracles" not in offers[NAME].info.notes
+    train(NAME, "--seed", 7, "--epochs", 1)
+    train(NAME, "--seed", 8, "--epochs", 1)
+    truncated(oracle_files.place(toy, 8))
+    [note] = sequences.offer(toy, toy).info.notes["oracles"]
+    assert (note["seed"], note["quick_look"]) == (7, True)
+    assert -1 <= note["held_out_spearman"] <= 1

@@ -37,6 +37,6 @@ FORMS: Mapping[str, Form] = {
     # All proteins are variants of one, so a position means the same in each, and a convolution gains nothing.
     GFP.name: Form(channels=16, kernel=1, blocks=0, hidden=(128, 32), epochs=16),
     # Sample et al.'s network has three convolutions of 120 channels and width 8, and a dense layer of 40.
-    UTR.name: Form(channels=48, kernel=7, blocks=3, hidden=(40,), epochs=3),
+    UTR.name: Form(channels=48, kernel=7, blocks=2, hidden=(40,), epochs=3),
 }
 """By task; chosen by the correlation on held-out rows."""

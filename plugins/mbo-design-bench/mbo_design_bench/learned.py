@@ -36,7 +36,7 @@ class LearnedOracle:
 
     Attributes:
         about: how it came about.
-        network: gives standardised scores.
+        network: gives scores normalised by the ends of all rows.
         labels: (N,) what it says of all rows of the data.
         sha256: of its file.
     """
@@ -55,7 +55,7 @@ class LearnedOracle:
         from mbo_design_bench.network import predict
 
         guard.tokens(self.about.task, designs, self.about.length, self.about.classes)
-        return self.about.mean + self.about.std * predict(self.network, designs)
+        return self.about.y_min + (self.about.y_max - self.about.y_min) * predict(self.network, designs)
 
     @property
     def note(self) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def train(facts: Facts, seed: int, epochs: int | None, report: Report) -> tuple[
         length=facts.layout.space.length,
         classes=facts.layout.space.classes or 0,
         form=asdict(form),
-        mean=trained.mean,
-        std=trained.std,
+        y_min=float(y.min()),
+        y_max=float(y.max()),
         held_out_spearman=trained.spearman,
         held_out_rows=int(trained.held_out.sum()),
         rows=len(y),

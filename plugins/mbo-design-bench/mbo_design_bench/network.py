@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -19,10 +20,11 @@ CHUNK = 64
 
 
 class Network(nn.Module):
-    """Tokens (n, L) to standardised scores (n,).
+    """Tokens (n, L) to scores (n,) within 0 and 1, the ends of the data.
 
     An embedding of C channels; residual blocks h + SiLU(conv(h)), as long as the design; dense layers on all positions
-    at once, so that each position has weights of its own; one output. He et al. 2016, arXiv:1512.03385, without
+    at once, so that each position has weights of its own; a sigmoid, without which a search would be led to where the
+    network goes beyond all that was ever measured. He et al. 2016, arXiv:1512.03385, without
     normalisation layers: what one design scores must not depend on others.
 
     Args:
@@ -50,11 +52,13 @@ class Network(nn.Module):
         for layer in self.dense[:-1]:
             h = F.silu(layer(h))
         scores: Tensor = self.dense[-1](h)
-        return scores.squeeze(1)
+        return torch.sigmoid(scores.squeeze(1))
 
 
 def predict(network: Network, x: NDArray[Any], done: Callable[[int], None] = lambda _: None) -> NDArray[np.float64]:
     """What a float64 network says of tokens (n, L): (n,), each design as if it stood alone.
+
+    On one thread, for the number of threads decides in which order a product is summed.
 
     Args:
         network: in float64, which no setting of torch's float32 products touches.
@@ -62,11 +66,21 @@ def predict(network: Network, x: NDArray[Any], done: Callable[[int], None] = lam
         done: told of the designs done so far.
     """
     scores = np.empty(len(x))
-    with torch.inference_mode():
+    with torch.inference_mode(), _one_thread():
         for rows, block in _chunks(x):
             scores[rows] = network(block)[: rows.stop - rows.start].numpy()
             done(rows.stop)
     return scores
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _chunks(x: NDArray[Any]) -> Iterator[tuple[slice, Tensor]]:

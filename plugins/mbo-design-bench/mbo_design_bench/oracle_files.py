@@ -37,8 +37,8 @@ class About:
         length: the positions of a design.
         classes: the number of tokens.
         form: the network and its training.
-        mean: added to the network's scores.
-        std: multiplied with them before.
+        y_min: the raw score where the network says 0: the smallest of all rows.
+        y_max: the raw score where it says 1: the largest.
         held_out_spearman: the rank correlation with measurements on rows that it was not trained on.
         held_out_rows: their number.
         rows: the number of all rows.
@@ -54,8 +54,8 @@ class About:
     length: int
     classes: int
     form: Mapping[str, Any]
-    mean: float
-    std: float
+    y_min: float
+    y_max: float
     held_out_spearman: float
     held_out_rows: int
     rows: int

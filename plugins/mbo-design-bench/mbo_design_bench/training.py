@@ -36,18 +36,14 @@ class Trained:
     """A trained network.
 
     Attributes:
-        network: in float64; it gives standardised scores.
-        mean: of the scores that it was trained on.
-        std: their standard deviation.
-        labels: (N,) what it says of all rows.
+        network: in float64; it gives scores normalised by the ends of all rows.
+        labels: (N,) what it says of all rows, raw.
         held_out: (N,) the rows that it was not trained on.
         spearman: its rank correlation with the scores of those rows.
         seconds: the processor's time.
     """
 
     network: Network
-    mean: float
-    std: float
     labels: NDArray[np.float64]
     held_out: NDArray[np.bool_]
     spearman: float
@@ -71,19 +67,19 @@ def train(space: Space, rows: Rows, form: Form, seed: int, epochs: int, report: 
     start = time.process_time()
     x, y = rows
     apart = held_out(x)
-    mean, std = float(y[~apart].mean()), float(y[~apart].std())
+    low, width = float(y.min()), float(np.ptp(y))
     key = keys.key(seed)
     with keys.lend(keys.fold_in(key, 0)):
         network = Network(space.length, space.classes or 0, form)
-    standard = torch.from_numpy((y - mean) / std).float()
+    normalised = torch.from_numpy((y - low) / width).float()
     kept = torch.from_numpy(np.flatnonzero(~apart))
     batches = _batches(keys.fold_in(key, 1), kept, epochs, form.batch_size)
-    _descend(network, form, (torch.from_numpy(x.astype(np.int64)), standard), list(batches), report)
-    labels = mean + std * predict(network.double().eval(), x, lambda done: report("label all rows", done, len(x)))
+    _descend(network, form, (torch.from_numpy(x.astype(np.int64)), normalised), list(batches), report)
+    labels = low + width * predict(network.double().eval(), x, lambda done: report("label all rows", done, len(x)))
     correlation = spearman(labels[apart], y[apart]) if np.ptp(labels[apart]) > 0 else np.nan
     if not np.isfinite(correlation):
         raise MboError("the training diverged: all held-out rows score alike, or NaN", "try another seed")
-    return Trained(network, mean, std, labels, apart, correlation, time.process_time() - start)
+    return Trained(network, labels, apart, correlation, time.process_time() - start)
 
 
 def held_out(x: NDArray[Any]) -> NDArray[np.bool_]:

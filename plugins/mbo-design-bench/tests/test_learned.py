@@ -45,8 +45,9 @@ def files(folder):
 
 
 @pytest.mark.parametrize("name", forms.FORMS)
-def test_a_design_scores_the_same_bits_alone_in_a_batch_and_elsewhere_in_it(name):
+def test_a_design_scores_the_same_bits_alone_in_a_batch_elsewhere_in_it_and_on_more_threads(name):
     space = facts.named(name).layout.space
+    threads = torch.get_num_threads()
     torch.manual_seed(0)
     network = Network(space.length, space.classes, forms.FORMS[name]).double()
     x = np.random.default_rng(0).integers(0, space.classes, (2 * CHUNK + 3, space.length))
@@ -55,6 +56,10 @@ def test_a_design_scores_the_same_bits_alone_in_a_batch_and_elsewhere_in_it(name
     assert len(np.unique(together)) == len(x)
     assert np.array_equal(predict(network, x[order]), together[order])
     assert np.array_equal(np.concatenate([predict(network, x[i : i + 1]) for i in range(0, len(x), 9)]), together[::9])
+    torch.set_num_threads(2 if threads == 1 else 1)
+    elsewhere = predict(network, x)
+    torch.set_num_threads(threads)
+    assert np.array_equal(elsewhere, together)
     with torch.inference_mode():
         assert together == pytest.approx(network(torch.from_numpy(x)).numpy(), abs=1e-12)
 
@@ -75,7 +80,10 @@ def test_the_command_trains_measures_and_stores(toy, empty):
     assert task.info.notes["held_out_spearman"] == found["held_out_spearman"]
     assert [note["data_sha256"] for note in task.info.notes["oracles"]] == [found["data_sha256"]]
     x, y = rows.read(toy)
-    assert task.oracle.score(x) == pytest.approx(y, abs=1.0)
+    assert task.oracle.score(x) == pytest.approx(y, abs=1.5)
+    every = np.stack(np.meshgrid(*[range(4)] * 5), -1).reshape(-1, 5)
+    assert (task.y_min <= task.oracle.score(every)).all()
+    assert (task.oracle.score(every) <= task.y_max).all()
 
 
 def test_a_seed_draws_all_and_touches_no_global_generator(toy):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mbo_design_bench.facts import GFP, UTR
@@ -26,7 +26,7 @@ class Form:
     channels: int
     kernel: int
     blocks: int
-    hidden: tuple[int, ...]
+    hidden: Sequence[int]
     epochs: int
     learning_rate: float = 1e-3
     weight_decay: float = 0.1

@@ -24,10 +24,12 @@ from mbo_design_bench.oracle_files import About
 
 if TYPE_CHECKING:
     from mbo_design_bench.network import Network
-    from mbo_design_bench.training import Report
+    from mbo_design_bench.training import Report, Trained
 
 SEED = 0
 """The seed of a task's own oracle."""
+
+UNTRAINED = "the oracle is not trained here"
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,14 @@ def form_of(facts: Facts) -> Form:
     return FORMS[facts.name]
 
 
+def command(facts: Facts) -> str:
+    """What trains a task's own oracle."""
+    return f"mbo data train-oracle {facts.name} --seed {SEED}"
+
+
 def untrained(facts: Facts) -> str | None:
     """One line that says that a task's own oracle is missing, and which command trains it; None where it is there."""
-    if SEED in oracle_files.found(facts):
-        return None
-    return f"the oracle is not trained here: mbo data train-oracle {facts.name} --seed {SEED}"
+    return None if SEED in oracle_files.found(facts) else f"{UNTRAINED}: {command(facts)}"
 
 
 def notes(facts: Facts) -> list[dict[str, Any]]:
@@ -113,11 +118,18 @@ def train(facts: Facts, seed: int, epochs: int | None, report: Report) -> tuple[
 
     passes = epochs or form.epochs
     trained = train(facts.layout.space, (x, y), form, seed, passes, report)
-    about = About(
+    about = _about(facts, (x, y), form, trained, seed=seed, epochs=passes)
+    oracle_files.store(path, about, trained.network.state_dict(), trained.labels)
+    return path, about
+
+
+def _about(facts: Facts, all_rows: rows.Rows, form: Form, trained: Trained, seed: int, epochs: int) -> About:
+    x, y = all_rows
+    return About(
         task=facts.name,
         seed=seed,
-        epochs=passes,
-        quick_look=passes < form.epochs,
+        epochs=epochs,
+        quick_look=epochs < form.epochs,
         length=facts.layout.space.length,
         classes=facts.layout.space.classes or 0,
         form=asdict(form),
@@ -130,8 +142,6 @@ def train(facts: Facts, seed: int, epochs: int | None, report: Report) -> tuple[
         seconds=round(trained.seconds, 1),
         versions={**{name: version(name) for name in ("torch", "numpy")}, "python": platform.python_version()},
     )
-    oracle_files.store(path, about, trained.network.state_dict(), trained.labels)
-    return path, about
 
 
 def load(facts: Facts, all_rows: rows.Rows) -> dict[int, LearnedOracle]:
@@ -140,10 +150,8 @@ def load(facts: Facts, all_rows: rows.Rows) -> dict[int, LearnedOracle]:
     Raises:
         TaskError: if the task's own oracle is not trained here; if one is damaged, or was trained on other data.
     """
-    line = untrained(facts)
-    if line is not None:
-        fact, command = line.split(": ")
-        raise TaskError(f"{facts.name}: {fact}", f"`{command}` trains it")
+    if untrained(facts):
+        raise TaskError(f"{facts.name}: {UNTRAINED}", f"`{command(facts)}` trains it")
     digest = data.fingerprint({"x": all_rows[0], "y": all_rows[1]})
     return {seed: _read(path, facts, digest) for seed, path in oracle_files.found(facts).items()}
 
@@ -157,9 +165,11 @@ def _read(path: Path, facts: Facts, digest: str) -> LearnedOracle:
     if about.quick_look:
         warn(f"{facts.name}: the oracle of seed {about.seed} is a quick look of {about.epochs} epochs")
     weights, labels = oracle_files.tensors(path)
-    network = Network(about.length, about.classes, Form(**{**about.form, "hidden": tuple(about.form["hidden"])}))
     try:
-        network.double().load_state_dict(weights)
-    except RuntimeError as error:
+        network = Network(about.length, about.classes, Form(**about.form)).double()
+        network.load_state_dict(weights)
+        if labels.shape != (about.rows,):
+            raise ValueError(f"labels of shape {labels.shape}")
+    except (RuntimeError, TypeError, ValueError) as error:
         raise oracle_files.damaged(path, error) from error
     return LearnedOracle(about, network.eval(), labels, checksums.sha256(path))

@@ -46,15 +46,9 @@ def load(facts: Facts, source: Facts) -> Task:
     labels = y if facts is source else own.labels
     ends = (float(y.min()), float(y.max()))
     oracle = OracleSet({str(seed): oracle for seed, oracle in oracles.items()})
-    return _honest(rows.task(facts, (x, labels), oracle, ends, **notes), own)
-
-
-def _honest(task: Task, own: learned.LearnedOracle) -> Task:
-    """A task whose oracle is a quick look says that its scores compare with nothing."""
     if own.about.quick_look:
-        comparable = f"nothing: its oracle is a quick look of {own.about.epochs} epochs"
-        task.info = replace(task.info, comparable=comparable)
-    return task
+        facts = replace(facts, comparable=f"nothing: its oracle is a quick look of {own.about.epochs} epochs")
+    return rows.task(facts, (x, labels), oracle, ends, **notes)
 
 
 def offer(facts: Facts, source: Facts) -> TaskOffer:

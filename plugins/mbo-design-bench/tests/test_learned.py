@@ -168,7 +168,12 @@ def of_other_form(path):
     oracle_files.store(path, oracle_files.about(path), weights, tensors["labels"].numpy())
 
 
-@pytest.mark.parametrize("damage", [truncated, pickled, without_header, of_other_form])
+def with_fewer_labels(path):
+    weights, labels = oracle_files.tensors(path)
+    oracle_files.store(path, oracle_files.about(path), weights, labels[:-1])
+
+
+@pytest.mark.parametrize("damage", [truncated, pickled, without_header, of_other_form, with_fewer_labels])
 def test_a_damaged_file_is_refused(toy, damage):
     train(NAME, "--epochs", 1)
     damage(oracle_files.place(toy, 0))

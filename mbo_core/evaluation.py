@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.stages import Evaluator
-from mbo_core.task import FallibleOracle, Oracle, Task, Verdict
+from mbo_core.task import FallibleOracle, Oracle, OracleSet, Task, Verdict
 
 Rule = Literal["nearest", "linear"]
 
@@ -23,12 +23,15 @@ PERCENTILES = (100, 50)
 
 @dataclass(frozen=True, kw_only=True)
 class OracleEvaluator(Evaluator):
-    """Scores each candidate once by the task's oracle, raw and normalised."""
+    """Scores each candidate once by the task's oracle, raw and normalised, or by each of several."""
 
     name: ClassVar[str] = "oracle"
 
     def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor | Sequence[str]]:
         """Raw and normalised scores, float64 (n,) each; with `fault`, n texts, where a design could not be scored.
+
+        Where the oracle is a set of several, also the normalised score by each of them (see `OracleSet.columns`) and
+        the population standard deviation of these, `oracle_std`.
 
         Raises:
             TaskError: for a task without an oracle, or designs outside its space.
@@ -38,23 +41,30 @@ class OracleEvaluator(Evaluator):
             raise TaskError(f"{task.name} has no oracle to score designs with")
         table = designs.numpy()
         task.check(table)
-        # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
-        verdict = _ask(task.oracle, table.copy())
-        raw = np.array(verdict.scores, dtype=np.float64)
-        if raw.shape != (len(table),):
-            raise MboError(f"the oracle of {task.name} gave scores of shape {raw.shape} for {len(table)} designs")
-        if not np.isfinite(raw).all():
-            bad = int(np.argmin(np.isfinite(raw)))
-            raise MboError(f"the oracle of {task.name} scored design {bad} as {raw[bad]}")
-        scores = {"raw": torch.from_numpy(raw), "normalised": torch.from_numpy(task.normalise(raw))}
-        reasons = [verdict.faults.get(row, "") for row in range(len(raw))]
-        return {**scores, "fault": reasons} if any(reasons) else scores
+        oracles = task.oracle if isinstance(task.oracle, OracleSet) else OracleSet({"": task.oracle})
+        verdicts = [_asked(oracle, table, task.name) for oracle in oracles.members.values()]
+        raw = np.stack([verdict.scores for verdict in verdicts])
+        normalised = task.normalise(raw)
+        scores = {"raw": raw[0], "normalised": normalised[0]}
+        if oracles.columns:
+            scores.update(zip(oracles.columns.values(), normalised, strict=True))
+            scores["oracle_std"] = normalised.std(axis=0)
+        faults = [verdicts[0].faults.get(row, "") for row in range(len(table))]
+        found = {name: torch.from_numpy(score) for name, score in scores.items()}
+        return {**found, "fault": faults} if any(faults) else found
 
 
-def _ask(oracle: Oracle, designs: NDArray[Any]) -> Verdict:
-    if isinstance(oracle, FallibleOracle):
-        return oracle.judge(designs)
-    return Verdict(oracle.score(designs), {})
+def _asked(oracle: Oracle, table: NDArray[Any], task: str) -> Verdict:
+    # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
+    designs = table.copy()
+    verdict = oracle.judge(designs) if isinstance(oracle, FallibleOracle) else Verdict(oracle.score(designs), {})
+    raw = np.array(verdict.scores, dtype=np.float64)
+    if raw.shape != (len(table),):
+        raise MboError(f"the oracle of {task} gave scores of shape {raw.shape} for {len(table)} designs")
+    if not np.isfinite(raw).all():
+        bad = int(np.argmin(np.isfinite(raw)))
+        raise MboError(f"the oracle of {task} scored design {bad} as {raw[bad]}")
+    return Verdict(raw, verdict.faults)
 
 
 def percentile(values: NDArray[np.float64], q: float, rule: Rule = "nearest") -> float:

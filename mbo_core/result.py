@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mbo_core.build import Recipe
 from mbo_core.evaluation import PERCENTILES, percentile
 from mbo_core.pipeline import Gap, Scores, Solution
-from mbo_core.task import Task
+from mbo_core.task import OracleSet, Task
 from mbo_core.watch import Watch
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class SeedResult:
         raw: (candidates, length) the designs as the oracle takes them.
         encoded: (candidates, d) as the stages moved them.
         predicted: (candidates,) raw scores that the proxy expected, or None.
-        scores: (candidates,) a name: `raw` and `normalised`; empty without an oracle.
+        scores: (candidates,) a name: `raw` and `normalised`, and more where there are several oracles; empty without.
         gap: how far the adversary moved the trained proxy.
         steps: the infos of training and search.
         told: what the search told of each candidate at its last step, e.g. NEMO's log Gamma, and the evaluation's
@@ -112,10 +112,25 @@ class Result:
     @property
     def scores(self) -> dict[str, dict[str, list[float | None]]]:
         """Percentiles, one a seed, None where there is none: `{"normalised": {"100th": [...], ...}, "raw": ...}`."""
-        return {
-            name: {f"{q}th": [self._percentile(seed, name, q) for seed in self.seeds] for q in PERCENTILES}
-            for name in ("normalised", "raw")
+        return {name: self._percentiles(name) for name in ("normalised", "raw")}
+
+    @property
+    def scores_by_oracle(self) -> dict[str, dict[str, list[float | None]]]:
+        """The percentiles of the normalised scores by each of several oracles; empty where there is one or none."""
+        columns = self.task.oracle.columns if isinstance(self.task.oracle, OracleSet) else {}
+        return {oracle: self._percentiles(name) for oracle, name in columns.items()}
+
+    @property
+    def spread_over_oracles(self) -> dict[str, float]:
+        """The population standard deviation over several oracles of each percentile's mean over seeds."""
+        means = {
+            f"{q}th": [np.mean(each) for scores in self.scores_by_oracle.values() if (each := _there(scores[f"{q}th"]))]
+            for q in PERCENTILES
         }
+        return {of: float(np.std(each)) for of, each in means.items() if each}
+
+    def _percentiles(self, name: str) -> dict[str, list[float | None]]:
+        return {f"{q}th": [self._percentile(seed, name, q) for seed in self.seeds] for q in PERCENTILES}
 
     def _percentile(self, seed: int, name: str, q: float) -> float | None:
         trial = self.trials.get(seed)
@@ -163,6 +178,8 @@ class Result:
             "task": self.task.name,
             "seeds": list(self.seeds),
             "scores": self.scores,
+            "scores_by_oracle": self.scores_by_oracle,
+            "spread_over_oracles": self.spread_over_oracles,
             "best_in_data": self.best_in_data,
             "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
             "candidates": self.counts(),
@@ -216,3 +233,7 @@ class Result:
 
 def _texts(scores: Scores, seed: int) -> dict[str, Sequence[str]]:
     return {name: texts[seed] for name, texts in scores.texts.items() if seed in texts}
+
+
+def _there(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]

@@ -44,6 +44,33 @@ class FallibleOracle(Oracle, Protocol):
 
 
 @dataclass(frozen=True)
+class OracleSet:
+    """Oracles that might each stand for the truth, e.g. one network trained from several seeds.
+
+    The first is the task's oracle. The others score the same designs beside it, since methods may rank otherwise under
+    an oracle that differs in nothing but its seed (Surana et al. 2025, arXiv:2502.17246).
+
+    Attributes:
+        members: the oracles by name, e.g. "0", "1"; one at least.
+    """
+
+    members: Mapping[str, Oracle]
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """What the first oracle says."""
+        return next(iter(self.members.values())).score(designs)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The names of the normalised scores of each oracle, by oracle; none where there is but one.
+
+        >>> OracleSet({"0": None, "1": None}).columns
+        {'0': 'normalised_oracle_0', '1': 'normalised_oracle_1'}
+        """
+        return {name: f"normalised_oracle_{name}" for name in self.members} if len(self.members) > 1 else {}
+
+
+@dataclass(frozen=True)
 class Space:
     """The space of raw designs.
 

@@ -10,7 +10,7 @@ import torch
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.evaluation import OracleEvaluator, percentile, summary
-from mbo_core.task import Space, Task, Verdict
+from mbo_core.task import OracleSet, Space, Task, Verdict
 
 DESIGNS = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
 
@@ -141,3 +141,29 @@ def test_an_oracle_that_answers_with_other_than_finite_numbers_is_refused(scores
 def test_what_cannot_be_scored_is_refused(designs, asked):
     with pytest.raises(TaskError):
         OracleEvaluator().score(designs, asked)
+
+
+def several(**answers) -> Task:
+    return task(OracleSet({name: Answer(scores) for name, scores in answers.items()}))
+
+
+def test_each_of_several_oracles_scores_every_design_and_the_first_is_the_task_s():
+    asked = several(a=[20, 50], b=[30, 10])
+    scores = OracleEvaluator().score(DESIGNS, asked)
+    assert asked.oracle.score(DESIGNS.numpy()) == [20, 50]
+    assert {name: score.tolist() for name, score in scores.items()} == {
+        "raw": [20, 50],
+        "normalised": [0.5, 2],
+        "normalised_oracle_a": [0.5, 2],
+        "normalised_oracle_b": [1, 0],
+        "oracle_std": [0.25, 1],
+    }
+
+
+def test_a_set_of_one_oracle_is_that_oracle():
+    assert OracleEvaluator().score(DESIGNS, several(a=[20, 50])).keys() == {"raw", "normalised"}
+
+
+def test_none_of_several_oracles_may_answer_nan():
+    with pytest.raises(MboError, match="the oracle of bowl scored design 1 as nan"):
+        OracleEvaluator().score(DESIGNS, several(a=[20, 50], b=[30, math.nan]))

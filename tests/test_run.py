@@ -19,7 +19,7 @@ from mbo_core.execute import Interrupted, seed_numbers
 from mbo_core.plugins import Registry
 from mbo_core.stages import Adversary
 from mbo_core.store import Folder
-from mbo_core.task import Space, Task, Verdict
+from mbo_core.task import OracleSet, Space, Task, Verdict
 from mbo_core.testing import assignments
 
 SMALL = {method: assignments(method, mbo.installed(), "continuous") for method in ("coms", "grad-ascent")}
@@ -83,6 +83,30 @@ def test_a_table_without_an_oracle_gets_designs_and_no_scores():
     assert result.designs.shape == (1, 128, 4)
     assert result.scores["raw"]["100th"] == [None]
     assert np.isfinite(result.frame()["predicted"]).all()
+
+
+class Half(Formula):
+    """Another oracle."""
+
+    def score(self, designs: np.ndarray) -> np.ndarray:
+        return super().score(designs) / 2
+
+
+def test_several_oracles_score_side_by_side_and_their_spread_is_recorded(tmp_path):
+    x, y = TASKS["continuous"].x, TASKS["continuous"].y
+    task = Task("bowl", x, y, oracle=OracleSet({"a": Formula(), "b": Half()}), y_min=-1.0, y_max=0.0)
+    recipe = tmp_path / "best.toml"
+    recipe.write_text("[update]\nuse = 'none'")
+    result = mbo.run(recipe, task, seeds=2, out=tmp_path / "run")
+    best = float(y.max())
+    record = Folder(tmp_path / "run").load_record()
+    assert record["scores"] == result.scores
+    assert record["scores_by_oracle"]["a"] == result.scores["normalised"]
+    assert record["scores_by_oracle"]["b"]["100th"] == pytest.approx([1 + best / 2] * 2)
+    assert record["spread_over_oracles"]["100th"] == pytest.approx(-best / 4)
+    [row, *_] = rows_of(tmp_path / "run/seeds/0/designs.csv")
+    assert float(row["oracle_std"]) == pytest.approx(-best / 4)
+    assert float(row["normalised_oracle_b"]) == pytest.approx(1 + best / 2)
 
 
 def test_the_recipe_in_the_folder_repeats_the_run_exactly(tmp_path):

@@ -32,6 +32,10 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
         click.echo(f"proxies from the cache: seeds {', '.join(map(str, record['cached_proxies']))}")
+    for name, scores in record.get("scores_by_oracle", {}).items():
+        click.echo(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
+    if spread := record.get("spread_over_oracles"):
+        click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
     for name, values in record["encoding_quality"].items():
         click.echo(f"encoding: {name} {mean_std(values)}")
     for seed, faults in record.get("faults", {}).items():

@@ -18,5 +18,5 @@ def mbo_tasks() -> Sequence[TaskOffer]:
     from mbo_design_bench.original import adapter
     from mbo_design_bench.robots import tasks as robots
 
-    tables = [tf_bind_8.OFFER, tf_bind_10.OFFER, *sequences.OFFERS, chembl.OFFER, superconductor.OFFER]
+    tables = [tf_bind_8.OFFER, tf_bind_10.OFFER, *sequences.offers(), chembl.OFFER, superconductor.OFFER]
     return [*tables, *robots.OFFERS, quadratic.OFFER, *adapter.offers()]

@@ -11,6 +11,7 @@ import click
 
 from mbo_core.cli.common import json_option, print_json, print_table
 from mbo_core.errors import MboError
+from mbo_design_bench.oracle_command import train_oracle
 from mbo_design_bench.original.export import export
 
 if TYPE_CHECKING:
@@ -218,3 +219,4 @@ class FileBar:
 
 
 data.add_command(export)
+data.add_command(train_oracle)

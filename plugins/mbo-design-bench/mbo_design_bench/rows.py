@@ -134,20 +134,22 @@ def visible(y: NDArray[np.float64], facts: Facts) -> NDArray[np.bool_]:
     return seen
 
 
-def task(facts: Facts, rows: Rows, oracle: Oracle, **notes: Any) -> Task:
-    """The task on the visible part of all rows, its scale the ends of all rows.
+def task(facts: Facts, rows: Rows, oracle: Oracle, ends: tuple[float, float] | None = None, **notes: Any) -> Task:
+    """The task on the visible part of all rows.
 
     Args:
         facts: which task.
         rows: all its rows.
         oracle: scores its designs.
+        ends: the raw scores that normalise to 0 and 1; by default the smallest and the largest of all rows.
         notes: facts of this instance, e.g. the oracle's rank correlation.
     """
     x, y = rows
     seen = visible(y, facts)
     info = replace(facts.info, notes={**facts.info.notes, "rows": len(x), **notes})
-    ends = {"y_min": float(y.min()), "y_max": float(y.max())}
-    return Task(facts.name, x[seen], y[seen], space=facts.layout.space, oracle=oracle, info=info, **ends)
+    low, high = ends or (float(y.min()), float(y.max()))
+    space = facts.layout.space
+    return Task(facts.name, x[seen], y[seen], space=space, oracle=oracle, info=info, y_min=low, y_max=high)
 
 
 def _agreed(x: NDArray[Any], y: NDArray[Any], facts: Facts, origin: Path) -> Rows:

@@ -61,7 +61,7 @@ class SeedResult:
             values["predicted"] = self.predicted.tolist()
         return [
             {
-                **task.space.cells(design),
+                **task.cells(design),
                 "in_data": design.tobytes() in seen,
                 **{name: value[i] for name, value in values.items()},
             }

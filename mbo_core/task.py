@@ -13,6 +13,8 @@ from mbo_core.errors import TaskError
 
 Kind = Literal["continuous", "discrete"]
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
+Cells = dict[str, str | float | int]
+"""A design as people read it: cells of a table, by column."""
 
 
 class Oracle(Protocol):
@@ -88,7 +90,7 @@ class Space:
     alphabet: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
 
-    def cells(self, design: NDArray[Any]) -> dict[str, str | float | int]:
+    def cells(self, design: NDArray[Any]) -> Cells:
         """One design as the cells of a table: its letters in one, or each number in its own, exactly.
 
         >>> Space("discrete", 3, 2, alphabet=("H", "P")).cells(np.array([0, 1, 1]))
@@ -137,6 +139,8 @@ class Task:
         y_min: the raw score that normalises to 0; by default the smallest visible.
         y_max: the raw score that normalises to 1; by default the largest visible.
         info: what people should know of it.
+        cells: writes a design as the cells of a table, where `space.cells` would not be read by people; e.g. the
+            SMILES of a molecule.
 
     Raises:
         TaskError: for empty, misshapen, non-finite or out-of-range data.
@@ -153,6 +157,7 @@ class Task:
         y_min: float | None = None,
         y_max: float | None = None,
         info: TaskInfo | None = None,
+        cells: Callable[[NDArray[Any]], Cells] | None = None,
     ) -> None:
         self.name = name
         self.x = _designs(name, x)
@@ -164,6 +169,7 @@ class Task:
         self.y_min = float(self.y.min()) if y_min is None else y_min
         self.y_max = float(self.y.max()) if y_max is None else y_max
         self.info = info or TaskInfo("a table of past experiments")
+        self.cells = cells or self.space.cells
         self.check(self.x)
         self.x.setflags(write=False)
         self.y.setflags(write=False)

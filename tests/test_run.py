@@ -109,6 +109,13 @@ def test_several_oracles_score_side_by_side_and_their_spread_is_recorded(tmp_pat
     assert float(row["normalised_oracle_b"]) == pytest.approx(1 + best / 2)
 
 
+def test_a_task_may_write_its_designs_its_own_way():
+    x, y = TASKS["discrete"].x, TASKS["discrete"].y
+    task = Task("spelt", x, y, cells=lambda design: {"word": "-".join(map(str, design))})
+    result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
+    assert result.frame()["word"][0] == "-".join(map(str, result.designs[0][0]))
+
+
 def test_the_recipe_in_the_folder_repeats_the_run_exactly(tmp_path):
     first = mbo.run("coms", "Quadratic2D-Exact-v0", seeds=[4, 1], preset="quick", set=SMALL["coms"], out=tmp_path / "a")
     again = mbo.run(tmp_path / "a" / "recipe.toml", out=tmp_path / "b")

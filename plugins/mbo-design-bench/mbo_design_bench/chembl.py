@@ -8,7 +8,6 @@ of the original is lost; this one is grown by its recipe, on half of all rows, f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,13 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
 from mbo_core.task import Task, TaskOffer
-from mbo_design_bench import data, guard, rows, superconductor
+from mbo_design_bench import data, forest, guard, molecules, rows
 from mbo_design_bench.facts import CHEMBL as FACTS
 
 VOCABULARY = "smiles_vocab.txt"
 END = 13
 """The token [SEP]."""
-BITS, RADIUS, SEED = 2048, 4, 0
+RADIUS, SEED = 4, 0
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,7 @@ class MorganForest:
             TaskError: for designs of another shape, or tokens out of range.
         """
         guard.tokens(FACTS.name, designs, FACTS.layout.space.length, len(self.vocabulary))
-        if len(designs) == 0:
-            return np.empty(0)
-        return np.asarray(self.model.predict(fingerprints(designs, self.vocabulary)), dtype=np.float64)
+        return forest.predict(self.model, fingerprints(designs, self.vocabulary))
 
 
 def smiles(design: NDArray[Any], vocabulary: tuple[str, ...]) -> str:
@@ -62,17 +59,7 @@ def smiles(design: NDArray[Any], vocabulary: tuple[str, ...]) -> str:
 
 def fingerprints(designs: NDArray[Any], vocabulary: tuple[str, ...]) -> NDArray[np.float32]:
     """Morgan bits (n, 2048) of designs (n, L)."""
-    from rdkit import Chem, rdBase
-    from rdkit.Chem import rdFingerprintGenerator
-
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
-    found = np.zeros((len(designs), BITS), np.float32)
-    with rdBase.BlockLogs():
-        for row, design in zip(found, designs, strict=True):
-            molecule = Chem.MolFromSmiles(smiles(design, vocabulary))
-            if molecule is not None:
-                row[:] = generator.GetFingerprintAsNumPy(molecule)
-    return found
+    return molecules.morgan([smiles(design, vocabulary) for design in designs], RADIUS)
 
 
 def vocabulary() -> tuple[str, ...]:
@@ -91,11 +78,9 @@ def vocabulary() -> tuple[str, ...]:
 
 
 def missing() -> str | None:
-    """One line on what is missing: the data, the vocabulary or rdkit."""
-    if find_spec("rdkit") is None:
-        return "rdkit is not installed: pip install 'mbo-design-bench[molecules]'"
+    """One line on what is missing: rdkit, the data or the vocabulary."""
     line = data.missing(VOCABULARY)
-    return rows.missing(FACTS) or (line and f"{line}: copy Design-Bench's file there")
+    return molecules.missing("rdkit") or rows.missing(FACTS) or (line and f"{line}: copy Design-Bench's file there")
 
 
 def load() -> Task:
@@ -104,18 +89,10 @@ def load() -> Task:
     Raises:
         TaskError: where something is missing.
     """
-    if find_spec("rdkit") is None:
-        raise TaskError(f"{FACTS.name} needs rdkit", "pip install 'mbo-design-bench[molecules]'")
-    import sklearn
-    from sklearn.ensemble import RandomForestRegressor
-
+    molecules.require(FACTS.name, "rdkit")
     (x, y), words = rows.read(FACTS), vocabulary()
-    train, held_out = np.array_split(np.random.Generator(np.random.PCG64(SEED)).permutation(len(x)), 2)
-    model = RandomForestRegressor(100, max_depth=100, max_features=1.0, random_state=SEED, n_jobs=1)
-    forest = MorganForest(model.fit(fingerprints(x[train], words), y[train]), words)
-    correlation = superconductor.spearman(forest.score(x[held_out]), y[held_out])
-    notes = {"oracle_seed": SEED, "held_out_spearman": correlation, "scikit_learn": sklearn.__version__}
-    return rows.task(FACTS, (x, y), forest, **notes)
+    model, correlation = forest.grow(fingerprints(x, words), y, SEED, train=len(x) - len(x) // 2)
+    return rows.task(FACTS, (x, y), MorganForest(model, words), **forest.notes(SEED, correlation))
 
 
 OFFER = TaskOffer(FACTS.name, FACTS.kind, FACTS.info, load, missing)

@@ -68,7 +68,7 @@ def test_a_vocabulary_of_another_size_is_refused(molecules, empty):
 
 
 def test_without_rdkit_the_extra_is_named(empty, monkeypatch):
-    monkeypatch.setattr(chembl, "find_spec", lambda _: None)
+    monkeypatch.setattr(chembl.molecules, "find_spec", lambda _: None)
     assert "mbo-design-bench[molecules]" in chembl.OFFER.missing()
     with pytest.raises(TaskError, match="needs rdkit"):
         chembl.load()

@@ -4,7 +4,6 @@ import joblib
 import numpy as np
 import pytest
 from mbo_design_bench import facts, rows, superconductor
-from scipy.stats import spearmanr
 
 from mbo_core.errors import TaskError
 
@@ -67,11 +66,6 @@ def test_the_held_out_rows_were_held_out():
     assert abs(correlation) < 0.2  # on its own rows a forest ranks even noise, at about 0.98
 
 
-def test_spearman_is_that_of_scipy():
-    a, b = np.random.default_rng(0).integers(0, 9, (2, 50))
-    assert superconductor.spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
-
-
 def test_a_seed_decides_the_forest(superconductor_task, superconductor_folder):
     x, y = rows.read(FACTS)
     same, _ = superconductor.fit(x, y, superconductor.SEED)
@@ -108,7 +102,7 @@ def test_no_design_scores_nothing(superconductor_task):
 )
 def test_the_oracle_refuses_what_is_no_design(design, message):
     with pytest.raises(TaskError, match=message):
-        superconductor.Forest(model=None).score(design)
+        superconductor.Forest(superconductor.NAME, 86, None).score(design)
 
 
 def test_a_missing_file_is_looked_for_in_every_place(empty):

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mbo_design_bench import forest
+from scipy.stats import spearmanr
+
+
+def test_spearman_is_that_of_scipy():
+    a, b = np.random.default_rng(0).integers(0, 9, (2, 50))
+    assert forest.spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
+
+
+@pytest.mark.parametrize("held_out", [None, 40])
+def test_the_held_out_rows_were_held_out(held_out):
+    rng = np.random.default_rng(1)
+    _, correlation = forest.grow(rng.random((400, 5)), rng.random(400), 0, train=200, held_out=held_out)
+    assert abs(correlation) < 0.4  # on its own rows a forest ranks even noise, at about 0.98
+
+
+def test_a_seed_decides_the_rows_and_the_trees():
+    x = np.random.default_rng(1).random((60, 5))
+    scores = [forest.grow(x, x[:, 0], seed, train=30)[0].predict(x) for seed in (0, 0, 1)]
+    assert np.array_equal(scores[0], scores[1])
+    assert not np.array_equal(scores[0], scores[2])

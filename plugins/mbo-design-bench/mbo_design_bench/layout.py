@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mbo_core.task import Kind, OracleKind, Space, TaskInfo
+from mbo_design_bench import data
 
 TRABUCCO = "task: Trabucco et al. 2022, Design-Bench, arXiv:2202.08450"
 
@@ -47,22 +49,24 @@ class Layout:
 
 @dataclass(frozen=True)
 class Archive:
-    """An `.npz` file with the arrays x (N, d) and y (N,) that may stand for the shards.
+    """A file with x (N, d) and y (N,) that may stand for the shards; most are `.npz` archives.
 
     Attributes:
         file: its name.
         fingerprint: the SHA-256 of its numbers, see `mbo_design_bench.data.fingerprint`.
         hint: how to get it, where there is another way than the mirror.
+        read: the arrays x and y of such a file.
     """
 
     file: str
     fingerprint: str
     hint: str = ""
+    read: Callable[[Path], Mapping[str, Any]] = data.pair
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A task of Design-Bench.
+    """A task of Design-Bench, or one that is kept like those.
 
     Attributes:
         name: as in Design-Bench.
@@ -75,6 +79,7 @@ class Facts:
         best: the published normalised score of the best visible row.
         archive: the file that may stand for the shards.
         packaged: whether the data are in this package.
+        design_bench: whether Design-Bench has this task; else neither its paper nor its files are named.
         notes: more to know.
     """
 
@@ -94,6 +99,7 @@ class Facts:
     best: float | None = None
     archive: Archive | None = None
     packaged: bool = False
+    design_bench: bool = True
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -104,6 +110,7 @@ class Facts:
     @property
     def info(self) -> TaskInfo:
         """The same for people, with all numbers as notes."""
+        files = f"{self.layout.folder}/{self.layout.stem}-{{x,y}}-{{0..{self.layout.shards - 1}}}.npy"
         numbers = {
             "rows": self.rows,
             "visible_percentiles": list(self.percentiles),
@@ -114,9 +121,9 @@ class Facts:
             "best_visible_normalised": self.best,
             "design": f"{self.layout.space.length} {'tokens' if self.kind == 'discrete' else 'numbers'}",
             "classes": self.layout.space.classes,
-            "files": f"{self.layout.folder}/{self.layout.stem}-{{x,y}}-{{0..{self.layout.shards - 1}}}.npy",
+            "files": files if self.design_bench else None,
         }
         notes = {name: value for name, value in numbers.items() if value is not None}
-        cite = f"{self.citation}; {TRABUCCO}"
+        cite = f"{self.citation}; {TRABUCCO}" if self.design_bench else self.citation
         text = (self.summary, self.source, self.licence, cite, self.oracle, self.comparable)
         return TaskInfo(*text, notes={**notes, **self.notes})

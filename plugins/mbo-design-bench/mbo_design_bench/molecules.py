@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import numpy as np
@@ -44,3 +45,8 @@ def morgan(smiles: Sequence[str], radius: int) -> NDArray[np.float32]:
             if molecule is not None:
                 row[:] = generator.GetFingerprintAsNumPy(molecule)
     return found
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of packages, for the record of a run."""
+    return {package: version(package) for package in packages}

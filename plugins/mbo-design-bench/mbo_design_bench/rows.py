@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Oracle, Task
+from mbo_core.task import Cells, Oracle, Task
 from mbo_design_bench import checksums, data, shards
 from mbo_design_bench.layout import SUBSAMPLE_SEED, Facts
 
 Rows = tuple[NDArray[Any], NDArray[np.float64]]
+Writer = Callable[[NDArray[Any]], Cells]
 
 
 def command(facts: Facts) -> str:
@@ -95,7 +96,7 @@ def from_archive(path: Path, facts: Facts) -> Rows:
     """All rows of the archive that stands for the shards; errors as in `read`."""
     with _hinted(facts):
         checksums.verify(path, checksums.recorded(path.parent))
-        found = data.arrays(path, ("x", "y"))
+        found = (facts.archive.read if facts.archive else data.pair)(path)
         x, y = found["x"], found["y"]
         for name, table, kinds in (("x", x, "iu" if facts.kind == "discrete" else "f"), ("y", y, "f")):
             if table.dtype.kind not in kinds:
@@ -134,7 +135,14 @@ def visible(y: NDArray[np.float64], facts: Facts) -> NDArray[np.bool_]:
     return seen
 
 
-def task(facts: Facts, rows: Rows, oracle: Oracle, ends: tuple[float, float] | None = None, **notes: Any) -> Task:
+def task(
+    facts: Facts,
+    rows: Rows,
+    oracle: Oracle,
+    ends: tuple[float, float] | None = None,
+    cells: Writer | None = None,
+    **notes: Any,
+) -> Task:
     """The task on the visible part of all rows.
 
     Args:
@@ -142,14 +150,15 @@ def task(facts: Facts, rows: Rows, oracle: Oracle, ends: tuple[float, float] | N
         rows: all its rows.
         oracle: scores its designs.
         ends: the raw scores that normalise to 0 and 1; by default the smallest and the largest of all rows.
+        cells: writes a design for people, where the space does not.
         notes: facts of this instance, e.g. the oracle's rank correlation.
     """
     x, y = rows
     seen = visible(y, facts)
     info = replace(facts.info, notes={**facts.info.notes, "rows": len(x), **notes})
     low, high = ends or (float(y.min()), float(y.max()))
-    space = facts.layout.space
-    return Task(facts.name, x[seen], y[seen], space=space, oracle=oracle, info=info, y_min=low, y_max=high)
+    space, shown = facts.layout.space, (x[seen], y[seen])
+    return Task(facts.name, *shown, space=space, oracle=oracle, y_min=low, y_max=high, info=info, cells=cells)
 
 
 def _agreed(x: NDArray[Any], y: NDArray[Any], facts: Facts, origin: Path) -> Rows:

@@ -75,7 +75,7 @@ def check(path: Path, layout: Layout, name: str | None = None, origin: str | Non
             out of range.
     """
     space = layout.space if "-x-" in (name or path.name) else SCORE
-    table = _load(path, origin or str(path), "i4" if space.kind == "discrete" else "f4")
+    table = load(path, origin or str(path), "i4" if space.kind == "discrete" else "f4")
     conform(origin or str(path), table, space)
     return table
 
@@ -104,7 +104,12 @@ def _pair(folder: Path, layout: Layout, shard: int) -> tuple[NDArray[Any], NDArr
     return x, y
 
 
-def _load(path: Path, origin: str, kind: str) -> NDArray[Any]:
+def load(path: Path, origin: str, kind: str) -> NDArray[Any]:
+    """Read an array of one type, e.g. `i4`, from an `.npy` file; messages call it `origin`.
+
+    Raises:
+        TaskError: for what is no array, pickled, truncated, or of another type.
+    """
     try:
         with path.open("rb") as stream:
             if stream.read(len(MAGIC)) != MAGIC:

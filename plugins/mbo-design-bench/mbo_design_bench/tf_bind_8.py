@@ -18,7 +18,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import Space, Task, TaskOffer
+from mbo_core.task import Space, Task, TaskInfo, TaskOffer
 from mbo_design_bench import facts, guard
 
 NAME = facts.TF_BIND_8.name
@@ -37,9 +37,11 @@ class Lookup:
     """The measured score of every 8-mer.
 
     Attributes:
+        task: whose oracle it is.
         table: (65536,) scores, at the 8-mer read as a number in base 4, its first letter the most significant.
     """
 
+    task: str
     table: NDArray[np.float64]
 
     def score(self, designs: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -48,7 +50,7 @@ class Lookup:
         Raises:
             TaskError: for designs of another shape, or tokens out of range.
         """
-        guard.tokens(NAME, designs, LENGTH, len(ALPHABET))
+        guard.tokens(self.task, designs, LENGTH, len(ALPHABET))
         scores: NDArray[np.float64] = self.table[np.ravel_multi_index(tuple(designs.T), CUBE)]
         return scores
 
@@ -69,19 +71,28 @@ def strands() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def dataset() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """All rows, visible or not: (65792, 8) tokens and (65792,) scores."""
     with files("mbo_design_bench").joinpath(FILE).open("rb") as stream:
-        escore = np.load(stream, allow_pickle=False) / UNITS
+        return both_strands(np.load(stream, allow_pickle=False))
+
+
+def both_strands(units: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """All rows of a file, whose E-scores (32896,) are in units of 1e-5."""
+    escore = units / UNITS
     y = ((escore - escore.min()) / (escore.max() - escore.min())).astype(np.float32).astype(np.float64)
     return np.concatenate(strands()), np.concatenate([y, y])
 
 
 def load() -> Task:
     """The task with its 32,898 visible rows."""
-    x, y = dataset()
+    return task(NAME, *dataset(), INFO)
+
+
+def task(name: str, x: NDArray[np.int64], y: NDArray[np.float64], info: TaskInfo) -> Task:
+    """The task on the lower half of all rows, (65792, 8) and (65792,)."""
     table = np.empty(np.prod(CUBE))
     table[np.ravel_multi_index(tuple(x.T), CUBE)] = y
     seen = y <= np.percentile(y, 50)
     space = Space("discrete", LENGTH, len(ALPHABET), ALPHABET)
-    return Task(NAME, x[seen], y[seen], space=space, oracle=Lookup(table), y_min=0.0, y_max=1.0, info=INFO)
+    return Task(name, x[seen], y[seen], space=space, oracle=Lookup(name, table), y_min=0.0, y_max=1.0, info=info)
 
 
 OFFER = TaskOffer(NAME, "discrete", INFO, load)

@@ -32,6 +32,19 @@ def tf_bind_8_file() -> Path:
 
 
 @pytest.fixture(scope="session")
+def ni_superalloys_file() -> Path:
+    return _folder("ni_superalloys.npz") / "ni_superalloys.npz"
+
+
+@pytest.fixture(scope="session")
+def bace_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, for the data folder may be read only."""
+    path = tmp_path_factory.mktemp("bace") / "bace.csv"
+    shutil.copyfile(_folder("bace.csv") / "bace.csv", path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def superconductor_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a copy of the file: what a test writes by mistake never reaches the data themselves."""
     folder = tmp_path_factory.mktemp("data")

@@ -1,22 +1,35 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import mbo_design_bench
 import pytest
+from click.testing import CliRunner
+
+from mbo_core.cli import main
+from mbo_core.task import TaskOffer
 
 OFFERS = {offer.name: offer for offer in mbo_design_bench.mbo_tasks()}
 
 
 def test_offering_imports_nothing_heavy():
-    code = (
-        "import sys, mbo_design_bench; mbo_design_bench.mbo_tasks();"
-        "heavy = {'torch', 'sklearn', 'scipy', 'pandas', 'pooch', 'requests', 'rdkit', 'mujoco'};"
-        "print(*sorted(heavy & set(sys.modules)))"
-    )
+    heavy = {"torch", "sklearn", "scipy", "pandas", "pooch", "requests", "rdkit", "selfies", "RNA", "mujoco"}
+    code = f"import sys, mbo_design_bench; mbo_design_bench.mbo_tasks(); print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
+def test_mbo_show_prints_all_that_is_known_of_a_task(offer: TaskOffer):
+    [found] = json.loads(CliRunner().invoke(main, ["show", offer.name, "--json"]).stdout)["found"]
+    facts = ("summary", "source", "licence", "citation", "oracle", "comparable")
+    assert {fact: found[fact] for fact in facts} == {fact: getattr(offer.info, fact) for fact in facts}
+    assert offer.info.notes.items() <= found.items()
+    assert found["ready"] == (offer.unready() or "yes")
+    printed = CliRunner().invoke(main, ["show", offer.name]).stdout
+    assert all(f"{name}: " in printed for name in found)
 
 
 @pytest.mark.parametrize("name", ["TFBind8-Exact-v0", "Quadratic2D-Exact-v0"])

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import Cells, Task, TaskOffer
+from mbo_core.task import Cells, Task, TaskOffer, Verdict
 from mbo_design_bench import forest, guard, molecules, rows
 from mbo_design_bench.bace_csv import LENGTH, TOKENS
 from mbo_design_bench.facts_beyond import BACE as FACTS
@@ -43,10 +43,16 @@ class MoleculeForest:
         Raises:
             TaskError: for designs of another shape, or tokens out of range.
         """
+        return self.judge(designs).scores
+
+    def judge(self, designs: NDArray[np.int64]) -> Verdict:
+        """The same scores, and which of them stand for no molecule; errors as in `score`."""
         guard.tokens(FACTS.name, designs, LENGTH, len(TOKENS))
         texts = [smiles(design) for design in designs]
-        predicted = forest.predict(self.model, molecules.morgan(texts, RADIUS))
-        return np.where([bool(text) for text in texts], predicted, self.lowest)
+        scores = forest.predict(self.model, molecules.morgan(texts, RADIUS))
+        faults = {row: "its tokens spell no atom" for row, text in enumerate(texts) if not text}
+        scores[list(faults)] = self.lowest
+        return Verdict(scores, faults)
 
 
 def smiles(design: NDArray[Any]) -> str:

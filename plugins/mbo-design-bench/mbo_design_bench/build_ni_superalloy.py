@@ -33,7 +33,8 @@ POWDER = {"No": 0.0, "Yes": 1.0}
 def main(wheel: Path, output: Path) -> None:
     """Read the table, then write the file."""
     stream = io.BytesIO()
-    np.savez_compressed(stream, **build(wheel))
+    arrays = build(wheel)
+    np.savez_compressed(stream, x=arrays["x"], y=arrays["y"])
     data.write(output, stream.getvalue())
     click.echo(output)
 

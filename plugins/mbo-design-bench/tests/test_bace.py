@@ -71,7 +71,9 @@ def test_equal_molecules_score_alike_alone_and_in_a_batch(task):
 def test_a_design_without_an_atom_has_the_lowest_score(task):
     nothing = np.zeros((2, 174), np.int64)
     nothing[1, :3] = bace_csv.TOKENS.index("[Branch1]")
-    scores = task.oracle.score(np.concatenate([nothing, encoded("CCO")]))
+    verdict = task.oracle.judge(np.concatenate([nothing, encoded("CCO")]))
+    scores = verdict.scores
+    assert verdict.faults == dict.fromkeys((0, 1), "its tokens spell no atom")
     assert task.normalise(scores)[:2].tolist() == [0, 0]
     assert scores[2] > scores[0]
     assert task.cells(nothing[0]) == {"smiles": ""}

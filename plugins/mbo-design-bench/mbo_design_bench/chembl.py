@@ -92,7 +92,7 @@ def load() -> Task:
     molecules.require(FACTS.name, "rdkit")
     (x, y), words = rows.read(FACTS), vocabulary()
     model, correlation = forest.grow(fingerprints(x, words), y, SEED, train=len(x) - len(x) // 2)
-    return rows.task(FACTS, (x, y), MorganForest(model, words), **forest.notes(SEED, correlation))
+    return rows.task(FACTS, (x, y), MorganForest(model, words), forest.notes(SEED, correlation))
 
 
 OFFER = TaskOffer(FACTS.name, FACTS.kind, FACTS.info, load, missing)

@@ -31,7 +31,7 @@ def load() -> Task:
     x, y = dataset()
     model, correlation = forest.grow(x, y, SEED, train=len(x) * 4 // 5)
     oracle = forest.Forest(FACTS.name, FACTS.layout.space.length, model)
-    return rows.task(FACTS, (x, y), oracle, **forest.notes(SEED, correlation))
+    return rows.task(FACTS, (x, y), oracle, forest.notes(SEED, correlation))
 
 
 OFFER = TaskOffer(FACTS.name, FACTS.kind, FACTS.info, load)

@@ -106,7 +106,7 @@ def load(facts: Facts, number: int) -> Task:
     oracle = Duplex(facts.name, RNA_TARGETS[number - 1], lowest)
     y = scores(energy, lowest, oracle.target)
     _check(oracle, x, y)
-    return rows.task(facts, (x, y), oracle, ends=(facts.y_min, facts.y_max), viennarna=version("viennarna"))
+    return rows.task(facts, (x, y), oracle, {"viennarna": version("viennarna")}, ends=(facts.y_min, facts.y_max))
 
 
 def missing() -> str | None:

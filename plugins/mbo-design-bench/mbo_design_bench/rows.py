@@ -139,9 +139,10 @@ def task(
     facts: Facts,
     rows: Rows,
     oracle: Oracle,
+    notes: Mapping[str, Any] | None = None,
+    *,
     ends: tuple[float, float] | None = None,
     cells: Writer | None = None,
-    **notes: Any,
 ) -> Task:
     """The task on the visible part of all rows.
 
@@ -149,13 +150,13 @@ def task(
         facts: which task.
         rows: all its rows.
         oracle: scores its designs.
+        notes: facts of this instance, e.g. the oracle's rank correlation.
         ends: the raw scores that normalise to 0 and 1; by default the smallest and the largest of all rows.
         cells: writes a design for people, where the space does not.
-        notes: facts of this instance, e.g. the oracle's rank correlation.
     """
     x, y = rows
     seen = visible(y, facts)
-    info = replace(facts.info, notes={**facts.info.notes, "rows": len(x), **notes})
+    info = replace(facts.info, notes={**facts.info.notes, "rows": len(x), **(notes or {})})
     low, high = ends or (float(y.min()), float(y.max()))
     space, shown = facts.layout.space, (x[seen], y[seen])
     return Task(facts.name, *shown, space=space, oracle=oracle, y_min=low, y_max=high, info=info, cells=cells)

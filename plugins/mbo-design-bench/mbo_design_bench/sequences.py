@@ -48,7 +48,7 @@ def load(facts: Facts, source: Facts) -> Task:
     oracle = OracleSet({str(seed): oracle for seed, oracle in oracles.items()})
     if own.about.quick_look:
         facts = replace(facts, comparable=f"nothing: its oracle is a quick look of {own.about.epochs} epochs")
-    return rows.task(facts, (x, labels), oracle, ends, **notes)
+    return rows.task(facts, (x, labels), oracle, notes, ends=ends)
 
 
 def offer(facts: Facts, source: Facts) -> TaskOffer:

@@ -23,7 +23,7 @@ REAL = {
 def test_the_real_archives(name, data_folder, monkeypatch):
     monkeypatch.setenv("MBO_DATA_DIR", str(data_folder))
     known, (count, visible, best) = facts.named(name), REAL[name]
-    task = rows.task(known, rows.read(known), quadratic.Paraboloid(), held_out_spearman=0.8)
+    task = rows.task(known, rows.read(known), quadratic.Paraboloid(), {"held_out_spearman": 0.8})
     assert task.info.notes["rows"] == count
     assert task.info.notes["held_out_spearman"] == 0.8
     assert task.x.shape == (visible, known.layout.space.length)

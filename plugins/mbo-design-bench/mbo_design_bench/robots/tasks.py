@@ -92,7 +92,7 @@ def hopper_exact() -> Task:
     """
     engine.library()
     oracle = hopper.Hopping(facts.HOPPER.name)
-    return rows.task(facts.HOPPER, rows.read(facts.HOPPER), oracle, **engine.notes(hopper.LOWEST))
+    return rows.task(facts.HOPPER, rows.read(facts.HOPPER), oracle, engine.notes(hopper.LOWEST))
 
 
 def hopper_gym() -> Task:
@@ -118,8 +118,8 @@ def ant_gait() -> Task:
     seen = y <= np.percentile(y, 40)
     info = replace(GAIT_INFO, notes={**GAIT_INFO.notes, **engine.notes(GAIT_LOWEST)})
     space = Space("continuous", ant.LEG.length, columns=ant.LEG.columns)
-    ends = {"y_min": float(y.min()), "y_max": float(y.max())}
-    return Task(GAIT_NAME, x[seen], y[seen], space=space, oracle=GAIT_ORACLE, info=info, **ends)
+    low, high = float(y.min()), float(y.max())
+    return Task(GAIT_NAME, x[seen], y[seen], space=space, oracle=GAIT_ORACLE, info=info, y_min=low, y_max=high)
 
 
 def morphology(task: Facts, robot: ModuleType) -> Task:
@@ -134,7 +134,7 @@ def morphology(task: Facts, robot: ModuleType) -> Task:
         raise TaskError(f"{task.name}: {data.missing(policy_file(task))}", policy_hint(task))
     controller = policies.read(path, robot.OBSERVED, robot.JOINTS, policy_hint(task))
     oracle = legs.Walking(task.name, robot.LEG, robot.rollout, controller, task.y_min)
-    return rows.task(task, rows.read(task), oracle, **engine.notes(task.y_min))
+    return rows.task(task, rows.read(task), oracle, engine.notes(task.y_min))
 
 
 def _all(*questions: Callable[[], str | None]) -> Callable[[], str | None]:

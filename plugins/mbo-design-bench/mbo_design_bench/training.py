@@ -16,10 +16,10 @@ from torch import Tensor
 from mbo_core import keys
 from mbo_core.errors import MboError
 from mbo_core.task import Space
+from mbo_design_bench.forest import spearman
 from mbo_design_bench.forms import Form
 from mbo_design_bench.network import Network, predict
 from mbo_design_bench.rows import Rows
-from mbo_design_bench.superconductor import spearman
 
 Report = Callable[[str, int, int], None]
 """Called with the phase, the steps done, and their total."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from mbo_core.task import OracleSet, Task, TaskOffer
 from mbo_design_bench import learned, rows
@@ -38,7 +39,7 @@ def load(facts: Facts, source: Facts) -> Task:
     x, y = rows.read(source)
     oracles = learned.load(source, (x, y))
     own = oracles[learned.SEED]
-    notes = {
+    notes: dict[str, Any] = {
         "oracle_seed": learned.SEED,
         "held_out_spearman": own.about.held_out_spearman,
         "oracles": [oracle.note for oracle in oracles.values()],

@@ -92,7 +92,8 @@ class Categorical:
 
     def entropy(self, params: Tensor) -> Tensor:
         """The sum over positions, () from 0 to L * ln K."""
-        return torch.special.entr(params.softmax(-1)).sum()
+        each: Tensor = torch.special.entr(params.softmax(-1))
+        return each.sum()
 
     def _rows(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:-1], self.length, self.classes)

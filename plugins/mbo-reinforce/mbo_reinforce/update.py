@@ -113,7 +113,8 @@ class Reinforce(Update):
     def policy(self, space: EncodedSpace) -> Policy:
         """Categories for one-hot rows, else normal coordinates."""
         if space.values == "one-hot":
-            return Categorical(*space.shape, smoothing=self.smoothing)
+            length, classes = space.shape
+            return Categorical(length, classes, self.smoothing)
         return Normal(self.exploration_std)
 
     def slope(self, policy: Policy, params: Tensor, x: Tensor, advantage: Tensor) -> Tensor:
@@ -122,7 +123,8 @@ class Reinforce(Update):
             # The released code multiplies log-likelihoods (n, 1, L), not yet summed over positions, by advantages
             # (n, 1) to (n, n, L): every advantage meets every sample, and the mean is mean(log pi) * mean(a) = 0.
             return torch.zeros_like(params)
-        return grad(lambda moved: terms(policy, moved, x, advantage).mean())(params)
+        found: Tensor = grad(lambda moved: terms(policy, moved, x, advantage).mean())(params)
+        return found
 
     @property
     def _adam(self) -> Adam:

@@ -106,9 +106,7 @@ def test_advantages_have_mean_zero_and_population_std_one():
 @KINDS
 @pytest.mark.parametrize(("shift", "scale"), [(100.0, 1.0), (0.0, 1e-3), (-3.0, 50.0)])
 def test_shift_and_scale_of_the_reward_change_nothing(made, taken, kind, shift, scale):
-    states = [
-        taken(*made(kind, reward), 3)[0] for reward in (lambda x: x[:, 1], lambda x: shift + scale * x[:, 1])
-    ]
+    states = [taken(*made(kind, reward), 3)[0] for reward in (lambda x: x[:, 1], lambda x: shift + scale * x[:, 1])]
     torch.testing.assert_close(states[0].policy, states[1].policy, rtol=1e-3, atol=1e-4)
 
 

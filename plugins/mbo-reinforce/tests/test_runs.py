@@ -74,6 +74,8 @@ def test_as_published_the_designs_are_draws_from_the_marginals_of_the_best_rows(
         for token in range(4):
             expected = (best == token).mean(0)
             assert np.abs((result.designs == token).mean(1) - expected).max() < 0.05
+    # Whatever the proxy says.
+    assert np.array_equal(run("reinforce", task, *published, "proxy.epochs=0").designs, long.designs)
     learnt = run("reinforce", task, "update.candidates=2000", "update.iterations=40", "update.learning_rate=0.1")
     assert ((learnt.designs == 1).mean() - (best == 1).mean()) > 0.2
 

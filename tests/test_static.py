@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -55,5 +56,7 @@ READER = "plugins/mbo-design-bench/mbo_design_bench/robots/pickled.py"
 
 @pytest.mark.parametrize("forbidden", ["import pickle\n", "allow_pickle=True", "weights_only=False", "eval(", "exec("])
 def test_nothing_unsafe_is_used(forbidden):
-    found = {str(path.relative_to(TOP)) for path in SOURCES if forbidden in path.read_text()}
+    # A method may be called eval, as torch's modules have one.
+    called = re.compile(rf"(?<![\w.]){re.escape(forbidden)}")
+    found = {str(path.relative_to(TOP)) for path in SOURCES if called.search(path.read_text())}
     assert found == ({READER} if "import" in forbidden else set())

@@ -39,8 +39,8 @@ class Drawn(NamedTuple):
     """(generations, lambda, d) standard normal"""
     y: Tensor
     """(generations, lambda, d) stretched to N(0, C)"""
-    axes: Tensor
-    """(d,) lengths of the axes of C, the smallest first"""
+    condition: Tensor
+    """() of C, the largest over the smallest eigenvalue"""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,9 @@ class Search:
 
     def draw(self, key: Key, run: Run) -> Drawn:
         """The next samples."""
-        root, axes = self.shape.roots(run.law.covariance)
         count = (self.strategy.shared, len(self.strategy.weights), len(run.best_x))
         z = keys.normal(key, count).double()
-        return Drawn(z, self.shape.stretch(root, z), axes)
+        return Drawn(z, *self.shape.stretch(run.law.covariance, z))
 
     def designs(self, run: Run, y: Tensor) -> Tensor:
         """The designs (lambda, d) of stretched samples, as the proxy takes them."""
@@ -93,7 +92,7 @@ class Search:
             history=history,
             best_x=torch.where(better, x[order[0]], run.best_x),
             best_score=torch.where(better, ordered[0], run.best_score),
-            stopped=stopping.ended(law, history, ordered, drawn.axes, self.sigma, self.shape),
+            stopped=stopping.ended(law, history, ordered, drawn.condition, self.sigma, self.shape),
         )
         over = run.stopped | (run.law.generation >= self.generations)
         return optree.tree_map(lambda new, old: torch.where(over, old, new), told, run)

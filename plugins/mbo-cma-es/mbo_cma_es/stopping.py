@@ -22,8 +22,8 @@ EQUAL_SCORES = 1e-11
 """`tolfun`: the scores of a generation, and the best ones of the last generations, differ by less."""
 EQUAL_BEST = 1e-12
 """`tolfunhist`: the best scores of the last generations, from the tenth on, differ by less."""
-LONG_AXES = 1e7
-"""The root of `tolconditioncov`: an axis is longer than another by more."""
+LARGE_CONDITION = 1e14
+"""`tolconditioncov`: that of the covariance from which was drawn is larger."""
 FLAT = 1
 """`tolflatfitness`: more generations than this in a row have their best quarter, and some more, equal."""
 
@@ -50,14 +50,14 @@ def remember(history: History, scores: Tensor, generation: Tensor) -> History:
     return History(torch.cat([scores[:1], earlier])[:-1], torch.where(flat, history.flat + 1, torch.zeros_like(history.flat)))
 
 
-def ended(law: Law, history: History, scores: Tensor, axes: Tensor, sigma: float, shape: Shape) -> Tensor:
+def ended(law: Law, history: History, scores: Tensor, condition: Tensor, sigma: float, shape: Shape) -> Tensor:
     """Whether a run ends after a generation, () bool.
 
     Args:
         law: after it.
         history: with it.
         scores: (lambda,) its scores, the best first.
-        axes: (d,) lengths of the axes from which it was drawn, the smallest first.
+        condition: () of the covariance from which it was drawn.
         sigma: the step size at the start.
         shape: of the covariance.
     """
@@ -68,4 +68,4 @@ def ended(law: Law, history: History, scores: Tensor, axes: Tensor, sigma: float
     equal = (scores[0] - scores[-1] < EQUAL_SCORES) & (past < EQUAL_SCORES)
     stale = (law.generation > 9) & (past < EQUAL_BEST)
     large = (stds > LARGE_STEPS * sigma).any()
-    return small | large | equal | stale | (axes[-1] > LONG_AXES * axes[0]) | (history.flat > FLAT)
+    return small | large | equal | stale | (condition > LARGE_CONDITION) | (history.flat > FLAT)

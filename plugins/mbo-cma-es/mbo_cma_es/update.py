@@ -78,7 +78,7 @@ class CMAES(Update):
         search, runs = self.search(data.x.shape[1]), state.runs
         drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)
         for number in range(search.strategy.shared):
-            part = Drawn(drawn.z[:, number], drawn.y[:, number], drawn.axes)
+            part = Drawn(drawn.z[:, number], drawn.y[:, number], drawn.condition)
             x = vmap(search.designs)(runs, part.y)
             runs = vmap(search.tell)(runs, part, x, self._scores(state.proxy, x))
         info = {"predicted": runs.best_score, "sigma": runs.law.sigma, "stopped": runs.stopped.double()}

@@ -1,8 +1,8 @@
 """The search law of one run, N(mean, sigma^2 C), and how a generation of ranked samples changes it.
 
-Equations are those of Hansen, "The CMA evolution strategy: a tutorial" (arXiv:1604.00772). What is drawn is
-`x = mean + sigma * y` with `y = C^(1/2) z` and z standard normal. With the symmetric root the tutorial's `C^(-1/2) y` is
-z itself, so that nothing is ever inverted.
+Equations are those of Hansen, "The CMA evolution strategy: a tutorial" (arXiv:1604.00772). A sample is
+`x = mean + sigma * y` with `y = C^(1/2) z` and z standard normal. With the symmetric root the tutorial's
+`C^(-1/2) y` is z itself, so that nothing is ever inverted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def adapt(law: Law, ranked: Ranked, strategy: Strategy, shape: Shape) -> Law:
     calm = ((sigma_path**2).sum() / growth / d < 2 + 4 / (d + 1)).double()  # h_sigma
     path = _moved(law.path, calm * step, strategy.path_rate, strategy.mu_eff)  # (45)
     longer = sigma_path.norm() / expected_norm(d) - 1
-    change = (strategy.sigma_rate / strategy.sigma_damping * longer).clamp(-1, 1)  # (44), kept as the library keeps it
+    change = (strategy.sigma_rate / strategy.sigma_damping * longer).clamp(-1, 1)  # (44), bounded as in the library
     return Law(
         mean=law.mean + law.sigma * step,  # (42)
         sigma=law.sigma * change.exp(),
@@ -88,7 +88,13 @@ def _moved(path: Tensor, step: Tensor, rate: float, mu_eff: float) -> Tensor:
 
 
 def _learnt(
-    covariance: Covariance, path: Tensor, calm: Tensor, weights: Tensor, ranked: Ranked, rule: Strategy, shape: Shape
+    covariance: Covariance,
+    path: Tensor,
+    calm: Tensor,
+    weights: Tensor,
+    ranked: Ranked,
+    strategy: Strategy,
+    shape: Shape,
 ) -> Covariance:
     """The rank-one and the rank-mu update, (47).
 
@@ -97,7 +103,7 @@ def _learnt(
     """
     lengths = len(path) / (ranked.z.norm(dim=1) + 1e-9) ** 2
     bounded = torch.where(weights < 0, weights * lengths, weights)
-    rank_one = rule.rank_one_rate * (1 - (1 - calm) * rule.path_rate * (2 - rule.path_rate))
-    decay = 1 - rank_one - rule.rank_mu_rate * weights.sum()
-    all_weights = torch.cat([calm.new_full((1,), rule.rank_one_rate), rule.rank_mu_rate * bounded])
+    rank_one = strategy.rank_one_rate * (1 - (1 - calm) * strategy.path_rate * (2 - strategy.path_rate))
+    decay = 1 - rank_one - strategy.rank_mu_rate * weights.sum()
+    all_weights = torch.cat([calm.new_full((1,), strategy.rank_one_rate), strategy.rank_mu_rate * bounded])
     return shape.learn(covariance, decay, all_weights, torch.cat([path[None], ranked.y]))

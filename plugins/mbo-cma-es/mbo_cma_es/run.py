@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import optree
 import torch
@@ -95,4 +95,5 @@ class Search:
             stopped=stopping.ended(law, history, ordered, drawn.condition, self.sigma, self.shape),
         )
         over = run.stopped | (run.law.generation >= self.generations)
-        return optree.tree_map(lambda new, old: torch.where(over, old, new), told, run)
+        kept: Any = optree.tree_map(lambda new, old: torch.where(over, old, new), cast(Any, told), cast(Any, run))
+        return cast(Run, kept)

@@ -46,8 +46,8 @@ def remember(history: History, scores: Tensor, generation: Tensor) -> History:
     """Take in the scores (lambda,) of a generation, the best first; `generation` () counts it."""
     # The first fills all places, which leaves the range of what there was as it is.
     earlier = torch.where(generation <= 1, scores[0].expand_as(history.best), history.best)
-    flat = scores[0] <= scores[int(0.75 * len(scores))]
-    return History(torch.cat([scores[:1], earlier])[:-1], torch.where(flat, history.flat + 1, torch.zeros_like(history.flat)))
+    flat = (scores[0] <= scores[int(0.75 * len(scores))]).double()
+    return History(torch.cat([scores[:1], earlier])[:-1], flat * (history.flat + 1))
 
 
 def ended(law: Law, history: History, scores: Tensor, condition: Tensor, sigma: float, shape: Shape) -> Tensor:

@@ -44,7 +44,7 @@ class CMAES(Update):
     step_size: float = option(0.5, "standard deviation of the first samples, sigma_0, in encoded units", above=0.0)
     population: int = option(0, "samples a generation, lambda, from 3 on; 0 for 4 + floor(3 ln d)", at_least=0)
     separable_above: int = option(
-        256, "coordinates from which on only the diagonal of the covariance is kept; the published runs keep all of it"
+        256, "with more coordinates only the covariance's diagonal is kept; published runs keep all of it", at_least=0
     )
     score_start: bool = option(
         False, "let the start count among the designs that were seen; the library, and so the published runs, do not"
@@ -54,7 +54,7 @@ class CMAES(Update):
 
     def __post_init__(self) -> None:
         if self.population in {1, 2}:
-            raise ValueError(f"population={self.population} leaves nothing to rank: give 3 or more, or 0 for the default")
+            raise ValueError(f"population={self.population} is too small to rank: give 3 or more, or 0 for the default")
 
     @property
     def needs(self) -> frozenset[Ability]:
@@ -96,4 +96,4 @@ class CMAES(Update):
 
     def _scores(self, proxy_state: Any, x: Tensor) -> Tensor:
         """Predicted scores (candidates, lambda) of designs (candidates, lambda, d), in one batch."""
-        return self.proxy.predict(proxy_state, x.flatten(0, 1)).mean.unflatten(0, x.shape[:2])
+        return self.proxy.predict(proxy_state, x.flatten(0, 1)).mean.reshape(x.shape[:2])

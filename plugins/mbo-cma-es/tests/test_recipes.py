@@ -43,7 +43,7 @@ ENCODING = {
     "continuous": {"use": "standardised"},
     "discrete": {"use": "soft-logits", "mass": 0.6, "reference": "first", "standardise": True},
 }
-SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20", "update.generations=20")
+SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20", "update.generations=10")
 
 
 def table(kind: str) -> mbo.Task:

@@ -1,0 +1,99 @@
+"""One run: its law, its best design, and whether it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import optree
+import torch
+from torch import Tensor
+
+from mbo_cma_es import law as laws
+from mbo_cma_es import stopping
+from mbo_cma_es.law import Law, Ranked
+from mbo_cma_es.shape import Shape
+from mbo_cma_es.stopping import History
+from mbo_cma_es.strategy import Strategy
+from mbo_core import keys
+from mbo_core.stages import Key
+
+
+class Run(NamedTuple):
+    """A run's state."""
+
+    law: Law
+    history: History
+    best_x: Tensor
+    """(d,) the design with the largest score of all so far, or the start."""
+    best_score: Tensor
+    """() its score, float64"""
+    stopped: Tensor
+    """() bool"""
+
+
+class Drawn(NamedTuple):
+    """Samples of the generations that share a decomposition."""
+
+    z: Tensor
+    """(generations, lambda, d) standard normal"""
+    y: Tensor
+    """(generations, lambda, d) stretched to N(0, C)"""
+    condition: Tensor
+    """() of C, the largest over the smallest eigenvalue"""
+
+
+@dataclass(frozen=True)
+class Search:
+    """CMA-ES for one run; many are lifted with vmap.
+
+    Attributes:
+        strategy: its constants.
+        shape: of the covariance.
+        sigma: the step size at the start.
+        generations: the most that a run takes.
+    """
+
+    strategy: Strategy
+    shape: Shape
+    sigma: float
+    generations: int
+
+    def start(self, x: Tensor, score: Tensor) -> Run:
+        """A run from a design x (d,), whose score () is to be beaten: -inf where it does not count."""
+        remembered = min(self.generations, stopping.length(len(x), len(self.strategy.weights)))
+        none = 0 * score.double().nan_to_num(neginf=0.0)
+        history = History(none.repeat(max(remembered, 1)), none)
+        return Run(laws.start(x, self.sigma, self.shape), history, x, score.double(), none > 0)
+
+    def draw(self, key: Key, run: Run) -> Drawn:
+        """The next samples."""
+        count = (self.strategy.shared, len(self.strategy.weights), len(run.best_x))
+        z = keys.normal(key, count).double()
+        return Drawn(z, *self.shape.stretch(run.law.covariance, z))
+
+    def designs(self, run: Run, y: Tensor) -> Tensor:
+        """The designs (lambda, d) of stretched samples, as the proxy takes them."""
+        return (run.law.mean + run.law.sigma * y).to(run.best_x.dtype)
+
+    def tell(self, run: Run, drawn: Drawn, x: Tensor, scores: Tensor) -> Run:
+        """The run after a generation: designs x and their scores (lambda,), drawn from z and y (lambda, d).
+
+        A score that is no number ranks last.
+        """
+        scores = torch.where(scores.isnan(), -torch.inf, scores).double()
+        order = torch.sort(scores, descending=True, stable=True).indices
+        ranked, ordered = Ranked(drawn.z[order], drawn.y[order]), scores[order]
+        law = laws.adapt(run.law, ranked, self.strategy, self.shape)
+        history = stopping.remember(run.history, ordered, law.generation)
+        better = ordered[0] > run.best_score
+        told = Run(
+            law=law,
+            history=history,
+            best_x=torch.where(better, x[order[0]], run.best_x),
+            best_score=torch.where(better, ordered[0], run.best_score),
+            stopped=stopping.ended(law, history, ordered, drawn.condition, self.sigma, self.shape),
+        )
+        over = run.stopped | (run.law.generation >= self.generations)
+        kept: Any = optree.tree_map(lambda new, old: torch.where(over, old, new), cast(Any, told), cast(Any, run))
+        return cast(Run, kept)

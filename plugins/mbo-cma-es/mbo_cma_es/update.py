@@ -1,0 +1,99 @@
+"""Independent searches by CMA-ES, one from each of the best designs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from mbo_cma_es.run import Drawn, Run, Search
+from mbo_cma_es.shape import Full, Separable
+from mbo_cma_es.strategy import population_of, strategy
+from mbo_core import keys
+from mbo_core.options import option, part
+from mbo_core.parts import CANDIDATES, steps_from_top, top
+from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update
+
+
+class CMAState(NamedTuple):
+    """The runs, with a leading axis of candidates, and the trained proxy."""
+
+    runs: Run
+    proxy: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class CMAES(Update):
+    """A search by CMA-ES from each of the best designs in the data, which proposes the best design that it ever saw.
+
+    Hansen and Ostermeier, "Completely derandomized self-adaptation in evolution strategies", 2001, with all that
+    Hansen's library `cma` has by default since, negative weights among it. The runs know nothing of each other. Each
+    sees the proxy's mean and no gradient; all of them, of all seeds, are predicted in one batch a generation.
+
+    A step of the search takes as many generations as share a decomposition of the covariance: one at up to some 90
+    coordinates, three at 256.
+    """
+
+    proxy: Proxy = part("the proxy whose mean is searched")
+    candidates: int = option(CANDIDATES, "number of designs, and of runs", at_least=1)
+    generations: int = option(100, "the most that a run takes", at_least=0)
+    step_size: float = option(0.5, "standard deviation of the first samples, sigma_0, in encoded units", above=0.0)
+    population: int = option(0, "samples a generation, lambda, from 3 on; 0 for 4 + floor(3 ln d)", at_least=0)
+    separable_above: int = option(
+        256, "with more coordinates only the covariance's diagonal is kept; published runs keep all of it", at_least=0
+    )
+    score_start: bool = option(
+        False, "let the start count among the designs that were seen; the library, and so the published runs, do not"
+    )
+
+    name: ClassVar[str] = "cma-es"
+
+    def __post_init__(self) -> None:
+        if self.population in {1, 2}:
+            raise ValueError(f"population={self.population} is too small to rank: give 3 or more, or 0 for the default")
+
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """Scores."""
+        return frozenset({"values"})
+
+    def length(self, data: Data) -> int:
+        """The number of steps; the last may have generations to spare, which are not taken."""
+        shared = self.search(data.x.shape[1]).strategy.shared
+        return steps_from_top(math.ceil(self.generations / shared), data, self.candidates)
+
+    def init(self, key: Key, data: Data, proxy_state: Any) -> CMAState:
+        """Isotropic laws around the best designs in the data."""
+        x = top(data, self.candidates)
+        scores = self.proxy.predict(proxy_state, x).mean
+        unseen = scores if self.score_start else torch.full_like(scores, -torch.inf)
+        return CMAState(vmap(self.search(x.shape[1]).start)(x, unseen), proxy_state)
+
+    def step(self, key: Key, state: CMAState, data: Data) -> tuple[CMAState, Info]:
+        """The next generations of each run; the info has what each has found, and how it stands."""
+        search, runs = self.search(data.x.shape[1]), state.runs
+        drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)
+        for number in range(search.strategy.shared):
+            part = Drawn(drawn.z[:, number], drawn.y[:, number], drawn.condition)
+            x = vmap(search.designs)(runs, part.y)
+            runs = vmap(search.tell)(runs, part, x, self._scores(state.proxy, x))
+        info = {"predicted": runs.best_score, "sigma": runs.law.sigma, "stopped": runs.stopped.double()}
+        return state._replace(runs=runs), info
+
+    def designs(self, state: CMAState) -> Tensor:
+        """The best design that each run ever saw."""
+        return state.runs.best_x
+
+    def search(self, d: int) -> Search:
+        """What each run is, for d coordinates."""
+        separable = d > self.separable_above
+        constants = strategy(d, self.population or population_of(d), separable)
+        return Search(constants, Separable() if separable else Full(), self.step_size, self.generations)
+
+    def _scores(self, proxy_state: Any, x: Tensor) -> Tensor:
+        """Predicted scores (candidates, lambda) of designs (candidates, lambda, d), in one batch."""
+        return self.proxy.predict(proxy_state, x.flatten(0, 1)).mean.reshape(x.shape[:2])

@@ -1,0 +1,153 @@
+"""The shipped recipes hold the published constants, and run."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import mbo_cma_es
+import numpy as np
+import pytest
+
+import mbo_core as mbo
+from mbo_core import recipe as recipes
+from mbo_core.build import written
+from mbo_core.options import options
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+PROXY = {
+    "use": "ensemble",
+    "members": 5,
+    "bootstrap": True,
+    "shuffle": "shared",
+    "hidden": [256],
+    "activation": "leaky-relu",
+    "bounds": "trained",
+    "learning_rate": 1e-3,
+    "epochs": 100,
+    "batch_size": 100,
+    "held_out": 200,
+}
+UPDATE = {
+    "use": "cma-es",
+    "candidates": 128,
+    "generations": 100,
+    "step_size": 0.5,
+    "population": 0,
+    "separable_above": 256,
+    "score_start": False,
+}
+ENCODING = {
+    "continuous": {"use": "standardised"},
+    "discrete": {"use": "soft-logits", "mass": 0.6, "reference": "first", "standardise": True},
+}
+SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20", "update.generations=10")
+
+
+def table(kind: str) -> mbo.Task:
+    random = np.random.default_rng(4)
+    if kind == "discrete":
+        x = random.integers(0, 4, (200, 6))
+        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space("discrete", 6, 4))
+    x = random.normal(size=(200, 6))
+    return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
+
+
+def resolved(name: str, kind: str, preset: str | None = None):
+    found = mbo.installed()
+    return recipes.resolve(recipes.find(name, found), found, kind=kind, preset=preset)
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_constants_are_the_published_ones(kind):
+    recipe = resolved("cma-es", kind)
+    assert written(recipe.encoding) == ENCODING[kind]
+    assert written(recipe.adversary) == {"use": "none"}
+    assert written(recipe.proxy) == PROXY
+    assert written(recipe.update) == UPDATE
+
+
+def test_the_published_scores():
+    published = {task: scores["100th"] for task, scores in resolved("cma-es", "continuous").published.items()}
+    assert published == {"TFBind8-Exact-v0": [0.953, 0.022], "Superconductor-RandomForest-v0": [0.465, 0.024]}
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_mix_has_the_proxy_of_coms_and_the_search_of_cma_es(kind):
+    mix, coms = resolved("cma-es-on-coms", kind), resolved("coms", kind)
+    for part in ("encoding", "adversary", "proxy"):
+        assert written(getattr(mix, part)) == written(getattr(coms, part))
+    assert written(mix.update) == UPDATE
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_quick_presets_only_shorten(kind):
+    quick = resolved("cma-es", kind, "quick")
+    assert written(quick.proxy) == {**PROXY, "epochs": 10}
+    assert written(quick.update) == {**UPDATE, "generations": 50}
+    mix = resolved("cma-es-on-coms", kind, "quick")
+    assert written(mix.proxy) == written(resolved("coms", kind, "quick").proxy)
+    assert written(mix.update) == {**UPDATE, "generations": 50}
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_candidates_are_designs_that_the_proxy_likes_better(kind):
+    task = table(kind)
+    result = mbo.run("cma-es", task, seeds=2, set=SMALL)
+    assert result.failed == {}
+    for trial, designs in zip(result.trials.values(), result.designs, strict=True):
+        assert designs.shape == (128, 6)
+        task.check(designs)
+        found = [step["predicted"] for step in trial.steps if step["phase"] == "search"]
+        assert found[-1] > found[0]
+
+
+def test_a_seed_gives_the_same_designs_alone_and_among_others():
+    together, alone = (mbo.run("cma-es", table("continuous"), seeds=seeds, set=SMALL) for seeds in ([0, 1, 2], [1]))
+    # A product of another size may round otherwise, and so rank two samples otherwise that are all but equal.
+    same = np.isclose(together.trials[1].encoded, alone.trials[1].encoded, rtol=1e-4, atol=1e-4).all(1)
+    assert same.mean() > 0.95
+
+
+def test_fewer_rows_than_candidates_are_refused_before_any_training():
+    trained: list[str] = []
+    task = mbo.Task("few", table("continuous").x[:100], table("continuous").y[:100])
+    with pytest.raises(mbo.TaskError, match="fewer than 128 candidates"):
+        mbo.run("cma-es", task, seeds=1, set=SMALL, report=lambda phase, done, total: trained.append(phase))
+    assert set(trained) == {"encode"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "fact"),
+    [
+        (["update.population=2"], "population=2 is too small to rank"),
+        (["update.step_size=0"], "not above 0"),
+        (["proxy.use=none"], 'needs a proxy with "values"'),
+    ],
+)
+def test_what_does_not_fit_is_refused(sets, fact):
+    with pytest.raises(mbo.RecipeError, match=re.escape(fact)):
+        mbo.run("cma-es", table("continuous"), seeds=1, set=sets)
+
+
+def rows(stage: str) -> dict[str, str]:
+    """The options and defaults of the README's table on a stage."""
+    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
+    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
+
+
+@pytest.mark.parametrize("stage", mbo_cma_es.mbo_stages(), ids=lambda stage: stage.name)
+def test_the_readme_lists_every_option(stage):
+    plain = [one for one in options(stage).values() if one.stage is None]
+    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_readmes_recipe_resolves(kind, tmp_path):
+    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    found = mbo.installed()
+    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
+    assert f'name = "{recipe.name}"' in text

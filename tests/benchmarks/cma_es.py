@@ -1,0 +1,107 @@
+"""How much faster all runs of CMA-ES are at once than one after another by the library's own loop, side by side.
+
+    python tests/benchmarks/cma_es.py [COORDINATES ...]
+
+For the recipe `cma-es` at its published constants (128 runs a seed, 100 generations, five networks of 256) and eight
+seeds it prints the seconds of the whole search, and those that `cma` takes for as many runs with the same proxy: asked
+for a design at a time, as the released code does, for a generation at a time, and for nothing at all, which is the most
+that batches of predictions could save. The library is timed on a few runs, spread over the seeds, and its time
+multiplied. Numbers vary from run to run; ratios are what holds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import mbo_core as mbo
+from mbo_core import precision, recipe
+from mbo_core.encoding import encode_task
+from mbo_core.parts import top
+from mbo_core.pipeline import Run, TrainedProxy, stream_keys, train_proxy, update_solution
+from mbo_core.seeds import unstack
+from mbo_core.task import Task
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it misses matplotlib, which it needs for plots alone
+    import cma
+
+SEEDS, ROWS, TIMED = tuple(range(8)), 2000, 8
+
+
+def prepared(d: int) -> Run:
+    """The recipe on a quadratic with noise, its proxies hardly trained."""
+    numbers = np.random.default_rng(0)
+    x = numbers.normal(size=(ROWS, d))
+    task = Task("quadratic", x, -((x - 1) ** 2).sum(1) + numbers.normal(size=ROWS))
+    registry = mbo.installed()
+    found = recipe.resolve(recipe.find("cma-es", registry), registry, kind="continuous", sets=["proxy.epochs=5"])
+    return Run(found, task, encode_task(found.encoding, stream_keys(SEEDS, "encoding", "cpu"), task), SEEDS)
+
+
+def ours(run: Run, trained: TrainedProxy) -> float:
+    """Seconds of the search, all runs of all seeds at once."""
+    begin = time.perf_counter()
+    with precision.fast_products():
+        solution = update_solution(run, trained)
+    assert not solution.failed
+    return time.perf_counter() - begin
+
+
+def by_library(start: Tensor, generations: int, cost: Callable[[Any], list[float]]) -> float:
+    """Seconds of one run."""
+    begin = time.perf_counter()
+    search = cma.CMAEvolutionStrategy(start.double().numpy(), 0.5, {"verbose": -10})
+    while not search.stop() and search.countiter < generations:
+        designs = search.ask()
+        search.tell(designs, cost(designs))
+    return time.perf_counter() - begin
+
+
+def theirs(run: Run, trained: TrainedProxy, asked: str) -> float:
+    """Seconds of a run by the library, on average."""
+    update, proxy = run.recipe.update, run.recipe.proxy
+    starts, states = top(run.data, update.candidates), unstack(trained.state)
+
+    def taken(number: int) -> float:
+        state = states[number % len(states)]
+
+        def at_once(designs: Any) -> list[float]:
+            x = torch.tensor(np.array(designs), dtype=torch.float32)
+            return (-proxy.predict(state, x).mean).tolist()
+
+        def one_by_one(designs: Any) -> list[float]:
+            return [at_once([design])[0] for design in designs]
+
+        def never(designs: Any) -> list[float]:
+            return list(np.square(designs).sum(1))
+
+        cost = {"a design at a time": one_by_one, "a generation at a time": at_once, "nothing": never}[asked]
+        return by_library(starts[number * len(starts) // TIMED], update.generations, cost)
+
+    with torch.no_grad(), precision.fast_products():
+        return sum(map(taken, range(TIMED))) / TIMED
+
+
+def main() -> None:
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, cma {cma.__version__}")
+    for d in [int(word) for word in sys.argv[1:]] or [24, 86]:
+        run = prepared(d)
+        trained = train_proxy(run)
+        runs = len(SEEDS) * run.recipe.update.candidates
+        whole = ours(run, trained)
+        print(f"{d} coordinates: {runs} runs at once take {whole:.1f} s")
+        for what in ("a design at a time", "a generation at a time", "nothing"):
+            other = theirs(run, trained, what) * runs
+            print(f"  cma, the proxy asked {what}: {other:.0f} s (from {TIMED} runs), ratio {other / whole:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -34,8 +34,8 @@ class CMAES(Update):
     Hansen's library `cma` has by default since, negative weights among it. The runs know nothing of each other. Each
     sees the proxy's mean and no gradient; all of them, of all seeds, are predicted in one batch a generation.
 
-    A step of the search takes as many generations as share a decomposition of the covariance: one at up to some 90
-    coordinates, three at 256.
+    A step of the search takes as many generations as share a decomposition of the covariance: one up to 87
+    coordinates, two or three up to 256.
     """
 
     proxy: Proxy = part("the proxy whose mean is searched")

@@ -55,9 +55,9 @@ def table(kind: str) -> mbo.Task:
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 
 
-def resolved(name: str, kind: str, preset: str | None = None):
+def resolved(name: str, kind: str, preset: str | None = None, task: str | None = None):
     found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, preset=preset)
+    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset)
 
 
 @pytest.mark.parametrize("kind", ENCODING)
@@ -66,6 +66,12 @@ def test_the_constants_are_the_published_ones(kind):
     assert written(recipe.encoding) == ENCODING[kind]
     assert written(recipe.adversary) == {"use": "none"}
     assert written(recipe.proxy) == PROXY
+    assert written(recipe.update) == UPDATE
+
+
+def test_molecules_have_a_wider_proxy():
+    recipe = resolved("cma-es", "discrete", task="ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0")
+    assert written(recipe.proxy) == {**PROXY, "hidden": [2048], "learning_rate": 3e-4, "epochs": 50}
     assert written(recipe.update) == UPDATE
 
 

@@ -89,7 +89,8 @@ def test_plugins_are_listed_with_what_they_offer_and_what_is_wrong(beside):
     texts = {"good": STAGE, "odd": "raise RuntimeError('no licence')"}
     shown = beside(texts, "plugins", "--json", "--without", "coms", recipes={"good/first.toml": METHOD})
     rows = {row["name"]: row for row in json.loads(shown.stdout)["plugins"]}
-    assert rows["good"]["offers"] == {"methods": ["first"], "stages": ["update fine"], "tasks": []}
+    assert rows["good"]["offers"] == {"methods": ["first"], "stages": ["update fine"], "tasks": [], "hooks": []}
+    assert rows["timer"]["offers"]["hooks"][0] == "mbo_evaluate"
     assert rows["good"]["status"] == "ok"
     assert (rows["odd"]["status"], rows["odd"]["version"]) == ("broken", "1.0")
     assert rows["odd"]["reason"] == "cannot be imported: RuntimeError: no licence"

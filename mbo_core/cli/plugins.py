@@ -46,9 +46,17 @@ def _row(plugin: Plugin, found: Registry) -> dict[str, Any]:
             "methods": [name for name, method in found.methods.items() if method.plugin is plugin],
             "stages": [" ".join(name) for name, offered in found.stages.items() if offered.plugin is plugin],
             "tasks": [name for name, offered in found.tasks.items() if offered.plugin is plugin],
+            "hooks": _wrapped(plugin, found),
         },
         "traceback": plugin.trace,
     }
+
+
+def _wrapped(plugin: Plugin, found: Registry) -> list[str]:
+    """The hooks of a run that a plugin answers or wraps."""
+    module = found.manager.get_plugin(plugin.name)
+    callers = (found.manager.get_hookcallers(module) if module is not None and plugin.usable else None) or []
+    return sorted(caller.name for caller in callers if caller.name not in {"mbo_stages", "mbo_tasks"})
 
 
 def _print(rows: list[dict[str, Any]], verbose: bool) -> None:

@@ -152,6 +152,13 @@ def test_under_strict_every_plugin_has_to_be_ok(text, code, beside):
     assert beside({}, "list-methods", MBO_STRICT="0").exit_code == 0
 
 
+def test_strict_holds_for_a_command_that_needs_no_plugin(beside):
+    refused = beside({"odd": "raise RuntimeError('no licence')"}, "data", "path", MBO_STRICT="1")
+    assert refused.exit_code == 1
+    assert "MBO_STRICT is set, and not every plugin is ok" in refused.stderr
+    assert beside({}, "data", "path", MBO_STRICT="0").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("needs", "status"),
     [

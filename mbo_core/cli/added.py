@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mbo_core import hookspecs
-from mbo_core.cli.common import WITHOUT
+from mbo_core.cli.common import WITHOUT, registry
 from mbo_core.cli.group import Commands
 from mbo_core.errors import MboError, warn
 
@@ -40,7 +40,10 @@ class Program(Commands):
         """Run the command; an error in a plugin's code is shown whole, and then what to do about it."""
         ctx.call_on_close(lambda: _complain(ctx))
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            # Commands that need no plugin have not asked yet.
+            registry(ctx)
+            return result
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

@@ -42,7 +42,7 @@ def _remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]
     context.meta[WITHOUT] = (*context.meta.get(WITHOUT, ()), *names)
 
 
-def registry() -> Registry:
+def registry(context: click.Context | None = None) -> Registry:
     """What is installed, without what a person leaves out.
 
     Raises:
@@ -50,7 +50,7 @@ def registry() -> Registry:
     """
     from mbo_core.plugins import installed
 
-    found = installed(click.get_current_context().meta.get(WITHOUT, ()))
+    found = installed((context or click.get_current_context()).meta.get(WITHOUT, ()))
     if os.environ.get("MBO_STRICT", "") not in {"", "0"}:
         _insist(found)
     return found

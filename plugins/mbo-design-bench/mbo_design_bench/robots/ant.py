@@ -94,7 +94,7 @@ def rollout(legs: Vector, controller: Controller) -> float:
         mujoco.mj_step(model, data, SUBSTEPS)
         # The torso's place as MuJoCo last computed it, a stage of the integrator behind `qpos`: so in the original.
         total += (data.xpos[1, 0] - before) / SECONDS - 0.5 * np.square(action).sum() + 1.0
-    engine.check(data)
+    engine.check(data.warning.number, data.time)
     return float(total)
 
 

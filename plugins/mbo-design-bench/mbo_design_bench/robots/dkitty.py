@@ -64,7 +64,7 @@ def rollout(legs: Vector, controller: Controller) -> float:
         total += earned
         if fell or not np.isfinite(total):
             break
-    engine.check(data)
+    engine.check(data.warning.number, data.time)
     return float(total)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -62,27 +65,52 @@ def compiled(xml: str) -> Any:
         raise Fault(f"the body does not compile: {' '.join(str(error).split())}") from error
 
 
-def check(data: Any) -> None:
+def batch(model: Any, count: int) -> Any:
+    """So many simulations of a model, all stepped by one call on the thread that asks."""
+    library()
+    from mujoco.batch import Batch
+
+    return Batch(model, count, nthread=1)
+
+
+def check(warnings: Iterable[int], second: float) -> None:
     """Refuse a simulation of which MuJoCo warned: it was reset half-way, or its contacts did not fit.
+
+    Args:
+        warnings: how many there were of each kind.
+        second: of the simulation's time.
 
     Raises:
         Fault: with the first kind of warning.
     """
-    for kind, warning in zip(library().mjtWarning.__members__, data.warning, strict=False):
-        if warning.number:
-            raise Fault(f"the simulation diverged: {kind.removeprefix('mjWARN_')} at second {data.time:.2f}")
+    for kind, number in zip(library().mjtWarning.__members__, warnings, strict=False):
+        if number:
+            raise Fault(f"the simulation diverged: {kind.removeprefix('mjWARN_')} at second {second:.2f}")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MuJoCo's warnings off stderr and out of MUJOCO_LOG.TXT: `check` reads them."""
-    mujoco = library()
-    before = mujoco.get_mju_user_warning()
+    """Keep MuJoCo's warnings off stderr and out of MUJOCO_LOG.TXT, for `check` reads them; and stop its clock."""
+    mujoco, clock = library(), _clock()
+    warn, ask = mujoco.get_mju_user_warning(), clock.value
     mujoco.set_mju_user_warning(lambda _: None)
+    clock.value = None
     try:
         yield
     finally:
-        mujoco.set_mju_user_warning(before)
+        mujoco.set_mju_user_warning(warn)
+        clock.value = ask
+
+
+def _clock() -> ctypes.c_void_p:
+    """The C library's global `mjcb_time`: whom its profiling timers ask for the time, and by its own default nobody.
+
+    The Python package puts a clock there, nobody reads the timers, and to ask takes a sixth of a hopper's step. The
+    package's own setter can exchange the clock, but not take it away.
+    """
+    files = Path(library().__file__).parent.iterdir()
+    path = next(file for file in files if re.fullmatch(r"(lib)?mujoco[.\d]*\.(so|dylib|dll)[.\d]*", file.name))
+    return ctypes.c_void_p.in_dll(ctypes.CDLL(str(path)), "mjcb_time")
 
 
 def parallel(work: Callable[[Given], Made], items: Sequence[Given]) -> list[Made]:

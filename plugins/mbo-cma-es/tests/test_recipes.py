@@ -69,9 +69,13 @@ def test_the_constants_are_the_published_ones(kind):
     assert written(recipe.update) == UPDATE
 
 
-def test_molecules_have_a_wider_proxy():
+def test_molecules_have_a_wider_proxy_and_are_searched_among_latents():
     recipe = resolved("cma-es", "discrete", task="ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0")
     assert written(recipe.proxy) == {**PROXY, "hidden": [2048], "learning_rate": 3e-4, "epochs": 50}
+    encoding = written(recipe.encoding)
+    assert encoding.pop("use") == "latent"
+    published = {"latent": 256, "hidden": [256] * 4, "beta": 0.01, "learning_rate": 3e-4, "epochs": 50, "codes": "mean"}
+    assert {**encoding, **published} == encoding
     assert written(recipe.update) == UPDATE
 
 

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mbo_core import keys
-from mbo_core.stages import Key, Prediction
+from mbo_core.stages import Batch, Key, Prediction
 
 Activation: TypeAlias = Literal["relu", "leaky-relu", "softplus"]
 
@@ -113,6 +113,36 @@ class MLP:
         for layer in params[:-1]:
             x = _ACTIVATIONS[self.activation](dense(layer, x))
         return dense(params[-1], x)
+
+
+@dataclass(frozen=True)
+class PointMLP:
+    """A network that predicts one number and no spread.
+
+    Attributes:
+        hidden: the width of each hidden layer.
+        activation: see `MLP`.
+    """
+
+    hidden: tuple[int, ...]
+    activation: Activation = "leaky-relu"
+
+    def init(self, key: Key, inputs: int) -> Layers:
+        """Draw the weights for x of `inputs` coordinates."""
+        return self._trunk.init(key, inputs)
+
+    def apply(self, params: Layers, x: Tensor) -> Prediction:
+        """Predict the rows of x, (n, inputs); the std is 0."""
+        mean = self._trunk.apply(params, x).squeeze(-1)
+        return Prediction(mean, torch.zeros_like(mean))
+
+    def loss(self, params: Layers, batch: Batch) -> Tensor:
+        """The weighted mean squared error on a batch, ()."""
+        return (batch.w * (self.apply(params, batch.x).mean - batch.y) ** 2).mean()
+
+    @property
+    def _trunk(self) -> MLP:
+        return MLP(self.hidden, outputs=1, activation=self.activation)
 
 
 class GaussianParams(TypedDict):

@@ -11,8 +11,8 @@ from torch import nn
 from torch.func import grad, vmap
 
 from mbo_core import keys
-from mbo_core.nets import MLP, GaussianMLP, bounded_std, gaussian_nll, glorot_uniform, leaky_relu, softplus
-from mbo_core.stages import Prediction
+from mbo_core.nets import MLP, GaussianMLP, PointMLP, bounded_std, gaussian_nll, glorot_uniform, leaky_relu, softplus
+from mbo_core.stages import Batch, Prediction
 
 KEY = keys.key(4)
 X = keys.normal(keys.key(5), (10, 3))
@@ -192,3 +192,14 @@ def test_members_share_no_weights():
 def test_weights_are_on_the_device_of_the_key():
     params = GaussianMLP((6,)).init(keys.key(0, device="meta"), 3)
     assert {leaf.device.type for leaf in optree.tree_leaves(params)} == {"meta"}
+
+
+def test_a_point_network_predicts_one_number_and_its_loss_weighs_the_rows():
+    net = PointMLP((8,), "relu")
+    params, x = net.init(KEY, 3), X[:4]
+    mean, std = net.apply(params, x)
+    assert torch.equal(mean, MLP((8,), 1, "relu").apply(params, x)[:, 0])
+    assert torch.equal(std, torch.zeros(4))
+    y, w = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.0, 1.0, 3.0, 0.0])
+    expected = ((mean[1] - 2) ** 2 + 3 * (mean[2] - 3) ** 2) / 4
+    assert net.loss(params, Batch(x, y, w)).item() == pytest.approx(expected.item())

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import grad
 
 from mbo_core import keys
-from mbo_core.nets import MLP, Activation, Layers
+from mbo_core.nets import Activation, Layers, PointMLP
 from mbo_core.optim import Adam, AdamState
 from mbo_core.options import option, part
 from mbo_core.stages import (
@@ -105,15 +105,15 @@ class Conservative(Proxy):
 
     def predict(self, state: ConservativeState, x: Tensor) -> Prediction:
         """The network's output; no spread."""
-        return self._predict(state.params, x)
+        return self._net.apply(state.params, x)
 
     def model(self) -> Model:
         """Prediction and squared error as functions of the weights."""
-        return Model(self._predict, self._loss)
+        return Model(self._net.apply, self._net.loss)
 
     @property
-    def _net(self) -> MLP:
-        return MLP(self.hidden, 1, self.activation)
+    def _net(self) -> PointMLP:
+        return PointMLP(self.hidden, self.activation)
 
     @property
     def _adam(self) -> Adam:
@@ -132,18 +132,10 @@ class Conservative(Proxy):
         log_multiplier, dual = self._dual.step(state.log_multiplier, slope, state.dual_optimiser)
         return ConservativeState(params, optimiser, log_multiplier, dual, state.adversary)
 
-    def _predict(self, params: Layers, x: Tensor) -> Prediction:
-        mean = self._net.apply(params, x).squeeze(1)
-        return Prediction(mean, torch.zeros_like(mean))
-
-    def _loss(self, params: Layers, batch: Batch) -> Tensor:
-        error = self._predict(params, batch.x).mean - batch.y
-        return (batch.w * error**2).mean()
-
     def _primal(
         self, params: Layers, batch: Batch, mined: Tensor, multiplier: Tensor
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        value = self._predict(params, batch.x).mean
+        value = self._net.apply(params, batch.x).mean
         loss = (batch.w * (value - batch.y) ** 2).mean()
-        overestimation = (batch.w * (self._predict(params, mined).mean - value)).mean()
+        overestimation = (batch.w * (self._net.apply(params, mined).mean - value)).mean()
         return loss + multiplier * overestimation, (loss, overestimation)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.func import grad_and_value, vmap
 
 from mbo_core import batches, keys
-from mbo_core.nets import MLP, Activation, GaussianMLP, GaussianParams, Layers, gaussian_nll
+from mbo_core.nets import Activation, GaussianMLP, GaussianParams, Layers, PointMLP, gaussian_nll
 from mbo_core.optim import Adam, AdamState
 from mbo_core.options import option, part
 from mbo_core.stages import (
@@ -71,32 +70,24 @@ class Regression(Proxy):
         """One step of Adam on the mean squared error."""
         start = Mined(state.params, batch.x)
         mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
-        grads, loss = grad_and_value(self._loss)(mined.params, batch)
+        grads, loss = grad_and_value(self._net.loss)(mined.params, batch)
         return RegressionState(*self._adam.step(state.params, grads, state.optimiser), adversary), {"loss": loss}
 
     def predict(self, state: RegressionState, x: Tensor) -> Prediction:
         """The network's output; no spread."""
-        return self._predict(state.params, x)
+        return self._net.apply(state.params, x)
 
     def model(self) -> Model:
         """Prediction and squared error as functions of the weights."""
-        return Model(self._predict, self._loss)
+        return Model(self._net.apply, self._net.loss)
 
     @property
-    def _net(self) -> MLP:
-        return MLP(self.hidden, 1, self.activation)
+    def _net(self) -> PointMLP:
+        return PointMLP(self.hidden, self.activation)
 
     @property
     def _adam(self) -> Adam:
         return Adam(self.learning_rate)
-
-    def _predict(self, params: Layers, x: Tensor) -> Prediction:
-        mean = self._net.apply(params, x).squeeze(1)
-        return Prediction(mean, torch.zeros_like(mean))
-
-    def _loss(self, params: Layers, batch: Batch) -> Tensor:
-        error = self._predict(params, batch.x).mean - batch.y
-        return (batch.w * error**2).mean()
 
 
 class EnsembleState(NamedTuple):

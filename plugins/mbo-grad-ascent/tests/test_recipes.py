@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-
-import mbo_grad_ascent
 import numpy as np
 import pytest
 import torch
@@ -15,11 +10,9 @@ import mbo_core as mbo
 from mbo_core import keys
 from mbo_core import recipe as recipes
 from mbo_core.build import written
-from mbo_core.options import options
 
 NAMES = ["grad-ascent", "grad-ascent-min", "grad-ascent-mean"]
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 PROXY = {
     "use": "ensemble",
@@ -140,24 +133,3 @@ def test_candidates_beat_the_data(name):
     truth = -((result.designs - 1) ** 2).sum(2)
     assert (truth.max(1) > task.best_in_data).all()
     assert (np.median(truth, 1) > np.sort(task.y)[-128:].mean()).all()
-
-
-def rows(stage: str) -> dict[str, str]:
-    """The options and defaults of the README's table on a stage."""
-    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
-    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
-
-
-@pytest.mark.parametrize("stage", mbo_grad_ascent.mbo_stages(), ids=lambda stage: stage.name)
-def test_the_readme_lists_every_option(stage):
-    plain = [one for one in options(stage).values() if one.stage is None]
-    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
-
-
-@pytest.mark.parametrize("kind", ["continuous", "discrete"])
-def test_the_readmes_recipe_resolves(kind, tmp_path):
-    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
-    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    found = mbo.installed()
-    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
-    assert f'name = "{recipe.name}"' in text

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
-import mbo_latent
 import numpy as np
 import pytest
 import torch
@@ -14,8 +12,6 @@ from mbo_latent.encoding import Latent
 
 import mbo_core as mbo
 from mbo_core import keys
-from mbo_core import recipe as recipes
-from mbo_core.options import options
 
 KEY = keys.key(3)
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -112,27 +108,6 @@ def test_numbers_are_refused():
     task = mbo.Task("numbers", np.random.default_rng(0).normal(size=(60, 3)), np.arange(60.0))
     with pytest.raises(mbo.RecipeError, match='"latent" cannot encode continuous designs'):
         run(task)
-
-
-def rows(stage: str) -> dict[str, str]:
-    """The options and defaults of the README's table on a stage."""
-    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
-    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
-
-
-@pytest.mark.parametrize("stage", mbo_latent.mbo_stages(), ids=lambda stage: stage.name)
-def test_the_readme_lists_every_option(stage):
-    plain = [one for one in options(stage).values() if one.stage is None]
-    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
-
-
-def test_the_readmes_recipe_resolves(tmp_path):
-    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
-    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    found = mbo.installed()
-    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind="discrete")
-    assert f'name = "{recipe.name}"' in text
-    assert recipe.encoding.name == "latent"
 
 
 def test_the_readmes_code_runs():

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 
-import mbo_reinforce
 import pytest
 
 import mbo_core as mbo
 from mbo_core import recipe as recipes
 from mbo_core.build import written
-from mbo_core.options import options
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 NAMES = ["reinforce", "reinforce-weight-ascent"]
@@ -97,27 +93,6 @@ def test_the_published_scores():
 
 def test_a_mix_claims_no_published_score():
     assert resolved("reinforce-weight-ascent").published == {}
-
-
-def rows(stage: str) -> dict[str, str]:
-    """The options and defaults of the README's table on a stage."""
-    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
-    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
-
-
-@pytest.mark.parametrize("stage", mbo_reinforce.mbo_stages(), ids=lambda stage: stage.name)
-def test_the_readme_lists_every_option(stage):
-    plain = [one for one in options(stage).values() if one.stage is None]
-    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
-
-
-@pytest.mark.parametrize("kind", ["continuous", "discrete"])
-def test_the_readmes_recipe_resolves(kind, tmp_path):
-    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
-    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    found = mbo.installed()
-    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
-    assert f'name = "{recipe.name}"' in text
 
 
 def test_the_readme_shows_the_refusal_word_for_word():

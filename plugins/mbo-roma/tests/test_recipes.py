@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
-import mbo_roma
 import pytest
 
 import mbo_core as mbo
 from mbo_core import recipe as recipes
 from mbo_core.build import written
-from mbo_core.options import options
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
 NAMES = ["roma", "coms-weight-ascent", "coms-local-adaptation"]
 KINDS = ["continuous", "discrete"]
@@ -183,27 +178,3 @@ REFUSED = {
 def test_what_does_not_fit_is_refused_before_training(name, sets, words):
     with pytest.raises(mbo.RecipeError, match=re.escape(words)):
         resolved(name, "continuous", None, None, *sets)
-
-
-def rows(stage: str) -> dict[str, str]:
-    """The options and defaults of the README's table on a stage."""
-    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
-    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
-
-
-@pytest.mark.parametrize("stage", mbo_roma.mbo_stages(), ids=lambda stage: stage.name)
-def test_the_readme_lists_every_option(stage):
-    plain = [one for one in options(stage).values() if one.stage is None]
-    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_readmes_recipe_resolves(kind, tmp_path):
-    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
-    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    assert resolved(tmp_path / "mine.toml", kind).update.adaptation_steps == 0
-
-
-def test_the_readme_names_every_method_and_preset():
-    for name in (*NAMES, *PRESETS):
-        assert f"| `{name}` |" in README

@@ -16,11 +16,12 @@ def mbo_stages():
     """One stage."""
     from dataclasses import dataclass
     import torch
+    from torch.func import grad
     from mbo_core.encoding import Standardised
     from mbo_core.errors import TaskError
     from mbo_core.evaluation import OracleEvaluator
     from mbo_core.options import option
-    from mbo_core.stages import Prediction, Schedule
+    from mbo_core.stages import Batch, Prediction, Schedule
     from mbo_core.testing.yardsticks import AbleProxy, KeepBetter, ShiftDesigns, ShiftWeights
 
     @dataclass(frozen=True, kw_only=True)

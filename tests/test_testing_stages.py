@@ -30,6 +30,31 @@ UPDATES = {
         "def length(self, data):\n    return int(1 / data.y.std(correction=0))",
         {"rows"},
     ),
+    "takes more steps of training than it says": (
+        "def step(self, key, state, data):\n"
+        "    batch = Batch(data.x, data.y, torch.ones_like(data.y))\n"
+        "    trained, _ = self.proxy.step(key, state.proxy, batch)\n"
+        "    return super(Odd, self).step(key, state._replace(proxy=trained), data)",
+        {"needs"},
+    ),
+    "uses what it has looked for": (
+        "def step(self, key, state, data):\n"
+        "    known = 'members' in self.proxy.abilities\n"
+        "    ask = self.proxy.predict_members if known else self.proxy.predict\n"
+        "    return state._replace(x=state.x + ask(state.proxy, state.x).mean.mean()), {}",
+        set(),
+    ),
+    "climbs a slope and does not say so": (
+        "def step(self, key, state, data):\n"
+        "    slope = grad(lambda x: self.proxy.predict(state.proxy, x).mean.sum())(state.x)\n"
+        "    return state._replace(x=state.x + slope.detach()), {}",
+        {"needs"},
+    ),
+    "looks at the spread and does not say so": (
+        "def step(self, key, state, data):\n"
+        "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
+        {"needs"},
+    ),
     "needs what there is not": (
         "@property\ndef needs(self):\n    return frozenset({'values', 'magic'})",
         {"fits"},

@@ -8,7 +8,7 @@ from operator import methodcaller
 
 from mbo_core.errors import nearest
 from mbo_core.plugins import Registry, installed
-from mbo_core.testing import of_packages, of_recipes, of_runs, of_stages, of_tasks
+from mbo_core.testing import modest, of_packages, of_recipes, of_runs, of_stages, of_tasks
 from mbo_core.testing.case import Case, Check, Outcome, Subject, demand
 from mbo_core.testing.subjects import subjects
 
@@ -57,6 +57,7 @@ CHECKS: tuple[Check, ...] = (
     Check(methodcaller("able", "members"), of_stages.members),
     Check(methodcaller("able", "weights"), of_stages.weights),
     Check(lambda found: found.adversaries, of_stages.mined),
+    Check(lambda found: found.updates, modest.needs),
     Check(lambda found: found.encodings, of_stages.encode_decode),
     Check(lambda found: found.evaluators, of_stages.scores),
     *(

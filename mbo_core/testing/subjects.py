@@ -140,6 +140,11 @@ class Subjects:
         return self._of("adversary")
 
     @property
+    def updates(self) -> list[Mix]:
+        """The plugin's updates among their partners."""
+        return self._of("update")
+
+    @property
     def encodings(self) -> list[Mix]:
         """The plugin's encodings among their partners."""
         return self._of("encoding")

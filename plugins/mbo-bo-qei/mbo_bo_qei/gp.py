@@ -11,11 +11,13 @@ botorch 0.3.3, with which the published runs were made.
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 
 from mbo_bo_qei.records import Hyperparameters, Observed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # gpytorch compiles with torch.jit, which torch calls deprecated
+    from botorch.exceptions.errors import ModelFittingError
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
     from gpytorch.kernels import MaternKernel, ScaleKernel
@@ -43,10 +45,15 @@ def unfitted(observed: Observed, start: Hyperparameters | None = None) -> Single
 
 
 def fitted(observed: Observed, start: Hyperparameters | None = None) -> SingleTaskGP:
-    """The model of the observations, its parameters moved from `start` by L-BFGS up likelihood and priors."""
+    """The model of the observations, its parameters moved from `start` by L-BFGS up likelihood and priors.
+
+    Where L-BFGS finds no step, from there and from four draws of the priors, the parameters stay as they were. The
+    library once went on from the last draw; now it raises an error.
+    """
     model = unfitted(observed, start)
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-    return model
+    with suppress(ModelFittingError):
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+    return model.eval()
 
 
 def hyperparameters(model: SingleTaskGP) -> Hyperparameters:

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from mbo_bo_qei.gp import SingleTaskGP, fitted, hyperparameters
+from mbo_bo_qei.gp import fitted, hyperparameters
 from mbo_bo_qei.records import Effort, Found, Hyperparameters, Observed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from botorch.acquisition import qExpectedImprovement
-    from botorch.exceptions.errors import CandidateGenerationError, ModelFittingError, OptimizationGradientError
+    from botorch.exceptions.errors import CandidateGenerationError, OptimizationGradientError
+    from botorch.models import SingleTaskGP
     from botorch.optim import optimize_acqf
     from botorch.sampling import SobolQMCNormalSampler
     from gpytorch import settings
@@ -23,18 +24,15 @@ with warnings.catch_warnings():
 
 NUMERICAL = (
     CandidateGenerationError,
-    ModelFittingError,
     NanError,
     NotPSDError,
     OptimizationGradientError,
-    torch.linalg.LinAlgError,
+    torch.linalg.LinAlgError,  # type: ignore[attr-defined]
 )
 """How the library says that the arithmetic broke down; anything else is a mistake in the code."""
 
 
-def search(
-    observed: Observed, box: Tensor, start: Hyperparameters | None, batch: int, effort: Effort
-) -> Found | None:
+def search(observed: Observed, box: Tensor, start: Hyperparameters | None, batch: int, effort: Effort) -> Found | None:
     """One round.
 
     Args:

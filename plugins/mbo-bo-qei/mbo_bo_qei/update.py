@@ -11,7 +11,7 @@ from torch import Tensor
 from mbo_bo_qei.records import Effort, Found, Hyperparameters, Observed, joined, ranked, taken
 from mbo_core import keys
 from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, steps_from_top, top
+from mbo_core.parts import CANDIDATES, steps_from_top
 from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update
 
 LEAST_NOISE = 0.01
@@ -28,7 +28,7 @@ class BOState(NamedTuple):
     start: Hyperparameters | None
     """where the next fit starts from: None before the first round"""
     stopped: bool
-    """whether arithmetic broke down, so that there are no further rounds"""
+    """whether arithmetic broke down or a target was no number, so that there are no further rounds"""
     proxy: Any
 
 
@@ -62,7 +62,9 @@ class BOQEI(Update):
     raw_samples: int = option(128, "batches drawn in the box, the most promising of which are the starts", at_least=1)
     iterations: int = option(200, "the most that L-BFGS-B takes from a start", at_least=1)
     at_once: int = option(5, "starts that are moved together, the more the more memory", at_least=1)
-    precision: Literal["float32", "float64"] = option("float32", "of the Gaussian process and of the acquisition")
+    precision: Literal["float32", "float64"] = option(
+        "float64", "of the Gaussian process; published runs have float32, in which fits fail and searches break down"
+    )
     dataset_designs: bool = option(
         False, "let rows of the data into the final batch, ranked by their labels, as the released code does"
     )
@@ -73,7 +75,9 @@ class BOQEI(Update):
     def __post_init__(self) -> None:
         proposed = self.rounds * self.batch
         if self.restarts > self.raw_samples:
-            raise ValueError(f"restarts={self.restarts} are more than raw_samples={self.raw_samples} to choose them from")
+            raise ValueError(
+                f"restarts={self.restarts} are more than raw_samples={self.raw_samples} to choose them from"
+            )
         if self.rows < self.candidates:
             raise ValueError(f"rows={self.rows} are fewer than candidates={self.candidates}, for which they stand in")
         if proposed < self.candidates and not self.dataset_designs:
@@ -97,22 +101,20 @@ class BOQEI(Update):
         return BOState(known, taken(known, slice(0)), None, False, proxy_state)
 
     def step(self, key: Key, state: BOState, data: Data) -> tuple[BOState, Info]:
-        """One round; the info has the largest target so far, the mean of the candidates', and the batch's qEI."""
+        """One round.
+
+        The info has the largest target so far, the mean of the candidates', the batch's q-expected improvement, and
+        whether the search has stopped.
+        """
         search_key, noise_key = keys.split(key)
         found = None if state.stopped else self._searched(search_key, state, data)
         if found is None:
-            state = state._replace(stopped=True)
-            return state, self._info(state, torch.zeros(()))
+            return self._told(state._replace(stopped=True), state.known.y.new_zeros(()))
         batch = self._queried(noise_key, state.proxy, found.x)
-        state = BOState(
-            known=state.known,
-            proposed=joined(state.proposed, batch),
-            start=found.start,
-            # A target that is no number fails the seed, as its info tells; there is nothing to fit to it.
-            stopped=not bool(torch.isfinite(batch.y).all()),
-            proxy=state.proxy,
-        )
-        return state, self._info(state, found.improvement)
+        # A target that is no number fails the seed, as its info tells; no process can be fitted to it.
+        lost = not bool(torch.isfinite(batch.y).all())
+        after = state._replace(proposed=joined(state.proposed, batch), start=found.start, stopped=lost)
+        return self._told(after, found.improvement)
 
     def designs(self, state: BOState) -> Tensor:
         """The designs with the largest targets: of the proposals or, with `dataset_designs`, of all."""
@@ -143,9 +145,11 @@ class BOQEI(Update):
         every = joined(ranked(state.proposed), state.known)
         return taken(ranked(every) if self.dataset_designs else every, slice(self.candidates))
 
-    def _info(self, state: BOState, improvement: Tensor) -> Info:
+    def _told(self, state: BOState, improvement: Tensor) -> tuple[BOState, Info]:
         best = joined(state.known, state.proposed).y.max()
-        return {"best": best, "predicted": self._final(state).y.mean(), "improvement": improvement}
+        stopped = torch.full_like(best, float(state.stopped))
+        predicted = self._final(state).y.mean()
+        return state, {"best": best, "predicted": predicted, "improvement": improvement, "stopped": stopped}
 
     @property
     def _effort(self) -> Effort:

@@ -1,0 +1,19 @@
+"""Batch Bayesian optimisation by q-expected improvement: a plugin of mbo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mbo_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from mbo_core.stages import Stage
+
+
+@hookimpl
+def mbo_stages() -> Sequence[type[Stage]]:
+    """The update `bo-qei`."""
+    from mbo_bo_qei.update import BOQEI
+
+    return [BOQEI]

@@ -1,0 +1,156 @@
+"""Batch Bayesian optimisation with the proxy in the place of the experiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mbo_bo_qei.records import Effort, Found, Hyperparameters, Observed, joined, ranked, taken
+from mbo_core import keys
+from mbo_core.options import option, part
+from mbo_core.parts import CANDIDATES, steps_from_top
+from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update
+
+LEAST_NOISE = 0.01
+"""The smallest std of noise with which float32 can factorise a covariance; the library has the same."""
+
+
+class BOState(NamedTuple):
+    """What was observed, what the Gaussian process has learnt, and the trained proxy."""
+
+    known: Observed
+    """rows of the data, the best first"""
+    proposed: Observed
+    """the rounds' designs, in the order in which they were proposed"""
+    start: Hyperparameters | None
+    """where the next fit starts from: None before the first round"""
+    stopped: bool
+    """whether arithmetic broke down or a target was no number, so that there are no further rounds"""
+    proxy: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class BOQEI(Update):
+    """Rounds of Bayesian optimisation that query the proxy, a batch at a time, as if it were the experiment.
+
+    A Gaussian process is fitted to the best rows of the data. Each round proposes the batch of largest q-expected
+    improvement (Wilson, Hutter and Deisenroth, "The reparameterization trick for acquisition functions", 2017) in
+    the box of the visible designs, and adds it to what the process is fitted to, with what the proxy predicts for
+    it. Proposed in the end are the designs with the largest targets.
+
+    Released code: it ranks the rows of the data among the proposals, by their labels, so that much of its final
+    batch is data (`dataset_designs = true`). Here they only stand in where a search breaks down before it has
+    proposed enough.
+    """
+
+    proxy: Proxy = part("the proxy that is queried")
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    rounds: int = option(10, "fits of the Gaussian process, each followed by a batch", at_least=0)
+    batch: int = option(32, "designs proposed a round, q", at_least=1)
+    rows: int = option(500, "the best rows of the data, to which the process is fitted first; or all", at_least=2)
+    noise: float = option(
+        0.1, "std of the noise that labels and targets are taken to have; in a target it is drawn", at_least=LEAST_NOISE
+    )
+    target_noise: Literal["fixed", "spread"] = option(
+        "fixed", "the noise of a target: that of a label, or the proxy's own std at the design, which needs spread"
+    )
+    samples: int = option(128, "of the posterior, by Sobol's sequence, for the expectation", at_least=1)
+    restarts: int = option(10, "batches from which L-BFGS-B starts", at_least=1)
+    raw_samples: int = option(128, "batches drawn in the box, the most promising of which are the starts", at_least=1)
+    iterations: int = option(200, "the most that L-BFGS-B takes from a start", at_least=1)
+    at_once: int = option(5, "starts that are moved together, the more the more memory", at_least=1)
+    precision: Literal["float32", "float64"] = option(
+        "float64", "of the Gaussian process; published runs have float32, in which fits fail and searches break down"
+    )
+    dataset_designs: bool = option(
+        False, "let rows of the data into the final batch, ranked by their labels, as the released code does"
+    )
+
+    name: ClassVar[str] = "bo-qei"
+    lift: ClassVar[Literal["vmap", "loop"]] = "loop"
+
+    def __post_init__(self) -> None:
+        proposed = self.rounds * self.batch
+        if self.restarts > self.raw_samples:
+            raise ValueError(
+                f"restarts={self.restarts} are more than raw_samples={self.raw_samples} to choose them from"
+            )
+        if self.rows < self.candidates:
+            raise ValueError(f"rows={self.rows} are fewer than candidates={self.candidates}, for which they stand in")
+        if proposed < self.candidates and not self.dataset_designs:
+            fact = f"rounds={self.rounds} of batch={self.batch} propose fewer than candidates={self.candidates}"
+            raise ValueError(f"{fact}: the rest would be data, which dataset_designs=true allows")
+
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """Scores; their spread, where that is the noise of a target."""
+        needed: frozenset[Ability] = frozenset({"values"})
+        return needed if self.target_noise == "fixed" else needed | {"spread"}
+
+    def length(self, data: Data) -> int:
+        """The number of rounds."""
+        return steps_from_top(self.rounds, data, self.candidates)
+
+    def init(self, key: Key, data: Data, proxy_state: Any) -> BOState:
+        """The best rows of the data."""
+        noise = torch.full_like(data.y, self.noise)
+        known = taken(ranked(self._precise(Observed(data.x, data.y, noise))), slice(self.rows))
+        return BOState(known, taken(known, slice(0)), None, False, proxy_state)
+
+    def step(self, key: Key, state: BOState, data: Data) -> tuple[BOState, Info]:
+        """One round.
+
+        The info has the largest target so far, the mean of the candidates', the batch's q-expected improvement, and
+        whether the search has stopped.
+        """
+        search_key, noise_key = keys.split(key)
+        found = None if state.stopped else self._searched(search_key, state, data)
+        if found is None:
+            return self._told(state._replace(stopped=True), state.known.y.new_zeros(()))
+        batch = self._queried(noise_key, state.proxy, found.x)
+        # A target that is no number fails the seed, as its info tells; no process can be fitted to it.
+        lost = not bool(torch.isfinite(batch.y).all())
+        after = state._replace(proposed=joined(state.proposed, batch), start=found.start, stopped=lost)
+        return self._told(after, found.improvement)
+
+    def designs(self, state: BOState) -> Tensor:
+        """The designs with the largest targets: of the proposals or, with `dataset_designs`, of all."""
+        return self._final(state).x.float()
+
+    def _searched(self, key: Key, state: BOState, data: Data) -> Found | None:
+        """The batch to be queried, or None where arithmetic breaks down."""
+        from mbo_bo_qei.search import search
+
+        observed = joined(state.known, state.proposed)
+        box = torch.stack([data.space.lower, data.space.upper])
+        # The library draws from torch's global generator.
+        with keys.lend(key):
+            return search(observed, box.to(observed.x), state.start, self.batch, self._effort)
+
+    def _queried(self, key: Key, proxy_state: Any, x: Tensor) -> Observed:
+        """Designs (batch, d) with what the proxy says of them, and noise."""
+        with torch.no_grad():
+            mean, spread = self.proxy.predict(proxy_state, x.float())
+        std = torch.full_like(mean, self.noise) if self.target_noise == "fixed" else spread.clamp(min=LEAST_NOISE)
+        return self._precise(Observed(x, mean + std * keys.normal(key, mean.shape), std))
+
+    def _precise(self, observed: Observed) -> Observed:
+        return Observed(*(part.to(getattr(torch, self.precision)) for part in observed))
+
+    def _final(self, state: BOState) -> Observed:
+        """The candidates with their targets."""
+        every = joined(ranked(state.proposed), state.known)
+        return taken(ranked(every) if self.dataset_designs else every, slice(self.candidates))
+
+    def _told(self, state: BOState, improvement: Tensor) -> tuple[BOState, Info]:
+        best = joined(state.known, state.proposed).y.max()
+        stopped = torch.full_like(best, float(state.stopped))
+        predicted = self._final(state).y.mean()
+        return state, {"best": best, "predicted": predicted, "improvement": improvement, "stopped": stopped}
+
+    @property
+    def _effort(self) -> Effort:
+        return Effort(self.samples, self.restarts, self.raw_samples, self.at_once, self.iterations)

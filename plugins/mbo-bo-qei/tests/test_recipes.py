@@ -1,0 +1,169 @@
+"""The shipped recipes hold the published constants, and run on either kind of task."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import mbo_bo_qei
+import numpy as np
+import pytest
+
+import mbo_core as mbo
+from mbo_core import recipe as recipes
+from mbo_core.build import written
+from mbo_core.options import options
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+PROXY = {
+    "use": "ensemble",
+    "members": 5,
+    "bootstrap": True,
+    "shuffle": "shared",
+    "hidden": [256],
+    "activation": "leaky-relu",
+    "bounds": "trained",
+    "learning_rate": 1e-3,
+    "epochs": 100,
+    "batch_size": 100,
+    "held_out": 200,
+}
+UPDATE = {
+    "use": "bo-qei",
+    "candidates": 128,
+    "rounds": 10,
+    "batch": 32,
+    "rows": 500,
+    "noise": 0.1,
+    "target_noise": "fixed",
+    "samples": 128,
+    "restarts": 10,
+    "raw_samples": 128,
+    "iterations": 200,
+    "at_once": 5,
+    "precision": "float64",
+    "dataset_designs": False,
+}
+QUICK = {"rounds": 4, "rows": 200, "restarts": 2, "raw_samples": 32, "iterations": 20}
+ENCODING = {
+    "continuous": {"use": "standardised"},
+    "discrete": {"use": "soft-logits", "mass": 0.6, "reference": "first", "standardise": True},
+}
+CHEMBL = "ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0"
+SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20")
+FEW = ("update.candidates=8", "update.rounds=2", "update.batch=8", "update.rows=60", "update.raw_samples=10")
+
+
+def table(kind: str) -> mbo.Task:
+    random = np.random.default_rng(4)
+    if kind == "discrete":
+        x = random.integers(0, 4, (200, 6))
+        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space("discrete", 6, 4))
+    x = random.normal(size=(200, 6))
+    return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
+
+
+def resolved(name: str, kind: str, preset: str | None = None, task: str | None = None):
+    found = mbo.installed()
+    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset)
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_constants_are_the_published_ones(kind):
+    recipe = resolved("bo-qei", kind)
+    assert written(recipe.encoding) == ENCODING[kind]
+    assert written(recipe.adversary) == {"use": "none"}
+    assert written(recipe.proxy) == PROXY
+    assert written(recipe.update) == UPDATE
+
+
+def test_molecules_have_constants_of_their_own():
+    recipe = resolved("bo-qei", "discrete", task=CHEMBL)
+    assert written(recipe.proxy) == {**PROXY, "hidden": [2048], "learning_rate": 3e-4, "held_out": 100}
+    assert written(recipe.update) == {**UPDATE, "rows": 128}
+
+
+def test_the_published_scores():
+    published = {task: scores["100th"] for task, scores in resolved("bo-qei", "continuous").published.items()}
+    assert published == {"TFBind8-Exact-v0": [0.798, 0.083], "Superconductor-RandomForest-v0": [0.402, 0.034]}
+    assert resolved("bo-qei-on-grad-mean", "continuous").published == {}
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_mix_has_the_proxy_of_grad_ascent_mean_and_its_spread(kind):
+    mix, climbed = resolved("bo-qei-on-grad-mean", kind), resolved("grad-ascent-mean", kind)
+    assert written(mix.encoding) == written(climbed.encoding)
+    assert written(mix.proxy) == written(climbed.proxy)
+    assert written(mix.update) == {**UPDATE, "target_noise": "spread"}
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_quick_presets_search_less(kind):
+    quick = resolved("bo-qei", kind, "quick")
+    assert written(quick.proxy) == {**PROXY, "epochs": 10}
+    assert written(quick.update) == {**UPDATE, **QUICK}
+    mix = resolved("bo-qei-on-grad-mean", kind, "quick")
+    assert mix.proxy.hidden == (256, 256)
+    assert written(mix.update) == {**UPDATE, **QUICK, "target_noise": "spread"}
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+@pytest.mark.parametrize("name", ["bo-qei", "bo-qei-on-grad-mean"])
+def test_candidates_are_designs_inside_the_data(name, kind):
+    task = table(kind)
+    result = mbo.run(name, task, seeds=2, preset="quick", set=[*SMALL, *FEW])
+    assert result.failed == {}
+    for trial, designs in zip(result.trials.values(), result.designs, strict=True):
+        assert designs.shape == (8, 6)
+        task.check(designs)
+        if kind == "continuous":
+            assert (designs >= task.x.min(0) - 1e-5).all()
+            assert (designs <= task.x.max(0) + 1e-5).all()
+        steps = [step for step in trial.steps if step["phase"] == "search"]
+        assert [step["stopped"] for step in steps] == [0, 0]
+
+
+def test_fewer_rows_than_candidates_are_refused_before_any_training():
+    trained: list[str] = []
+    task = mbo.Task("few", table("continuous").x[:100], table("continuous").y[:100])
+    with pytest.raises(mbo.TaskError, match="fewer than 128 candidates"):
+        mbo.run("bo-qei", task, seeds=1, set=SMALL, report=lambda phase, done, total: trained.append(phase))
+    assert set(trained) == {"encode"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "fact"),
+    [
+        (["update.restarts=200"], "restarts=200 are more than raw_samples=128"),
+        (["update.rounds=3"], "propose fewer than candidates=128"),
+        (["update.noise=0"], "below 0.01"),
+        (["proxy.use=none"], 'needs a proxy with "values"'),
+        (["proxy.use=regression", "update.target_noise=spread"], 'needs a proxy with "spread"'),
+    ],
+)
+def test_what_does_not_fit_is_refused(sets, fact):
+    with pytest.raises(mbo.RecipeError, match=re.escape(fact)):
+        mbo.run("bo-qei", table("continuous"), seeds=1, set=sets)
+
+
+def rows(stage: str) -> dict[str, str]:
+    """The options and defaults of the README's table on a stage."""
+    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
+    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
+
+
+@pytest.mark.parametrize("stage", mbo_bo_qei.mbo_stages(), ids=lambda stage: stage.name)
+def test_the_readme_lists_every_option(stage):
+    plain = [one for one in options(stage).values() if one.stage is None]
+    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_readmes_recipe_resolves(kind, tmp_path):
+    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    found = mbo.installed()
+    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
+    assert f'name = "{recipe.name}"' in text

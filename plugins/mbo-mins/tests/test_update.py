@@ -109,10 +109,8 @@ def test_the_generator_inverts_the_objective():
     x = keys.normal(KEY, (1000, 1))
     y = x[:, 0] + 0.1 * keys.normal(keys.key(4), (1000,))
     data = encode_task(Standardised(), KEY[None], Task("line", x.numpy(), y.numpy())).first
-    update = MINs(
-        hidden=(32, 32), latent=2, batch_size=64, epochs=60, learning_rate=2e-3, held_out=20, generator_every=2
-    )
-    update = MINs(**{**vars(update), "weight_temperature": 10.0})
+    small = {"hidden": (32, 32), "latent": 2, "batch_size": 64, "epochs": 60, "held_out": 20}
+    update = MINs(**small, learning_rate=2e-3, generator_every=2, weight_temperature=10.0)
     state = update.init(KEY, data, ())
     for epoch in range(60):
         state, _ = update.step(keys.fold_in(KEY, epoch), state, data)

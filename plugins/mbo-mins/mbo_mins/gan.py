@@ -170,7 +170,7 @@ def critic_loss(parts: Terms, penalty: float) -> Tensor:
 
 
 def _adam(net: Conditional, learning_rate: float) -> torch.optim.Adam:
-    # Fused: at the published width the five million weights take as long to pass over as to compute with.
+    # Fused, for at the published width a pass over the five million weights of a player costs milliseconds.
     return torch.optim.Adam(net.parameters(), lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True)
 
 

@@ -12,7 +12,7 @@ from mbo_core import batches, keys
 from mbo_core.options import option
 from mbo_core.parts import CANDIDATES
 from mbo_core.stages import Ability, Data, Info, Key, Schedule, Update
-from mbo_mins.gan import GAN, annealed, critic_loss, designs_of, kept
+from mbo_mins.gan import GAN, Terms, annealed, critic_loss, designs_of, kept
 from mbo_mins.weights import Weighting, effective
 
 
@@ -147,7 +147,7 @@ class MINs(Update):
             of_critic.append(state.gan.train_critic(x, y, w, temperature, self.penalty))
             if number % self.generator_every == 0:
                 of_generator.append(state.gan.train_generator(y, w, temperature))
-        parts = type(of_critic[0])(*map(_mean, zip(*of_critic, strict=True)))
+        parts = Terms(*map(_mean, zip(*of_critic, strict=True)))
         return {
             "loss": critic_loss(parts, self.penalty),
             **parts._asdict(),

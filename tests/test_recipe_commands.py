@@ -77,11 +77,11 @@ def test_show_prints_the_text_under_its_file():
         (["--kind", "continuous", "--preset", "quick"], "continuous", None, "quick", []),
         (["--task", "Superconductor-RandomForest-v0"], "continuous", "Superconductor-RandomForest-v0", None, []),
         (
-            ["--task", "TFBind8-Exact-v0", "--set", "proxy.epochs=7"],
+            ["--task", "TFBind8-Exact-v0", "--set", "adversary.use=none"],
             "discrete",
             "TFBind8-Exact-v0",
             None,
-            ["proxy.epochs=7"],
+            ["adversary.use=none"],
         ),
     ],
 )

@@ -1,0 +1,19 @@
+"""Model inversion networks (MINs): a plugin of mbo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mbo_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from mbo_core.stages import Stage
+
+
+@hookimpl
+def mbo_stages() -> Sequence[type[Stage]]:
+    """The update `mins`."""
+    from mbo_mins.update import MINs
+
+    return [MINs]

@@ -1,0 +1,74 @@
+"""The network that generator and critic share, every layer of which is told the score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mbo_core import keys
+from mbo_core.nets import glorot_uniform
+from mbo_core.stages import Key
+
+SLOPE = 0.2
+"""Of the rectifiers below zero."""
+EPSILON = 1e-3
+"""Of the layer norms: Keras's; torch's is 1e-5."""
+
+
+class Dense(nn.Module):
+    """A dense layer of [h, c], whose weights of h and of the condition c are kept apart."""
+
+    def __init__(self, key: Key, inputs: int, condition: int, outputs: int) -> None:
+        super().__init__()
+        weight = glorot_uniform(key, inputs + condition, outputs)
+        self.weight = nn.Parameter(weight[:inputs].clone())
+        self.of_condition = nn.Parameter(weight[inputs:].clone())
+        self.bias = nn.Parameter(weight.new_zeros(outputs))
+
+    def of(self, h: Tensor, shift: Tensor) -> Tensor:
+        """The layer's output (n, outputs) for h (n, inputs) and what is added for the condition (n, outputs)."""
+        return torch.addmm(shift + self.bias, h, self.weight)
+
+
+class Conditional(nn.Module):
+    """A perceptron whose every layer also sees a condition c, which is linear in the score.
+
+        c = y * slope + offset;   h <- LeakyReLU(LayerNorm(Dense([h, c]))), once for each width;   Dense([h, c])
+
+    What a layer adds for c is so `y * (slope @ W) + offset @ W`, with the same two rows for all designs. They are
+    computed once, and the product of n conditions with W, which is half of all work in the released code, is not.
+
+    Args:
+        key: for the weights, which start as Keras's.
+        inputs: coordinates of x.
+        hidden: width of each hidden layer, of which there is at least one; the first is also that of the condition.
+        outputs: width of the last layer.
+    """
+
+    def __init__(self, key: Key, inputs: int, hidden: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        widths = (inputs, *hidden, outputs)
+        condition_key, *layer_keys = keys.split(key, len(widths))
+        slope = glorot_uniform(condition_key, 1, hidden[0])
+        self.condition = nn.Parameter(torch.cat([slope, torch.zeros_like(slope)]))
+        ends = zip(layer_keys, pairwise(widths), strict=True)
+        self.layers = [Dense(k, before, hidden[0], after) for k, (before, after) in ends]
+        self.norms = [nn.LayerNorm(width, eps=EPSILON, device=key.device) for width in hidden]
+        # Plain lists above, whose types are known; modules have to be registered to count.
+        self.parts = nn.ModuleList([*self.layers, *self.norms])
+
+    def lines(self) -> list[Tensor]:
+        """What each layer adds for the condition: slope and offset in y, (2, outputs)."""
+        return [self.condition @ layer.of_condition for layer in self.layers]
+
+    def of(self, x: Tensor, y: Tensor, lines: Sequence[Tensor] | None = None) -> Tensor:
+        """The output (n, outputs) at x (n, inputs) and scores y (n,); `lines` may be handed in to be computed once."""
+        line = torch.stack([y, torch.ones_like(y)], 1)
+        *shifts, last = [line @ each for each in lines or self.lines()]
+        for layer, norm, shift in zip(self.layers, self.norms, shifts, strict=False):
+            x = F.leaky_relu(norm(layer.of(x, shift)), SLOPE)
+        return self.layers[-1].of(x, last)

@@ -1,0 +1,101 @@
+"""The shipped recipe holds the published constants, and the README says what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import mbo_mins
+import pytest
+
+import mbo_core as mbo
+from mbo_core import recipe as recipes
+from mbo_core.build import written
+from mbo_core.options import options
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
+CHEMBL = "ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0"
+KINDS = [("continuous", "standardised"), ("discrete", "one-hot")]
+
+UPDATE = {
+    "use": "mins",
+    "candidates": 128,
+    "epochs": 200,
+    "batch_size": 128,
+    "held_out": 200,
+    "order": "fixed",
+    "latent": 32,
+    "hidden": [1024, 1024, 1024],
+    "learning_rate": 2e-4,
+    "penalty": 10.0,
+    "generator_every": 10,
+    "keep": 0.99,
+    "first_temperature": 5.0,
+    "last_temperature": 1.0,
+    "bins": 20,
+    "weight_temperature": 0.1,
+    "smoothing": 1e-3,
+    "largest_weight": 5.0,
+    "negligible": 1e-7,
+    "beyond": 0.0,
+}
+
+
+def resolved(kind: str = "continuous", task: str | None = None, preset: str | None = None):
+    found = mbo.installed()
+    return recipes.resolve(recipes.find("mins", found), found, kind=kind, task=task, preset=preset)
+
+
+@pytest.mark.parametrize(("kind", "encoding"), KINDS)
+def test_the_constants_are_the_published_ones(kind, encoding):
+    recipe = resolved(kind)
+    assert written(recipe.encoding) == {"use": encoding}
+    assert written(recipe.adversary) == written(recipe.proxy) == {"use": "none"}
+    assert written(recipe.update) == UPDATE
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "own"),
+    [
+        ("continuous", "HopperController-Exact-v0", {"epochs": 500}),
+        ("discrete", "TFBind10-Exact-v0", {"epochs": 100}),
+        ("discrete", CHEMBL, {"hidden": [2048, 2048, 2048], "held_out": 100}),
+        ("discrete", "TFBind8-Exact-v0", {}),
+        ("continuous", SUPERCONDUCTOR, {}),
+    ],
+)
+def test_three_tasks_have_constants_of_their_own(kind, task, own):
+    assert written(resolved(kind, task).update) == {**UPDATE, **own}
+
+
+def test_the_quick_preset_changes_the_networks_and_the_epochs_only():
+    assert written(resolved(preset="quick").update) == {**UPDATE, "hidden": [256, 256, 256], "epochs": 20}
+
+
+def test_the_published_scores():
+    published = resolved().published
+    assert published["TFBind8-Exact-v0"]["100th"] == [0.905, 0.052]
+    assert published[SUPERCONDUCTOR]["100th"] == [0.469, 0.023]
+
+
+def rows(stage: str) -> dict[str, str]:
+    """The options and defaults of the README's table on a stage."""
+    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
+    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
+
+
+@pytest.mark.parametrize("stage", mbo_mins.mbo_stages(), ids=lambda stage: stage.name)
+def test_the_readme_lists_every_option(stage):
+    plain = [one for one in options(stage).values() if one.stage is None]
+    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
+
+
+@pytest.mark.parametrize("kind", ["continuous", "discrete"])
+def test_the_readmes_recipe_resolves(kind, tmp_path):
+    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    found = mbo.installed()
+    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
+    assert f'name = "{recipe.name}"' in text

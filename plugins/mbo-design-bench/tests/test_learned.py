@@ -173,13 +173,40 @@ def with_fewer_labels(path):
     oracle_files.store(path, oracle_files.about(path), weights, labels[:-1])
 
 
-@pytest.mark.parametrize("damage", [truncated, pickled, without_header, of_other_form, with_fewer_labels])
+def with_a_deep_header(path):
+    path.write_bytes(save({"labels": torch.zeros(2)}, {"oracle": "[" * 100_000}))
+
+
+def with_a_form_of_a_terabyte(path):
+    about = oracle_files.about(path)
+    oracle_files.store(path, replace(about, form={**about.form, "channels": 2**35}), *oracle_files.tensors(path))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncated,
+        pickled,
+        without_header,
+        of_other_form,
+        with_fewer_labels,
+        with_a_deep_header,
+        with_a_form_of_a_terabyte,
+    ],
+)
 def test_a_damaged_file_is_refused(toy, damage):
     train(NAME, "--epochs", 1)
     damage(oracle_files.place(toy, 0))
     with pytest.raises(TaskError, match="is no oracle of this version") as raised:
         sequences.load(toy, toy)
     assert "train the oracle again" in raised.value.hint
+
+
+def test_loading_an_oracle_draws_nothing(toy):
+    train(NAME, "--epochs", 1)
+    before = torch.random.get_rng_state()
+    sequences.load(toy, toy)
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_an_oracle_of_other_data_is_refused(toy, empty):

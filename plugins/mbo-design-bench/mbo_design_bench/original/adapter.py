@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
 from mbo_core.task import Space, Task, TaskInfo, TaskOffer
-from mbo_design_bench import data, facts, guard, rows
+from mbo_design_bench import checksums, data, facts, guard, rows
 from mbo_design_bench.original import registered, stand_ins
 from mbo_design_bench.original.registered import Registered
 
@@ -201,6 +201,7 @@ def _locate(folders: Sequence[Path], one: Registered, file: str) -> str:
     path = _found(folders, file)
     if path is None:
         raise TaskError(f"{one.name}: {_absent(folders, file)}", _way(one))
+    checksums.verify(path, checksums.recorded(path.parent))
     return str(path)
 
 

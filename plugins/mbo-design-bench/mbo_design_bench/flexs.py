@@ -101,7 +101,13 @@ def info(factor: str) -> TaskInfo:
         citation=TF_BIND_8.citation,
         oracle="table",
         comparable="with nothing published offline; rows, scale and visible half are made as for TFBind8-Exact-v0",
-        notes={"allele": allele, "replicate": replicate, "rows": 2 * PAIRS, "visible_percentiles": [0, 50]},
+        notes={
+            **{
+                name: TF_BIND_8.info.notes[name] for name in ("rows", "visible_percentiles", "y_min", "y_max", "design")
+            },
+            "allele": allele,
+            "replicate": replicate,
+        },
     )
 
 

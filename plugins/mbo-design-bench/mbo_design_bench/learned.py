@@ -59,11 +59,6 @@ class LearnedOracle:
         guard.tokens(self.about.task, designs, self.about.length, self.about.classes)
         return self.about.y_min + (self.about.y_max - self.about.y_min) * predict(self.network, designs)
 
-    @property
-    def note(self) -> dict[str, Any]:
-        """What the record of a run says of it."""
-        return {**self.about.note, "sha256": self.sha256}
-
 
 def form_of(facts: Facts) -> Form:
     """How the oracle of a task is made.

@@ -69,6 +69,14 @@ def read(facts: Facts) -> Rows:
     return from_folder(found, facts) if found.is_dir() else from_archive(found, facts)
 
 
+def here(facts: Facts) -> Facts:
+    """The facts of the rows that are here, which in the archive may be others than Design-Bench's."""
+    found, archive = place(facts), facts.archive
+    if archive is None or archive.rows is None or found is None or found.is_dir():
+        return facts
+    return replace(facts, rows=archive.rows, best=archive.best)
+
+
 @contextmanager
 def _hinted(facts: Facts) -> Iterator[None]:
     """Errors about a task's files end with how to get good ones."""

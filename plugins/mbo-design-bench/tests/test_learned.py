@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from mbo_design_bench import facts, forms, learned, oracle_files, rows, sequences, shards, training
+from mbo_design_bench import checksums, facts, forms, learned, oracle_files, rows, sequences, shards, training
 from mbo_design_bench.layout import Layout
 from mbo_design_bench.network import CHUNK, Network, predict
 from safetensors.torch import load, save
@@ -79,6 +79,8 @@ def test_the_command_trains_measures_and_stores(toy, empty):
     assert task.info.notes["oracle_seed"] == 0
     assert task.info.notes["held_out_spearman"] == found["held_out_spearman"]
     assert [note["data_sha256"] for note in task.info.notes["oracles"]] == [found["data_sha256"]]
+    assert task.info.notes["oracle_files_sha256"] == {"0": checksums.sha256(empty / "oracles" / NAME / files(empty)[0])}
+    assert sequences.offer(toy, toy).info.notes.items() <= task.info.notes.items()
     x, y = rows.read(toy)
     assert task.oracle.score(x) == pytest.approx(y, abs=1.5)
     every = np.stack(np.meshgrid(*[range(4)] * 5), -1).reshape(-1, 5)

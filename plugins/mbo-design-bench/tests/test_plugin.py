@@ -42,6 +42,22 @@ def test_an_offer_needs_no_download(name: str, empty):
     assert (task.name, task.kind, task.info) == (offer.name, offer.kind, offer.info)
 
 
+@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
+def test_what_is_said_of_a_task_holds_of_its_data(offer: TaskOffer):
+    if (reason := offer.unready()) is not None:
+        pytest.skip(f"not ready here: {reason}")
+    task, said = offer.load(), offer.info.notes
+    found = {
+        "y_min": task.y_min,
+        "y_max": task.y_max,
+        "best_visible_normalised": task.normalise(task.y).max(),
+    }
+    for name, value in found.items():
+        if isinstance(said.get(name), float):
+            assert said[name] == pytest.approx(value, rel=1e-6, abs=1e-6 if "y_" in name else 6e-4), name
+    assert said.items() <= task.info.notes.items()
+
+
 def test_the_loaded_superconductor_adds_notes_only(superconductor_task, superconductor_folder):
     offer = OFFERS["Superconductor-RandomForest-v0"]
     notes = superconductor_task.info.notes

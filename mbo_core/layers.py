@@ -1,7 +1,8 @@
 """A recipe's layers: which lies over which, and what may stand in them. Nothing here imports torch.
 
 A parent, which `extends` names, is resolved whole before its child is laid over it: base, `when.<kind>`, `when.<task>`
-of the oldest, then of its child, and so on. Then come the presets in the same order, and `--set`.
+of the oldest, then of its child, and so on; what is for a task is also for `prefix:<task>`. Then come the presets in
+the same order, and `--set`.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def flatten(
     grown: list[Table] = []
     for one in family.documents:
         when = subtable(one.table, "when")
-        for layer in (one.table, subtable(when, kind), subtable(when, task or "")):
+        for layer in (one.table, subtable(when, kind), *(subtable(when, name) for name in _names(task or ""))):
             table = merge(table, _sections(layer))
         grown.append(table)
     for one, own in zip(family.documents, grown, strict=True):
@@ -180,6 +181,16 @@ def flatten(
     for given in sorted(map(assignment, sets), key=_precedence):
         table = merge(table, _sections(given))
     return table
+
+
+def _names(task: str) -> Sequence[str]:
+    """The names by which `when` means a task, the nearest last: `prefix:NAME` is another's version of NAME.
+
+    >>> _names("design_bench:TFBind8-Exact-v0")
+    ('TFBind8-Exact-v0', 'design_bench:TFBind8-Exact-v0')
+    """
+    _, colon, name = task.partition(":")
+    return (name, task) if colon else (task,)
 
 
 def _sections(layer: Table) -> Table:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import TaskError
+from mbo_core.errors import MboError, TaskError
 
 Kind = Literal["continuous", "discrete"]
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
@@ -225,6 +225,8 @@ class TaskOffer:
         """What is missing, or why that cannot be told, in one line; None when ready."""
         try:
             return self.missing()
+        except MboError as error:
+            return error.message
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 

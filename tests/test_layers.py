@@ -38,6 +38,13 @@ def test_what_is_meant_for_another_kind_task_or_preset_is_left_alone():
     assert recipe(text, "discrete", task=None).proxy.epochs == 3
 
 
+def test_what_is_meant_for_a_task_is_also_for_another_s_version_of_it_whose_own_name_is_nearer():
+    text = "\n".join(["proxy.use = 'sturdy'", *LAYERS.values()])
+    assert recipe(text, task="theirs:tokens").proxy.epochs == 4
+    assert recipe(text, task="tokens:theirs").proxy.epochs == 3
+    assert recipe(f"{text}\nwhen.'theirs:tokens'.proxy.epochs = 7", task="theirs:tokens").proxy.epochs == 7
+
+
 def test_another_stage_starts_from_its_own_defaults():
     text = '[encoding]\nuse = "soft-logits"\nmass = 0.9\n[when.tokens.encoding]\nuse = "one-hot"'
     assert recipe(text).encoding == SoftLogits(mass=0.9)

@@ -30,6 +30,8 @@ def needed(folder: Path) -> list[Path]:
 def test_a_plugin_works_without_the_others(folder, bare, tmp_path):
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path)]
     subprocess.run([*command, str(TOP), *map(str, needed(folder))], check=True, capture_output=True)
+    for name in project(folder).get("license-files", ()):
+        assert list(tmp_path.glob(f"{folder.name.replace('-', '_')}-*.dist-info/licenses/{name}")), name
     path = os.pathsep.join(map(str, (tmp_path, bare)))
     code = f"""
 import json, sys

@@ -40,10 +40,10 @@ def locate(facts: Facts, source: Path) -> Path:
     """
     archive = facts.archive.file if facts.archive else None
     for folder in (source / facts.layout.folder, source):
-        if any((folder / name).is_file() for name in facts.layout.files()):
+        if any(data.exists(folder / name) for name in facts.layout.files()):
             return folder
     for path in (source / str(archive), source):
-        if path.name == archive and path.is_file():
+        if path.name == archive and data.exists(path):
             return path
     first = facts.layout.files()[0]
     wanted = [f"{facts.layout.folder}/{first}", first, *([archive] if archive else [])]
@@ -54,7 +54,7 @@ def _copy(source: Path, path: Path) -> Path:
     try:
         content = source.read_bytes()
     except OSError as error:
-        raise TaskError(f"{source} cannot be read: {error.strerror}") from error
+        raise TaskError(f"{source} cannot be read: {error.strerror}", data.UNREADABLE) from error
     data.write(path, content)
     checksums.record(path, checksums.sha256(path))
     return path

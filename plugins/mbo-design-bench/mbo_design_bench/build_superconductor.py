@@ -42,14 +42,22 @@ def build(table: Path) -> dict[str, NDArray[np.float32]]:
     Raises:
         TaskError: for a table with other columns or other numbers.
     """
-    with table.open(newline="") as stream:
-        header = next(csv.reader(stream), [])
-    if header != HEADER:
-        raise TaskError(f"{table} has the columns {header}, not {HEADER}", rows.hint(FACTS))
-    numbers = np.loadtxt(table, delimiter=",", skiprows=1, usecols=range(len(HEADER) - 1), comments=None, ndmin=2)
+    try:
+        numbers = _numbers(table)
+    except (OSError, ValueError, csv.Error) as error:
+        raise TaskError(f"{table} cannot be read: {error}", rows.hint(FACTS)) from error
     arrays = {"x": numbers[:, :-1].astype(np.float32), "y": numbers[:, -1].astype(np.float32)}
     rows.authentic(arrays, FACTS, str(table))
     return arrays
+
+
+def _numbers(table: Path) -> NDArray[np.float64]:
+    """All columns (N, 87) but the last one, which names the material."""
+    with table.open(newline="", encoding="utf-8") as stream:
+        header = next(csv.reader(stream), [])
+    if header != HEADER:
+        raise TaskError(f"{table} has the columns {header}, not {HEADER}", rows.hint(FACTS))
+    return np.loadtxt(table, delimiter=",", skiprows=1, usecols=range(len(HEADER) - 1), comments=None, ndmin=2)
 
 
 if __name__ == "__main__":

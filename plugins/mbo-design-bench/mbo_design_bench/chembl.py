@@ -19,6 +19,7 @@ from mbo_design_bench import data, forest, guard, molecules, rows
 from mbo_design_bench.facts import CHEMBL as FACTS
 
 VOCABULARY = "smiles_vocab.txt"
+COPY = f"copy Design-Bench's {VOCABULARY} there"
 END = 13
 """The token [SEP]."""
 RADIUS, SEED = 4, 0
@@ -70,17 +71,20 @@ def vocabulary() -> tuple[str, ...]:
     """
     path = data.find(VOCABULARY)
     if path is None:
-        raise TaskError(f"{FACTS.name}: {data.missing(VOCABULARY)}", f"copy Design-Bench's {VOCABULARY} there")
-    lines = tuple(path.read_text(encoding="utf-8").splitlines())
+        raise TaskError(f"{FACTS.name}: {data.missing(VOCABULARY)}", COPY)
+    try:
+        lines = tuple(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise TaskError(f"{path} cannot be read: {error}", COPY) from error
     if len(lines) != FACTS.layout.space.classes:
-        raise TaskError(f"{path} has {len(lines)} lines, not {FACTS.layout.space.classes}")
+        raise TaskError(f"{path} has {len(lines)} lines, not {FACTS.layout.space.classes}", COPY)
     return lines
 
 
 def missing() -> str | None:
     """One line on what is missing: rdkit, the data or the vocabulary."""
     line = data.missing(VOCABULARY)
-    return molecules.missing("rdkit") or rows.missing(FACTS) or (line and f"{line}: copy Design-Bench's file there")
+    return molecules.missing("rdkit") or rows.missing(FACTS) or (line and f"{line}: {COPY}")
 
 
 def load() -> Task:

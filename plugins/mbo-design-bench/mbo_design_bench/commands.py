@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,7 +124,7 @@ def path(task: str | None, as_json: bool) -> None:
         facts = named(task)
         where = rows.place(facts) or where / facts.layout.folder
     if as_json:
-        print_json({"path": str(where), "exists": where.exists()})
+        print_json({"path": str(where), "exists": os.path.exists(where)})
     else:
         click.echo(where)
 
@@ -134,7 +135,10 @@ def _row(facts: Facts) -> dict[str, Any]:
     row = {"task": facts.name, "files": "", "state": "in the package", "where": "", "get": ""}
     if facts.packaged:
         return row
-    place, line = rows.place(facts), rows.missing(facts)
+    try:
+        place, line = rows.place(facts), rows.missing(facts)
+    except MboError as error:
+        return {**row, "state": "unreadable", "get": error.message}
     state = "ready" if line is None else "incomplete" if place else "missing"
     files = "{} of {}".format(*_count(facts, place))
     return {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from mbo_core import store
 from mbo_core.errors import StoreError, TaskError
 
 VARIABLE = "MBO_DATA_DIR"
+UNREADABLE = f"allow yourself to read it, or name another folder in {VARIABLE}"
 
 
 def folders() -> list[Path]:
@@ -26,7 +27,7 @@ def folders() -> list[Path]:
     The folder that `MBO_DATA_DIR` names comes first, then the user's data folder of `mbo`.
     """
     named = os.environ.get(VARIABLE)
-    first = [Path(named).expanduser()] if named else []
+    first = [Path(os.path.expanduser(named))] if named else []
     return [*first, platformdirs.user_data_path("mbo", appauthor=False)]
 
 
@@ -42,9 +43,33 @@ def write(path: Path, content: bytes) -> None:
         raise StoreError(error.message, f"free some space, or name another folder in {VARIABLE}") from error
 
 
+def exists(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        TaskError: where that cannot be told; to look elsewhere would pass over the data that a person named.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise TaskError(f"{path} cannot be read: {error.strerror}", UNREADABLE) from error
+
+
+def within(folder: Path) -> list[Path]:
+    """What a folder holds, by name; nothing where there is no folder; errors as in `exists`."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise TaskError(f"{folder} cannot be read: {error.strerror}", UNREADABLE) from error
+
+
 def find(file: str) -> Path | None:
-    """The first folder's copy of `file`, or None where no folder has it."""
-    return next((folder / file for folder in folders() if (folder / file).is_file()), None)
+    """The first folder's copy of `file`, or None where no folder has it; errors as in `exists`."""
+    return next((folder / file for folder in folders() if exists(folder / file)), None)
 
 
 def missing(file: str) -> str | None:
@@ -71,8 +96,8 @@ def arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
             stream.seek(0)
             archive = np.load(stream, allow_pickle=False)
             return {name: np.asarray(archive[name]) for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise TaskError(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # a damaged archive may raise anything, down to the parser of a header
+        raise TaskError(f"{path} cannot be read: {str(error) or type(error).__name__}") from error
 
 
 def pair(path: Path) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -61,9 +62,10 @@ def offers() -> list[TaskOffer]:
     """A task for each factor that was imported; the first folder's where two hold it."""
     found: dict[str, Path] = {}
     for folder in data.folders():
-        for path in sorted((folder / FOLDER).glob("*.npy")):
-            if FACTOR.fullmatch(path.stem):
-                found.setdefault(path.stem, path)
+        with suppress(TaskError):  # the tasks that are always offered tell of a folder that may not be read
+            for path in data.within(folder / FOLDER):
+                if path.suffix == ".npy" and FACTOR.fullmatch(path.stem):
+                    found.setdefault(path.stem, path)
     return [_offer(factor, path) for factor, path in sorted(found.items())]
 
 
@@ -99,7 +101,13 @@ def info(factor: str) -> TaskInfo:
         citation=TF_BIND_8.citation,
         oracle="table",
         comparable="with nothing published offline; rows, scale and visible half are made as for TFBind8-Exact-v0",
-        notes={"allele": allele, "replicate": replicate, "rows": 2 * PAIRS, "visible_percentiles": [0, 50]},
+        notes={
+            **{
+                name: TF_BIND_8.info.notes[name] for name in ("rows", "visible_percentiles", "y_min", "y_max", "design")
+            },
+            "allele": allele,
+            "replicate": replicate,
+        },
     )
 
 

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
 
+HINT = "give designs as the task's own `x` has them"
+
 
 def tokens(task: str, designs: NDArray[Any], length: int, classes: int) -> None:
     """Refuse all but (n, length) whole numbers from 0 to classes - 1."""
     _shape(task, designs, length)
     if designs.dtype.kind not in "iu":
-        raise TaskError(f"{task}: designs hold {designs.dtype}, not whole tokens")
+        raise TaskError(f"{task}: designs hold {designs.dtype}, not whole tokens", HINT)
     _rows(task, designs, (designs >= 0) & (designs < classes), f"a token outside 0..{classes - 1}")
 
 
@@ -27,10 +29,10 @@ def reals(task: str, designs: NDArray[Any], length: int) -> None:
 
 def _shape(task: str, designs: NDArray[Any], length: int) -> None:
     if designs.ndim != 2 or designs.shape[1] != length:
-        raise TaskError(f"{task}: designs have shape {designs.shape}, not (n, {length})")
+        raise TaskError(f"{task}: designs have shape {designs.shape}, not (n, {length})", HINT)
 
 
 def _rows(task: str, designs: NDArray[Any], good: NDArray[np.bool_], fault: str) -> None:
     if not good.all():
         row, column = np.argwhere(~good)[0]
-        raise TaskError(f"{task}: design {row} has {fault}: {designs[row, column]} at position {column}")
+        raise TaskError(f"{task}: design {row} has {fault}: {designs[row, column]} at position {column}", HINT)

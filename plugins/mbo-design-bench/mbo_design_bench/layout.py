@@ -56,12 +56,16 @@ class Archive:
         fingerprint: the SHA-256 of its numbers, see `mbo_design_bench.data.fingerprint`.
         hint: how to get it, where there is another way than the mirror.
         read: the arrays x and y of such a file.
+        rows: the number of its rows, where it holds others than the shards.
+        best: the normalised score of its best visible row, likewise.
     """
 
     file: str
     fingerprint: str
     hint: str = ""
     read: Callable[[Path], Mapping[str, Any]] = data.pair
+    rows: int | None = None
+    best: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Facts:
         y_max: the largest y of all rows; it normalises to 1.
         rows: the number of all rows, or None where it is not published.
         limit: at most so many visible rows, drawn at random, or None for all.
-        best: the published normalised score of the best visible row.
+        best: the normalised score of the best visible row, as published where it is.
         archive: the file that may stand for the shards.
         packaged: whether the data are in this package.
         design_bench: whether Design-Bench has this task; else neither its paper nor its files are named.

@@ -59,11 +59,6 @@ class LearnedOracle:
         guard.tokens(self.about.task, designs, self.about.length, self.about.classes)
         return self.about.y_min + (self.about.y_max - self.about.y_min) * predict(self.network, designs)
 
-    @property
-    def note(self) -> dict[str, Any]:
-        """What the record of a run says of it."""
-        return {**self.about.note, "sha256": self.sha256}
-
 
 def form_of(facts: Facts) -> Form:
     """How the oracle of a task is made.
@@ -89,9 +84,10 @@ def untrained(facts: Facts) -> str | None:
 def notes(facts: Facts) -> list[dict[str, Any]]:
     """What is known of the oracles that are here, from their headers alone; those that cannot be read are left out."""
     found = []
-    for path in oracle_files.found(facts).values():
-        with suppress(TaskError):
-            found.append(oracle_files.about(path).note)
+    with suppress(TaskError):
+        for path in oracle_files.found(facts).values():
+            with suppress(TaskError):
+                found.append(oracle_files.about(path).note)
     return found
 
 
@@ -111,7 +107,7 @@ def train(facts: Facts, seed: int, epochs: int | None, report: Report) -> tuple[
         StoreError: if the disk is full, or the folder cannot be written.
     """
     form, path = form_of(facts), oracle_files.place(facts, seed)
-    if path.exists() and not oracle_files.about(path).quick_look:
+    if data.exists(path) and not oracle_files.about(path).quick_look:
         raise TaskError(f"{path} is there already", "remove the file to train that oracle again")
     x, y = rows.read(facts)
     from mbo_design_bench.training import train
@@ -157,6 +153,8 @@ def load(facts: Facts, all_rows: rows.Rows) -> dict[int, LearnedOracle]:
 
 
 def _read(path: Path, facts: Facts, digest: str) -> LearnedOracle:
+    import torch
+
     from mbo_design_bench.network import Network
 
     about = oracle_files.about(path)
@@ -166,10 +164,11 @@ def _read(path: Path, facts: Facts, digest: str) -> LearnedOracle:
         warn(f"{facts.name}: the oracle of seed {about.seed} is a quick look of {about.epochs} epochs")
     weights, labels = oracle_files.tensors(path)
     try:
-        network = Network(about.length, about.classes, Form(**about.form)).double()
-        network.load_state_dict(weights)
+        with torch.device("meta"):  # no weights are drawn, nor is memory taken for those that a header promises
+            network = Network(about.length, about.classes, Form(**about.form))
+        network.load_state_dict(weights, assign=True)
         if labels.shape != (about.rows,):
             raise ValueError(f"labels of shape {labels.shape}")
     except (RuntimeError, TypeError, ValueError) as error:
         raise oracle_files.damaged(path, error) from error
-    return LearnedOracle(about, network.eval(), labels, checksums.sha256(path))
+    return LearnedOracle(about, network.double().eval(), labels, checksums.sha256(path))

@@ -66,7 +66,7 @@ def fetch(facts: Facts, root: Path, bar: Bar = lambda *_: None) -> int:
     fetched = 0
     for number, name in enumerate(names, 1):
         known = checksums.recorded(folder)
-        if (folder / name).exists():
+        if data.exists(folder / name):
             _adopt(folder / name, known, facts)
             continue
         _arrive(folder / name, known.get(name), facts, bar(f"{facts.layout.folder}/{name}", number, len(names)))

@@ -76,8 +76,12 @@ def place(facts: Facts, seed: int) -> Path:
 
 
 def found(facts: Facts) -> dict[int, Path]:
-    """The oracles of a task that are here, by seed."""
-    paths = [path for root in reversed(data.folders()) for path in _folder(root, facts).glob("seed-*.safetensors")]
+    """The oracles of a task that are here, by seed.
+
+    Raises:
+        TaskError: where a folder may not be read.
+    """
+    paths = [path for root in reversed(data.folders()) for path in data.within(_folder(root, facts))]
     seeds = {int(match[1]): path for path in paths if (match := NAME.fullmatch(path.name))}
     return dict(sorted(seeds.items()))
 
@@ -107,7 +111,7 @@ def about(path: Path) -> About:
     try:
         with safe_open(path, framework="numpy") as file:
             return About(**json.loads((file.metadata() or {})[HEADER]))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise damaged(path, error) from error
 
 

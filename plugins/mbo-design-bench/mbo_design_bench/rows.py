@@ -34,7 +34,7 @@ def hint(facts: Facts) -> str:
 def place(facts: Facts) -> Path | None:
     """The folder of shards or, failing that, the archive that holds the data here; None where nothing is found."""
     homes = [root / facts.layout.folder for root in data.folders()]
-    begun = [home for home in homes if any((home / name).is_file() for name in facts.layout.files())]
+    begun = [home for home in homes if any(data.exists(home / name) for name in facts.layout.files())]
     archive = data.find(facts.archive.file) if facts.archive else None
     whole = [home for home in begun if not lacking(home, facts)]
     return next(iter(whole), archive or next(iter(begun), None))
@@ -42,7 +42,7 @@ def place(facts: Facts) -> Path | None:
 
 def lacking(home: Path, facts: Facts) -> int:
     """The number of files that a folder of shards lacks."""
-    return sum(not (home / name).is_file() for name in facts.layout.files())
+    return sum(not data.exists(home / name) for name in facts.layout.files())
 
 
 def missing(facts: Facts) -> str | None:
@@ -69,6 +69,14 @@ def read(facts: Facts) -> Rows:
     return from_folder(found, facts) if found.is_dir() else from_archive(found, facts)
 
 
+def here(facts: Facts) -> Facts:
+    """The facts of the rows that are here, which in the archive may be others than Design-Bench's."""
+    found, archive = place(facts), facts.archive
+    if archive is None or archive.rows is None or found is None or found.is_dir():
+        return facts
+    return replace(facts, rows=archive.rows, best=archive.best)
+
+
 @contextmanager
 def _hinted(facts: Facts) -> Iterator[None]:
     """Errors about a task's files end with how to get good ones."""
@@ -84,7 +92,7 @@ def from_folder(home: Path, facts: Facts) -> Rows:
     with _hinted(facts):
         known = checksums.recorded(home)
         for name in facts.layout.files():
-            if (home / name).exists():
+            if data.exists(home / name):
                 checksums.verify(home / name, known)
         x, y = shards.read(home, facts.layout)
         if facts.rows not in {None, len(x)}:

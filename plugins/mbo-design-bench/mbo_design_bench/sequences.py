@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from mbo_core.errors import TaskError
 from mbo_core.task import OracleSet, Task, TaskOffer
 from mbo_design_bench import learned, rows
 from mbo_design_bench.facts import GFP, UTR
@@ -42,14 +44,15 @@ def load(facts: Facts, source: Facts) -> Task:
     notes: dict[str, Any] = {
         "oracle_seed": learned.SEED,
         "held_out_spearman": own.about.held_out_spearman,
-        "oracles": [oracle.note for oracle in oracles.values()],
+        "oracles": [oracle.about.note for oracle in oracles.values()],
+        "oracle_files_sha256": {str(seed): oracle.sha256 for seed, oracle in oracles.items()},
     }
-    labels = y if facts is source else own.labels
+    labels = y if facts.name == source.name else own.labels
     ends = (float(y.min()), float(y.max()))
     oracle = OracleSet({str(seed): oracle for seed, oracle in oracles.items()})
     if own.about.quick_look:
         facts = replace(facts, comparable=f"nothing: its oracle is a quick look of {own.about.epochs} epochs")
-    return rows.task(facts, (x, labels), oracle, notes, ends=ends)
+    return rows.task(rows.here(facts), (x, labels), oracle, notes, ends=ends)
 
 
 def offer(facts: Facts, source: Facts) -> TaskOffer:
@@ -59,6 +62,8 @@ def offer(facts: Facts, source: Facts) -> TaskOffer:
         return rows.missing(source) or learned.untrained(source)
 
     info, oracles = facts.info, learned.notes(source)
+    with suppress(TaskError):  # what cannot be looked at is said to be missing
+        info = rows.here(facts).info
     if oracles:
         info = replace(info, notes={**info.notes, "oracles": oracles})
     return TaskOffer(facts.name, facts.kind, info, lambda: load(facts, source), missing)

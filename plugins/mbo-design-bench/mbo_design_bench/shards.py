@@ -124,12 +124,15 @@ def load(path: Path, origin: str, kind: str) -> NDArray[Any]:
                 raise TaskError(f"{origin} is damaged: it holds {found} bytes of numbers where it promises {promised}")
             stream.seek(0)
             return np.asarray(np.load(stream, allow_pickle=False), dtype=kind)
+    except TaskError:
+        raise
     except FileNotFoundError as error:
         raise TaskError(f"{origin} is missing") from error
     except OSError as error:
         raise TaskError(f"{origin} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, EOFError) as error:
-        raise TaskError(f"{origin} is no .npy file of a known version: {error}") from error
+    except Exception as error:  # a damaged header may raise anything
+        reason = str(error) or type(error).__name__
+        raise TaskError(f"{origin} is no .npy file of a known version: {reason}") from error
 
 
 def _refuse(origin: str, table: NDArray[Any], good: NDArray[np.bool_], fault: str) -> None:

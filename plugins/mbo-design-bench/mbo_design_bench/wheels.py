@@ -30,6 +30,9 @@ def opened(wheel: Path | IO[bytes], hint: str, name: str | None = None) -> Itera
     try:
         with zipfile.ZipFile(wheel) as archive:
             yield archive
+    except TaskError as error:
+        error.hint = error.hint or hint
+        raise
     except DAMAGED as error:
         raise TaskError(f"{name or wheel}: {error}", hint) from error
 

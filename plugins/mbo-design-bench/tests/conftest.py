@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +76,24 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MBO_DATA_DIR", str(named))
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: user)
     return named
+
+
+@pytest.fixture
+def locked() -> Callable[[Path], AbstractContextManager[None]]:
+    """Takes a folder's permissions away for a while, and root's own rights, who may read all."""
+
+    @contextmanager
+    def lock(folder: Path) -> Iterator[None]:
+        me, mode = os.geteuid(), folder.stat().st_mode
+        folder.chmod(0)
+        os.seteuid(me or 65534)
+        try:
+            yield
+        finally:
+            os.seteuid(me)
+            folder.chmod(mode)
+
+    return lock
 
 
 @pytest.fixture(scope="session")

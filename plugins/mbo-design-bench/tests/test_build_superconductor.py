@@ -50,6 +50,13 @@ def test_an_empty_table_is_an_error(tmp_path):
         build_superconductor.build(tmp_path / "unique_m.csv")
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", ",".join(build_superconductor.HEADER).encode() + b"\nmany,1\n"])
+def test_a_table_without_numbers_is_an_error(tmp_path, content):
+    (tmp_path / "unique_m.csv").write_bytes(content)
+    with pytest.raises(TaskError, match=r"unique_m\.csv cannot be read"):
+        build_superconductor.build(tmp_path / "unique_m.csv")
+
+
 def test_other_numbers_are_an_error(tmp_path):
     with pytest.raises(TaskError, match="holds other numbers than are known"):
         build_superconductor.build(table(tmp_path / "unique_m.csv", np.ones((3, 87))))

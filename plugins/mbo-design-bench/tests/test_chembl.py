@@ -65,6 +65,10 @@ def test_a_vocabulary_of_another_size_is_refused(molecules, empty):
     (empty / chembl.VOCABULARY).write_text("C\nO\n")
     with pytest.raises(TaskError, match="has 2 lines, not 15"):
         chembl.vocabulary()
+    (empty / chembl.VOCABULARY).write_bytes(b"\xff\xfe")
+    with pytest.raises(TaskError, match="cannot be read") as raised:
+        chembl.vocabulary()
+    assert raised.value.hint == "copy Design-Bench's smiles_vocab.txt there"
 
 
 def test_without_rdkit_the_extra_is_named(empty, monkeypatch):

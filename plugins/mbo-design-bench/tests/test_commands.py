@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 
+import mbo_design_bench
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from mbo_design_bench import checksums, facts, mirror, rows
+from mbo_design_bench import checksums, facts, mirror, rows, sequences
 from mbo_design_bench.layout import Archive
 
 from mbo_core.cli import main
+from mbo_core.errors import TaskError
 
 NAME = "GFP-Transformer-v0"
 
@@ -127,6 +129,28 @@ def test_path_tells_where_data_are_or_will_be(small, folder, empty):
     assert json.loads(mbo("path", NAME, "--json").stdout) == {"path": str(empty / "gfp"), "exists": False}
     folder.rename(empty / "gfp")
     assert mbo("path", NAME).stdout.strip() == str(empty / "gfp")
+
+
+def test_a_folder_without_permission_is_said_and_the_others_are_listed(small, folder, empty, locked):
+    folder.rename(empty / "gfp")
+    mbo("list"), mbo("verify", NAME), mbo("path", NAME)  # all that they import, while it can be
+    offers = mbo_design_bench.mbo_tasks()
+    with locked(empty):
+        assert {offer.name for offer in mbo_design_bench.mbo_tasks()} == {offer.name for offer in offers}
+        listed, verified, path = mbo("list", "--json"), mbo("verify", NAME), mbo("path", NAME)
+        offer = sequences.offer(small, small)
+        unready = offer.unready()
+        with pytest.raises(TaskError, match="Permission denied"):
+            offer.load()
+    found = {row["task"]: row for row in json.loads(listed.stdout)["data"]}
+    fault = f"{empty / 'gfp' / 'gfp-x-0.npy'} cannot be read: Permission denied"
+    assert (found[NAME]["state"], found[NAME]["get"]) == ("unreadable", fault)
+    assert found["TFBind8-Exact-v0"]["state"] == "in the package"
+    assert unready == fault
+    for done in (verified, path):
+        assert done.exit_code == 1
+        assert "Permission denied" in done.output
+        assert "Traceback" not in done.output
 
 
 @pytest.mark.parametrize("command", ["fetch", "verify", "path"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from mbo_design_bench import facts, forms, learned, oracle_files, rows, sequences, shards, training
+from mbo_design_bench import checksums, facts, forms, learned, oracle_files, rows, sequences, shards, training
 from mbo_design_bench.layout import Layout
 from mbo_design_bench.network import CHUNK, Network, predict
 from safetensors.torch import load, save
@@ -79,6 +79,8 @@ def test_the_command_trains_measures_and_stores(toy, empty):
     assert task.info.notes["oracle_seed"] == 0
     assert task.info.notes["held_out_spearman"] == found["held_out_spearman"]
     assert [note["data_sha256"] for note in task.info.notes["oracles"]] == [found["data_sha256"]]
+    assert task.info.notes["oracle_files_sha256"] == {"0": checksums.sha256(empty / "oracles" / NAME / files(empty)[0])}
+    assert sequences.offer(toy, toy).info.notes.items() <= task.info.notes.items()
     x, y = rows.read(toy)
     assert task.oracle.score(x) == pytest.approx(y, abs=1.5)
     every = np.stack(np.meshgrid(*[range(4)] * 5), -1).reshape(-1, 5)
@@ -173,13 +175,40 @@ def with_fewer_labels(path):
     oracle_files.store(path, oracle_files.about(path), weights, labels[:-1])
 
 
-@pytest.mark.parametrize("damage", [truncated, pickled, without_header, of_other_form, with_fewer_labels])
+def with_a_deep_header(path):
+    path.write_bytes(save({"labels": torch.zeros(2)}, {"oracle": "[" * 100_000}))
+
+
+def with_a_form_of_a_terabyte(path):
+    about = oracle_files.about(path)
+    oracle_files.store(path, replace(about, form={**about.form, "channels": 2**35}), *oracle_files.tensors(path))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncated,
+        pickled,
+        without_header,
+        of_other_form,
+        with_fewer_labels,
+        with_a_deep_header,
+        with_a_form_of_a_terabyte,
+    ],
+)
 def test_a_damaged_file_is_refused(toy, damage):
     train(NAME, "--epochs", 1)
     damage(oracle_files.place(toy, 0))
     with pytest.raises(TaskError, match="is no oracle of this version") as raised:
         sequences.load(toy, toy)
     assert "train the oracle again" in raised.value.hint
+
+
+def test_loading_an_oracle_draws_nothing(toy):
+    train(NAME, "--epochs", 1)
+    before = torch.random.get_rng_state()
+    sequences.load(toy, toy)
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_an_oracle_of_other_data_is_refused(toy, empty):

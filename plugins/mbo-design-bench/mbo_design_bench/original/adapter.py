@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
 from mbo_core.task import Space, Task, TaskInfo, TaskOffer
-from mbo_design_bench import data, facts, guard, rows
+from mbo_design_bench import checksums, data, facts, guard, rows
 from mbo_design_bench.original import registered, stand_ins
 from mbo_design_bench.original.registered import Registered
 
@@ -30,7 +30,8 @@ SEED = 0
 ANY = f"{stand_ins.PACKAGE}:*"
 """The offer that answers for every task of a package that cannot be read."""
 
-INSTALL = "pip install --no-deps design-bench==2.0.20"
+USABLE = "`mbo list-tasks` lists those that can be used"
+INSTALL = stand_ins.INSTALL
 COMPARABLE = {
     "learned": "published tables only roughly: the oracle was a pickle, and is fitted anew by the package's recipe",
     "formula": "with nothing published: a toy of the package",
@@ -68,7 +69,9 @@ class Original:
         with stand_ins.quiet():
             scores = np.asarray(self.task.predict(designs), dtype=np.float64)[:, 0]
         if not np.isfinite(scores).all():
-            raise TaskError(f"{self.name}: the oracle has no score for design {int(np.argmin(np.isfinite(scores)))}")
+            raise TaskError(
+                f"{self.name}: the oracle has no score for design {int(np.argmin(np.isfinite(scores)))}", guard.HINT
+            )
         return scores
 
 
@@ -96,12 +99,13 @@ def load(one: Registered, own_data: Path) -> Task:
     """
     refusal = one.refusal()
     if refusal is not None:
-        raise TaskError(f"{one.name} cannot be used: {refusal}", "`mbo list-tasks` lists those that can")
+        raise TaskError(f"{one.name} cannot be used: {refusal}", USABLE)
     locate = partial(_locate, [*data.folders(), own_data], one)
     with stand_ins.borrowed(locate) as package, stand_ins.seeded(SEED):
         try:
             return _task(one, _made(package, one.id))
-        except TaskError:
+        except TaskError as error:
+            error.hint = error.hint or USABLE
             raise
         except Exception as error:
             raise TaskError(f"{one.name} cannot be made: {type(error).__name__}: {error}", _way(one)) from error
@@ -197,11 +201,12 @@ def _locate(folders: Sequence[Path], one: Registered, file: str) -> str:
     path = _found(folders, file)
     if path is None:
         raise TaskError(f"{one.name}: {_absent(folders, file)}", _way(one))
+    checksums.verify(path, checksums.recorded(path.parent))
     return str(path)
 
 
 def _found(folders: Sequence[Path], file: str) -> Path | None:
-    return next((folder / file for folder in folders if (folder / file).is_file()), None)
+    return next((folder / file for folder in folders if data.exists(folder / file)), None)
 
 
 def _absent(folders: Sequence[Path], file: str) -> str:

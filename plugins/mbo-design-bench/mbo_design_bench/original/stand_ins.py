@@ -22,6 +22,7 @@ from typing import Any
 from mbo_core.errors import TaskError
 
 PACKAGE = "design_bench"
+INSTALL = "pip install --no-deps design-bench==2.0.20"
 
 GYM = "Hopper runs in gym's Hopper-v2, which needs a gym before 0.26 and mujoco-py"
 
@@ -126,7 +127,7 @@ def borrowed(locate: Callable[[str], str]) -> Iterator[ModuleType]:
             package = import_module(PACKAGE)
             _confine(locate)
         except Exception as error:
-            raise TaskError(f"{PACKAGE} cannot be imported: {type(error).__name__}: {error}") from error
+            raise TaskError(f"{PACKAGE} cannot be imported: {type(error).__name__}: {error}", INSTALL) from error
         yield package
 
 

@@ -2,7 +2,8 @@
 
 A pickle is a program. This reader runs it with nothing to call: each of the few names that numpy writes stands for a
 function of ours, which takes apart bytes and checks them; every other name ends the reading. Nothing of numpy's own
-unpickling runs, and an array of objects cannot be made.
+unpickling runs, and an array of objects cannot be made. Before it runs, `_tame` refuses what would let a short file
+become a large thing: no container stands in it twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import io
 import math
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from pickletools import genops
 from typing import Any
 
 import numpy as np
@@ -18,12 +21,18 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
 
-LARGEST = 64 * 2**20
-"""Bytes; the controllers that this is for have about half a megabyte."""
+LARGEST = 4 * 2**20
+"""Bytes of a file, and of all its arrays; the controllers that this is for have about half a megabyte."""
 TYPES = {f"{kind}{size}" for kind in "fiu" for size in (1, 2, 4, 8)} | {"b1"}
 PLAIN = (bool, int, float, str, bytes, type(None))
 ARRAYS = ("numpy.core.multiarray", "numpy._core.multiarray")
 BUFFERS = ("numpy.core.numeric", "numpy._core.numeric")
+
+PUTS, GETS = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}, {"GET", "BINGET", "LONG_BINGET"}
+LEAVES = {"REDUCE", "GLOBAL", "STACK_GLOBAL", "BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"}
+"""What may be noted and used again: names, texts, bytes, and what a name made."""
+NEVER = {"DUP", "EXT1", "EXT2", "EXT4"}
+"""No pickler writes the first; the others are names that others may have given a number."""
 
 
 class Refused(pickle.UnpicklingError):
@@ -54,8 +63,7 @@ class Type:
         dtype = np.dtype(self.order + self.code)
         if math.prod(sizes) * dtype.itemsize != len(content):
             raise Refused(f"an array of shape {shape} with {len(content)} bytes")
-        flat = np.frombuffer(bytes(content), dtype).astype(dtype.newbyteorder("="))
-        return flat.reshape(sizes, order="F" if columns_first else "C")
+        return np.frombuffer(content, dtype).reshape(sizes, order="F" if columns_first else "C")
 
 
 class Array:
@@ -79,8 +87,25 @@ class Table(dict[Any, Any]):
         """Attributes, which torch adds, are let go of."""
 
 
+class Name:
+    """What a name in a file stands for: a function of ours, to be called and nothing else."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: object) -> Any:
+        """What the function makes."""
+        return self._function(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        """Else a file could hang attributes on the function."""
+        raise Refused("a change to a function")
+
+
 class Reader(pickle.Unpickler):
-    """Reads with the names below and no other. They are bound methods and strings, which a pickle cannot change."""
+    """Reads with the names of `NAMES` and no other."""
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name stands for.
@@ -88,41 +113,49 @@ class Reader(pickle.Unpickler):
         Raises:
             Refused: for a name that is not allowed.
         """
-        known: dict[tuple[str, str], Any] = {
-            ("numpy", "dtype"): self._type,
-            ("numpy", "ndarray"): "ndarray",
-            ("collections", "OrderedDict"): self._table,
-            ("_codecs", "encode"): self._encode,
-            **{(home, "_reconstruct"): self._begin for home in ARRAYS},
-            **{(home, "scalar"): self._scalar for home in ARRAYS},
-            **{(home, "_frombuffer"): self._buffer for home in BUFFERS},
-        }
-        if (module, name) not in known:
+        if (module, name) not in NAMES:
             raise Refused(f"{module}.{name}")
-        return known[module, name]
+        return NAMES[module, name]
 
-    def _type(self, code: object = None, *_: object) -> Type:
-        return Type(code)
 
-    def _begin(self, *_: object) -> Array:
-        return Array()
+def _type(code: object = None, *_: object) -> Type:
+    return Type(code)
 
-    def _buffer(self, content: object, kind: object, shape: object, order: object) -> Array:
-        return Array(_typed(kind).array(content, shape, order == "F"))
 
-    def _scalar(self, kind: object, content: object) -> Array:
-        return Array(_typed(kind).array(content, (), False))
+def _begin(*_: object) -> Array:
+    return Array()
 
-    def _encode(self, text: object, codec: object = None) -> bytes:
-        """Bytes as protocol 2 writes them."""
-        if not isinstance(text, str) or codec != "latin1":
-            raise Refused("bytes in an unknown code")
-        return text.encode("latin1")
 
-    def _table(self, *pairs: object) -> Table:
-        if pairs:
-            raise Refused("a dictionary of an unknown form")
-        return Table()
+def _buffer(content: object, kind: object, shape: object, order: object) -> Array:
+    return Array(_typed(kind).array(content, shape, order == "F"))
+
+
+def _scalar(kind: object, content: object) -> Array:
+    return Array(_typed(kind).array(content, (), False))
+
+
+def _encode(text: object, codec: object = None) -> bytes:
+    """Bytes as protocol 2 writes them."""
+    if not isinstance(text, str) or codec != "latin1":
+        raise Refused("bytes in an unknown code")
+    return text.encode("latin1")
+
+
+def _table(*pairs: object) -> Table:
+    if pairs:
+        raise Refused("a dictionary of an unknown form")
+    return Table()
+
+
+NAMES: dict[tuple[str, str], Any] = {
+    ("numpy", "dtype"): Name(_type),
+    ("numpy", "ndarray"): "ndarray",
+    ("collections", "OrderedDict"): Name(_table),
+    ("_codecs", "encode"): Name(_encode),
+    **{(home, "_reconstruct"): Name(_begin) for home in ARRAYS},
+    **{(home, "scalar"): Name(_scalar) for home in ARRAYS},
+    **{(home, "_frombuffer"): Name(_buffer) for home in BUFFERS},
+}
 
 
 def read(path: Path, hint: str) -> Any:
@@ -136,7 +169,8 @@ def read(path: Path, hint: str) -> Any:
             content = stream.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise Refused(f"more than {LARGEST} bytes")
-        return _plain(Reader(io.BytesIO(content)).load())
+        _tame(content)
+        return Plain().of(Reader(io.BytesIO(content)).load())
     except Refused as error:
         raise TaskError(f"{path} is refused: it holds {error}, not only arrays and plain containers", hint) from error
     except OSError as error:
@@ -145,17 +179,60 @@ def read(path: Path, hint: str) -> Any:
         raise TaskError(f"{path} is damaged: {type(error).__name__}: {error}", hint) from error
 
 
-def _plain(value: Any) -> Any:
-    """The same with arrays for what stands for them."""
-    if isinstance(value, Array) and value.value is not None:
-        return value.value
-    if isinstance(value, dict):
-        return {_plain(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_plain(one) for one in value)
-    if isinstance(value, PLAIN):
-        return value
-    raise Refused("an array without numbers" if isinstance(value, Array) else f"a {type(value).__name__}")
+def _tame(content: bytes) -> None:
+    """Refuse a file in which anything but a leaf is noted to be used again.
+
+    Ten lists, each of which holds the one before it ten times, are ten billion things; a note of a large number makes
+    Python's reader take memory for all the numbers below it.
+
+    Raises:
+        Refused: with what the file would do.
+    """
+    before, notes = "", dict[Any, str]()
+    for count, (opcode, argument, _) in enumerate(genops(content)):
+        if opcode.name in NEVER:
+            raise Refused(f"the step {opcode.name}")
+        if opcode.name in GETS and notes.get(argument, "") not in LEAVES:
+            raise Refused("a thing that stands in two places")
+        if opcode.name in PUTS:
+            number = len(notes) if argument is None else argument
+            if number > count:
+                raise Refused(f"a note of the number {number}")
+            notes[number] = before
+        elif opcode.name != "FRAME":  # which may stand between long bytes and their note
+            before = opcode.name
+
+
+class Plain:
+    """Puts arrays in place of what stands for them, and refuses what is not plain."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._bytes = 0
+
+    def of(self, value: Any) -> Any:
+        """The same, plain."""
+        if isinstance(value, PLAIN) or value == ():  # there is but one empty tuple
+            return value
+        if isinstance(value, Array):
+            return self._array(value.value)
+        if id(value) in self._seen:
+            raise Refused("a thing that stands in two places")
+        self._seen.add(id(value))
+        if isinstance(value, dict):
+            return {self.of(key): self.of(one) for key, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.of(one) for one in value)
+        raise Refused(f"a {type(value).__name__}")
+
+    def _array(self, value: NDArray[Any] | None) -> NDArray[Any]:
+        """A copy in the machine's order of bytes; many arrays could share the bytes of one."""
+        if value is None:
+            raise Refused("an array without numbers")
+        self._bytes += value.nbytes
+        if self._bytes > LARGEST:
+            raise Refused(f"arrays of more than {LARGEST} bytes")
+        return value.astype(value.dtype.newbyteorder("="))
 
 
 def _typed(kind: object) -> Type:

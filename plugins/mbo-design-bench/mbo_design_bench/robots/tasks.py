@@ -49,6 +49,10 @@ GYM_INFO = TaskInfo(
     notes={
         "rows": made.HOPPER_ROWS,
         "visible_percentiles": [0, 100],
+        "y_min": -1.8015737,
+        "y_max": 1028.4007,
+        "best_visible_normalised": 1.0,
+        "design": f"{hopper.LENGTH} numbers",
         "start_seed": hopper.START_SEED,
     },
 )
@@ -62,6 +66,11 @@ GAIT_INFO = TaskInfo(
     notes={
         "rows": made.ANT_ROWS,
         "visible_percentiles": [0, 40],
+        "y_min": GAIT_LOWEST,
+        "y_max": 205.05131,
+        "best_visible_normalised": 0.478,
+        "design": f"{ant.LEG.length} numbers",
+        **facts.BOUNDS,
         "gait": str(GAIT),
     },
 )

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
-import mbo_bo_qei
 import numpy as np
 import pytest
 
 import mbo_core as mbo
 from mbo_core import recipe as recipes
 from mbo_core.build import written
-from mbo_core.options import options
-
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 PROXY = {
     "use": "ensemble",
@@ -146,24 +140,3 @@ def test_fewer_rows_than_candidates_are_refused_before_any_training():
 def test_what_does_not_fit_is_refused(sets, fact):
     with pytest.raises(mbo.RecipeError, match=re.escape(fact)):
         mbo.run("bo-qei", table("continuous"), seeds=1, set=sets)
-
-
-def rows(stage: str) -> dict[str, str]:
-    """The options and defaults of the README's table on a stage."""
-    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
-    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
-
-
-@pytest.mark.parametrize("stage", mbo_bo_qei.mbo_stages(), ids=lambda stage: stage.name)
-def test_the_readme_lists_every_option(stage):
-    plain = [one for one in options(stage).values() if one.stage is None]
-    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
-
-
-@pytest.mark.parametrize("kind", ENCODING)
-def test_the_readmes_recipe_resolves(kind, tmp_path):
-    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
-    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    found = mbo.installed()
-    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
-    assert f'name = "{recipe.name}"' in text

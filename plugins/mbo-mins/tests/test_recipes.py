@@ -1,20 +1,13 @@
-"""The shipped recipe holds the published constants, and the README says what is there."""
+"""The shipped recipe holds the published constants."""
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-
-import mbo_mins
 import pytest
 
 import mbo_core as mbo
 from mbo_core import recipe as recipes
 from mbo_core.build import written
-from mbo_core.options import options
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
 CHEMBL = "ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0"
 KINDS = [("continuous", "standardised"), ("discrete", "one-hot")]
@@ -78,24 +71,3 @@ def test_the_published_scores():
     published = resolved().published
     assert published["TFBind8-Exact-v0"]["100th"] == [0.905, 0.052]
     assert published[SUPERCONDUCTOR]["100th"] == [0.469, 0.023]
-
-
-def rows(stage: str) -> dict[str, str]:
-    """The options and defaults of the README's table on a stage."""
-    [section] = re.findall(rf"^### `{stage}`.*?(?=^#|\Z)", README, re.S | re.M)
-    return dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", section, re.M))
-
-
-@pytest.mark.parametrize("stage", mbo_mins.mbo_stages(), ids=lambda stage: stage.name)
-def test_the_readme_lists_every_option(stage):
-    plain = [one for one in options(stage).values() if one.stage is None]
-    assert rows(stage.name) == {one.name: json.dumps(one.default) for one in plain}
-
-
-@pytest.mark.parametrize("kind", ["continuous", "discrete"])
-def test_the_readmes_recipe_resolves(kind, tmp_path):
-    [text] = re.findall(r"^```toml\n(.*?)^```", README, re.S | re.M)
-    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
-    found = mbo.installed()
-    recipe = recipes.resolve(recipes.find(tmp_path / "mine.toml", found), found, kind=kind)
-    assert f'name = "{recipe.name}"' in text

@@ -103,7 +103,8 @@ def test_a_cached_run_gives_the_same_to_the_last_bit(method, task, sets, tmp_pat
     plain, first, again = (
         mbo.run(method, task, seeds=[4, 1], set=sets, cache=folder) for folder in (None, tmp_path, tmp_path)
     )
-    assert (plain.cached, first.cached, again.cached) == ([], [], [4, 1])
+    kept = [4, 1] if "values" in plain.recipe.proxy.abilities else []  # what learns nothing is not kept
+    assert (plain.cached, first.cached, again.cached) == ([], [], kept)
     same(plain, first)
     same(first, again)
 

@@ -63,7 +63,7 @@ class BOQEI(Update):
     iterations: int = option(200, "the most that L-BFGS-B takes from a start", at_least=1)
     at_once: int = option(5, "starts that are moved together, the more the more memory", at_least=1)
     precision: Literal["float32", "float64"] = option(
-        "float64", "of the Gaussian process; published runs have float32, in which fits fail and searches break down"
+        "float64", "of the Gaussian process; the recipe has the published float32, in which some searches break down"
     )
     dataset_designs: bool = option(
         False, "let rows of the data into the final batch, ranked by their labels, as the released code does"

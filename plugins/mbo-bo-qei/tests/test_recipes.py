@@ -37,7 +37,7 @@ UPDATE = {
     "raw_samples": 128,
     "iterations": 200,
     "at_once": 5,
-    "precision": "float64",
+    "precision": "float32",
     "dataset_designs": False,
 }
 QUICK = {"rounds": 4, "rows": 200, "restarts": 2, "raw_samples": 32, "iterations": 20}

@@ -80,6 +80,12 @@ def test_names_follow_the_convention(folder):
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)
+def test_a_plugin_carries_its_licence(folder):
+    assert "LICENSE" in project(folder)["license-files"]
+    assert (folder / "LICENSE").read_bytes() == (TOP / "LICENSE").read_bytes()
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)
 def test_a_plugin_is_checked_by_the_kit(folder):
     lines = (folder / "tests" / "test_conformance.py").read_text().splitlines()[2:]
     slug = folder.name.removeprefix("mbo-")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mbo_core.task import OracleSet
 from mbo_design_bench import guard
+
+FORESTS = 8
+"""So many forests score the designs of a run on a task of numbers, the first being the task's oracle."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,37 @@ class Forest:
         """
         guard.reals(self.task, designs, self.length)
         return predict(self.model, designs)
+
+
+@dataclass(frozen=True)
+class Later:
+    """A forest that is grown when it is first asked.
+
+    Attributes:
+        grown: grows it.
+    """
+
+    grown: Callable[[], Forest]
+
+    def score(self, designs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Forest.score`."""
+        return self._forest.score(designs)
+
+    @cached_property
+    def _forest(self) -> Forest:
+        return self.grown()
+
+
+def beside(own: Forest, seed: int, grown: Callable[[int], Forest]) -> OracleSet:
+    """A task's own forest and, to see how much of a score is its choice, others that differ only in their seed.
+
+    Args:
+        own: scores the task.
+        seed: its own.
+        grown: grows a forest from a seed.
+    """
+    others = {str(other): Later(partial(grown, other)) for other in range(FORESTS) if other != seed}
+    return OracleSet({str(seed): own, **others})
 
 
 def grow(

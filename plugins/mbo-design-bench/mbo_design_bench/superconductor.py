@@ -34,9 +34,10 @@ def fit(x: NDArray[Any], y: NDArray[Any], seed: int) -> tuple[Forest, float]:
 
 
 def load() -> Task:
-    """The task with its 17,014 visible rows; fits the forest, about a second."""
+    """The task with its 17,014 visible rows; fits its forest, about a second, and seven more when a run is scored."""
     x, y = rows.read(FACTS)
-    oracle, correlation = fit(x, y, SEED)
+    own, correlation = fit(x, y, SEED)
+    oracle = forest.beside(own, SEED, lambda seed: fit(x, y, seed)[0])
     return rows.task(FACTS, (x, y), oracle, forest.notes(SEED, correlation))
 
 

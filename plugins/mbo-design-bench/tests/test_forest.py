@@ -23,3 +23,21 @@ def test_a_seed_decides_the_rows_and_the_trees():
     scores = [forest.grow(x, x[:, 0], seed, train=30)[0].predict(x) for seed in (0, 0, 1)]
     assert np.array_equal(scores[0], scores[1])
     assert not np.array_equal(scores[0], scores[2])
+
+
+def test_other_forests_stand_beside_a_tasks_own_and_are_grown_when_they_are_asked():
+    x, grown = np.random.default_rng(1).random((60, 5)), []
+
+    def fit(seed: int) -> forest.Forest:
+        grown.append(seed)
+        return forest.Forest("toy", 5, forest.grow(x, x[:, 0], seed, train=30)[0])
+
+    oracles = forest.beside(fit(3), 3, fit)
+    designs = x.astype(np.float32)
+    assert next(iter(oracles.members)) == "3"
+    assert np.array_equal(oracles.score(designs), fit(3).score(designs))
+    assert grown == [3, 3]
+    scores = {name: oracle.score(designs) for name, oracle in oracles.members.items()}
+    assert [oracle.score(designs) is not None for oracle in oracles.members.values()] == [True] * forest.FORESTS
+    assert grown == [3, 3, 0, 1, 2, 4, 5, 6, 7]
+    assert len({score.tobytes() for score in scores.values()}) == forest.FORESTS

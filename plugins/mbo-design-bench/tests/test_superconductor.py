@@ -49,7 +49,7 @@ def test_the_forest_ranks_unseen_rows(superconductor_task):
 
 
 def test_the_forest_is_that_of_design_bench(superconductor_task):
-    model = superconductor_task.oracle.model
+    model = superconductor_task.oracle.members["0"].model
     assert (model.n_estimators, model.max_depth, model.max_features) == (100, 100, 1.0)
     assert model.estimators_[0].tree_.weighted_n_node_samples[0] == 1000
 

@@ -1,14 +1,13 @@
 """Fetch data sets, file by file, from the community's mirror of Design-Bench's data.
 
 A file counts once it is whole: it is written beside its place, checked, and renamed. What was fetched is not fetched
-again, so an interrupted fetch goes on where it stopped.
+again, so an interrupted fetch goes on where it stopped: see `mbo_design_bench.partial` for the file that was cut.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -16,18 +15,16 @@ from typing import Any
 from mbo_core.errors import StoreError, TaskError
 from mbo_design_bench import checksums, data, shards
 from mbo_design_bench.layout import Facts
+from mbo_design_bench.partial import Part
 
 MIRROR = "https://huggingface.co/datasets/beckhamc/design_bench_data/resolve/main"
 VARIABLE = "MBO_DATA_URL"
 
-TIMEOUT = (10.0, 60.0)
-"""Seconds to wait for a connection, and for the next bytes."""
-
 PAUSES = (1.0, 4.0)
 """Seconds to wait before each further attempt, where the failure may pass."""
 
-PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""Answers of a server that is busy, or ill for a moment."""
+PASSING = {408, 416, 425, 429, 500, 502, 503, 504}
+"""Answers of a server that is busy, or ill for a moment, or that was asked for the rest of another version."""
 
 IMPORT = "import files that you have: mbo data fetch TASK --from DIR"
 
@@ -81,21 +78,22 @@ def _adopt(path: Path, known: dict[str, str], facts: Facts) -> None:
 
 
 def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     url = f"{base()}/{facts.layout.folder}/{path.name}"
+    part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _download(url, temporary, bar)
-        digest = checksums.sha256(temporary)
+        part = Part.of(path)
+        _download(url, part, bar)
+        digest = checksums.sha256(part.path)
         if known is not None and digest != known:
             raise TaskError(
                 f"{url} changed: its SHA-256 is {digest}, and {known} was recorded at the first fetch",
                 f"if you trust the new data, remove its line from {path.parent / checksums.NAME}",
             )
-        shards.check(temporary, facts.layout, path.name, origin=url)
+        shards.check(part.path, facts.layout, path.name, origin=url)
         # Recorded first: a file in its place without its checksum would be taken as the person's own.
         checksums.record(path, digest)
-        os.replace(temporary, path)
+        os.replace(part.path, path)
     except TaskError as error:
         error.hint = error.hint or _hint(None)
         raise
@@ -103,33 +101,27 @@ def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
         hint = f"free some space, or name another folder in {data.VARIABLE}"
         raise StoreError(f"cannot write {path}: {error.strerror or error}", hint) from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        if part is not None:
+            part.drop()
 
 
-def _download(url: str, path: Path, bar: Any) -> None:
-    """Fetch one file, some times if need be."""
-    import pooch
+def _download(url: str, part: Part, bar: Any) -> None:
+    """Fetch one file, some times if need be; what came of it when that fails is kept."""
     import requests
 
-    downloader = pooch.HTTPDownloader(progressbar=bar or False, chunk_size=1 << 16, timeout=TIMEOUT)
     for pause in (*PAUSES, None):
         try:
-            downloader(url, str(path), None)
+            part.download(url, bar)
             return
+        except KeyboardInterrupt:
+            part.keep()
+            raise
         except requests.RequestException as error:
-            status = _closed(error.response)
+            status = None if error.response is None else int(error.response.status_code)
             if pause is None or status not in {None, *PASSING}:
+                part.keep()
                 raise TaskError(f"{url} cannot be fetched: {_reason(error, status)}", _hint(status)) from error
             sleep(pause)
-
-
-def _closed(response: Any) -> int | None:
-    """The status of an answer, whose connection pooch leaves open."""
-    if response is None:
-        return None
-    response.close()
-    return int(response.status_code)
 
 
 def _reason(error: Exception, status: int | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mbo_design_bench import checksums, mirror, rows, shards
+from mbo_design_bench import checksums, mirror, partial, rows, shards
 from mbo_design_bench.facts import CHEMBL
 
 from mbo_core.errors import StoreError, TaskError
@@ -16,11 +16,16 @@ from mbo_core.errors import StoreError, TaskError
 
 @dataclass
 class Mirror:
-    """A server of a folder, with faults: a list of them by file, each used once."""
+    """A server of a folder, with faults: a list of them by file, each used once.
+
+    With a tag it names the version of its files, and sends the rest of one that is asked for.
+    """
 
     folder: Path
     faults: dict[str, list[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    tag: str | None = None
+    ranges: list[str | None] = field(default_factory=list)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         name = handler.path.removeprefix("/main/gfp/")
@@ -29,7 +34,17 @@ class Mirror:
         fault, content = (faults.pop(0) if faults else "none"), (self.folder / name).read_bytes()
         if fault == "slow":
             time.sleep(0.6)
-        handler.send_response(int(fault) if fault.isdigit() else 200)
+        self.ranges.append(handler.headers["Range"])
+        status, start = (int(fault) if fault.isdigit() else 200), 0
+        if status == 200 and handler.headers["Range"] and handler.headers["If-Range"] == self.tag:
+            status, start = 206, int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        whole, content = len(content), content[start:]
+        handler.send_response(status)
+        if self.tag:
+            handler.send_header("ETag", self.tag)
+        if status == 206:
+            first = start + 5 * (fault == "elsewhere")
+            handler.send_header("Content-Range", f"bytes {first}-{whole - 1}/{whole}")
         if fault != "no length":
             handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
@@ -57,7 +72,8 @@ def server(folder, monkeypatch):
         monkeypatch.setenv("MBO_DATA_URL", f"http://127.0.0.1:{running.server_port}/main/")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(mirror, "PAUSES", (0.0, 0.0))
-        monkeypatch.setattr(mirror, "TIMEOUT", (5.0, 0.2))
+        monkeypatch.setattr(partial, "TIMEOUT", (5.0, 0.2))
+        monkeypatch.setattr(partial, "CHUNK", 16)
         yield served
         running.shutdown()
         thread.join()
@@ -148,6 +164,56 @@ def test_an_interruption_leaves_whole_files(small, server, home, monkeypatch):
     assert names(home) == {"gfp-x-0.npy", "gfp-y-0.npy", "SHA256SUMS"}
     monkeypatch.setattr(shards, "check", check)
     assert mirror.fetch(small, home) == 4
+
+
+def test_of_a_file_that_was_cut_only_the_rest_is_asked_for(small, server, folder, home):
+    server.tag, server.faults["gfp-x-1.npy"] = '"a"', ["cut"]
+    assert mirror.fetch(small, home) == 6
+    whole = (folder / "gfp-x-1.npy").read_bytes()
+    assert [one for one in server.ranges if one] == [f"bytes={(len(whole) - 9) // 16 * 16}-"]
+    assert (home / "gfp" / "gfp-x-1.npy").read_bytes() == whole
+    assert names(home) == {*small.layout.files(), "SHA256SUMS"}
+
+
+@pytest.mark.parametrize(("later", "faults", "asked"), [('"a"', [], 1), ('"b"', [], 1), ('"a"', ["416"], 2)])
+def test_what_came_before_a_failed_fetch_serves_the_next(small, server, folder, home, later, faults, asked):
+    server.tag, server.faults["gfp-x-1.npy"] = '"a"', ["cut"] * 3
+    with pytest.raises(TaskError, match="cannot be fetched"):
+        mirror.fetch(small, home)
+    assert ".gfp-x-1.npy.part" in names(home)
+    server.asked.clear()
+    server.tag, server.faults["gfp-x-1.npy"] = later, faults
+    if later != '"a"':
+        np.save(folder / "gfp-x-1.npy", np.load(folder / "gfp-x-1.npy")[::-1])
+    assert mirror.fetch(small, home) == 4
+    assert server.asked.count("gfp-x-1.npy") == asked
+    assert server.ranges[-4 - asked + 1] is not None
+    assert (home / "gfp" / "gfp-x-1.npy").read_bytes() == (folder / "gfp-x-1.npy").read_bytes()
+    assert names(home) == {*small.layout.files(), "SHA256SUMS"}
+
+
+@pytest.mark.parametrize(("tag", "faults"), [('W/"a"', ["cut"]), (None, ["cut"]), ('"a"', ["cut", "elsewhere"])])
+def test_a_rest_that_may_be_another_files_is_not_used(small, server, folder, home, tag, faults):
+    server.tag, server.faults["gfp-x-1.npy"] = tag, faults
+    assert mirror.fetch(small, home) == 6
+    assert (home / "gfp" / "gfp-x-1.npy").read_bytes() == (folder / "gfp-x-1.npy").read_bytes()
+    assert names(home) == {*small.layout.files(), "SHA256SUMS"}
+
+
+def test_an_interruption_keeps_what_came(small, server, folder, home):
+    class Impatient:
+        total = 0
+
+        def update(self, _: int) -> None:
+            raise KeyboardInterrupt
+
+    server.tag = '"a"'
+    with pytest.raises(KeyboardInterrupt):
+        mirror.fetch(small, home, lambda *_: Impatient())
+    assert (home / "gfp" / ".gfp-x-0.npy.part").read_bytes() == (folder / "gfp-x-0.npy").read_bytes()[:16]
+    assert mirror.fetch(small, home) == 6
+    assert server.ranges[1] == "bytes=16-"
+    assert (home / "gfp" / "gfp-x-0.npy").read_bytes() == (folder / "gfp-x-0.npy").read_bytes()
 
 
 def test_what_the_mirror_changed_is_refused(small, server, folder, home):

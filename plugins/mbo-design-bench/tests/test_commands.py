@@ -133,7 +133,6 @@ def test_path_tells_where_data_are_or_will_be(small, folder, empty):
 
 def test_a_folder_without_permission_is_said_and_the_others_are_listed(small, folder, empty, locked):
     folder.rename(empty / "gfp")
-    mbo("list"), mbo("verify", NAME), mbo("path", NAME)  # all that they import, while it can be
     offers = mbo_design_bench.mbo_tasks()
     with locked(empty):
         assert {offer.name for offer in mbo_design_bench.mbo_tasks()} == {offer.name for offer in offers}

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import RLock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +21,8 @@ from mbo_core.errors import TaskError
 from mbo_core.task import Verdict
 
 INSTALL = "pip install 'mbo-design-bench[mujoco]'"
+GLOBALS = RLock()
+"""Held while MuJoCo's global handlers are exchanged."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -90,16 +93,20 @@ def check(warnings: Iterable[int], second: float) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MuJoCo's warnings off stderr and out of MUJOCO_LOG.TXT, for `check` reads them; and stop its clock."""
+    """Keep MuJoCo's warnings off stderr and out of MUJOCO_LOG.TXT, for `check` reads them; and stop its clock.
+
+    Both are global, so that one thread at a time may do so, and puts back what it found.
+    """
     mujoco, clock = library(), _clock()
-    warn, ask = mujoco.get_mju_user_warning(), clock.value
-    mujoco.set_mju_user_warning(lambda _: None)
-    clock.value = None
-    try:
-        yield
-    finally:
-        mujoco.set_mju_user_warning(warn)
-        clock.value = ask
+    with GLOBALS:
+        warn, ask = mujoco.get_mju_user_warning(), clock.value
+        mujoco.set_mju_user_warning(lambda _: None)
+        clock.value = None
+        try:
+            yield
+        finally:
+            mujoco.set_mju_user_warning(warn)
+            clock.value = ask
 
 
 def _clock() -> ctypes.c_void_p:

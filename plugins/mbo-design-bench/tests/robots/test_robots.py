@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -90,6 +91,31 @@ def test_warnings_are_silent_and_the_clock_stands_while_robots_move_and_not_afte
     with engine.quiet():
         assert clock.value is None
         assert mujoco.get_mju_user_warning() is not warn
+    assert clock.value == running
+    assert mujoco.get_mju_user_warning() is warn
+
+
+def test_threads_that_score_at_once_leave_the_handlers_as_they_were():
+    clock, warn = engine._clock(), mujoco.get_mju_user_warning()
+    running, first_in, second_in, first_out = clock.value, Event(), Event(), Event()
+
+    def first() -> None:
+        with engine.quiet():
+            first_in.set()
+            second_in.wait(0.3)  # in vain: the second has to wait outside
+        first_out.set()
+
+    def second() -> None:
+        first_in.wait(5)
+        with engine.quiet():
+            second_in.set()
+            first_out.wait(5)
+
+    threads = [Thread(target=first), Thread(target=second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert clock.value == running
     assert mujoco.get_mju_user_warning() is warn
 

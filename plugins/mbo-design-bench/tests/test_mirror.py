@@ -26,6 +26,7 @@ class Mirror:
     asked: list[str] = field(default_factory=list)
     tag: str | None = None
     ranges: list[str | None] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         name = handler.path.removeprefix("/main/gfp/")
@@ -40,6 +41,7 @@ class Mirror:
             status, start = 206, int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
             start += 5 * (fault == "elsewhere")
         whole, content = len(content), content[start:]
+        self.sent.append(status)
         handler.send_response(status)
         if self.tag:
             handler.send_header("ETag", self.tag)
@@ -171,6 +173,7 @@ def test_of_a_file_that_was_cut_only_the_rest_is_asked_for(small, server, folder
     assert mirror.fetch(small, home) == 6
     whole = (folder / "gfp-x-1.npy").read_bytes()
     assert [one for one in server.ranges if one] == [f"bytes={(len(whole) - 9) // 16 * 16}-"]
+    assert server.sent.count(206) == 1
     assert (home / "gfp" / "gfp-x-1.npy").read_bytes() == whole
     assert names(home) == {*small.layout.files(), "SHA256SUMS"}
 

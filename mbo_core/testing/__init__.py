@@ -24,8 +24,9 @@ from collections.abc import Callable
 from mbo_core.testing.case import Case, Check, Outcome
 from mbo_core.testing.checks import CHECKS, cases, outcomes
 from mbo_core.testing.settings import assignments, small
+from mbo_core.testing.shipped import resolved
 
-__all__ = ["CHECKS", "Case", "Check", "Outcome", "assignments", "cases", "conformance", "outcomes", "small"]
+__all__ = ["CHECKS", "Case", "Check", "Outcome", "assignments", "cases", "conformance", "outcomes", "resolved", "small"]
 
 
 def conformance(plugin: str) -> Callable[..., None]:

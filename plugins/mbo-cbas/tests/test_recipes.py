@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import mbo_core as mbo
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 NAMES = ["cbas", "autofocused-cbas", "cbas-on-grad-mean"]
@@ -62,11 +62,6 @@ AUTOFOCUS = {
 }
 WIDE = {**PROXY, "shuffle": "own", "hidden": [2048, 2048], "batch_size": 128}
 PUBLISHED = {"cbas": (PROXY, CBAS), "autofocused-cbas": (PROXY, AUTOFOCUS), "cbas-on-grad-mean": (WIDE, CBAS)}
-
-
-def resolved(name: str, kind: str = "continuous", task: str | None = None, preset: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset)
 
 
 @pytest.mark.parametrize(("kind", "encoding"), [("continuous", "standardised"), ("discrete", "one-hot")])

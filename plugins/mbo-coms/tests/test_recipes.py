@@ -8,8 +8,8 @@ import torch
 
 import mbo_core as mbo
 from mbo_core import keys
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 ADVERSARY = {"use": "design-ascent", "steps": 50, "step_size": 0.05, "entropy_weight": 0.0}
 PROXY = {
@@ -61,11 +61,6 @@ def table(kind: str) -> mbo.Task:
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1), oracle=Sum())
 
 
-def resolved(kind: str, preset: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find("coms", found), found, kind=kind, preset=preset)
-
-
 SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20", "proxy.learning_rate=3e-3")
 
 
@@ -79,7 +74,7 @@ def trace(result, name: str) -> list[float]:
 
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_the_constants_are_the_published_ones(kind):
-    recipe = resolved(kind)
+    recipe = resolved("coms", kind)
     parts = (recipe.encoding, recipe.adversary, recipe.proxy, recipe.update)
     assert tuple(written(part) for part in parts) == PUBLISHED[kind]
 
@@ -87,13 +82,13 @@ def test_the_constants_are_the_published_ones(kind):
 @pytest.mark.parametrize("preset", [None, "quick"])
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_the_search_takes_the_steps_that_the_adversary_took(kind, preset):
-    recipe = resolved(kind, preset)
+    recipe = resolved("coms", kind, preset=preset)
     for option in ("steps", "step_size", "entropy_weight"):
         assert getattr(recipe.update, option) == getattr(recipe.adversary, option)
 
 
 def test_the_quick_preset_changes_the_network_and_the_epochs_only():
-    assert written(resolved("discrete", "quick").proxy) == {
+    assert written(resolved("coms", "discrete", preset="quick").proxy) == {
         **PROXY,
         "overestimation_limit": 2.0,
         "hidden": [64, 64],
@@ -102,7 +97,7 @@ def test_the_quick_preset_changes_the_network_and_the_epochs_only():
 
 
 def test_the_published_scores():
-    published = {task: scores["100th"] for task, scores in resolved("continuous").published.items()}
+    published = {task: scores["100th"] for task, scores in resolved("coms", "continuous").published.items()}
     assert published == {"TFBind8-Exact-v0": [0.945, 0.033], "Superconductor-RandomForest-v0": [0.439, 0.033]}
 
 
@@ -117,7 +112,7 @@ def test_without_steps_the_designs_are_the_best_rows(kind):
 
 def test_logits_are_encoded_and_decoded_without_statistics():
     task = table("discrete")
-    encoding = resolved("discrete").encoding
+    encoding = resolved("coms", "discrete").encoding
     state = encoding.init(keys.key(0), task)
     logits = encoding.encode(state, torch.tensor(task.x))
     assert sorted(set(logits.flatten().abs().tolist())) == [0.0, pytest.approx(np.log(7))]

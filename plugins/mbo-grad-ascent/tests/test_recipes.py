@@ -8,8 +8,8 @@ import torch
 
 import mbo_core as mbo
 from mbo_core import keys
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 NAMES = ["grad-ascent", "grad-ascent-min", "grad-ascent-mean"]
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
@@ -40,11 +40,6 @@ def table(kind: str) -> mbo.Task:
         return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * (x == 0).sum(1), space=mbo.Space("discrete", 6, 4))
     x = random.normal(size=(300, 6))
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
-
-
-def resolved(name: str, kind: str, task: str | None = None, preset: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset)
 
 
 SMALL = ("proxy.hidden=[32]", "proxy.epochs=5", "proxy.learning_rate=3e-3", "proxy.held_out=20")

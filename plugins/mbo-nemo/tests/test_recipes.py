@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import mbo_core as mbo
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 NAMES = ["nemo", "ensemble-nemo"]
 KINDS = ["continuous", "discrete"]
@@ -77,11 +77,6 @@ def table(kind: str, rows=200, **options) -> mbo.Task:
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1), **options)
 
 
-def resolved(name: str, kind: str, preset: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, preset=preset)
-
-
 SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.learning_rate=0.01", "update.steps=10", "update.candidates=100")
 
 
@@ -101,7 +96,7 @@ def test_the_constants_are_the_documented_ones(name, proxy, kind):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_quick_preset_trains_and_searches_less(name):
-    base, quick = (resolved(name, "continuous", preset) for preset in (None, "quick"))
+    base, quick = (resolved(name, preset=preset) for preset in (None, "quick"))
     assert written(quick.proxy) == {**written(base.proxy), "epochs": 10}
     assert written(quick.update) == {**UPDATE, "steps": 100}
 

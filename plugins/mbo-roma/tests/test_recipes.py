@@ -7,8 +7,8 @@ import re
 import pytest
 
 import mbo_core as mbo
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
 NAMES = ["roma", "coms-weight-ascent", "coms-local-adaptation"]
@@ -60,11 +60,6 @@ PAPER = {
     "gain_cap": "none",
     "first_target": "prediction",
 }
-
-
-def resolved(name: str, kind: str, task: str | None = None, preset: str | None = None, *sets: str):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset, sets=sets)
 
 
 def differences(table, published):
@@ -177,4 +172,4 @@ REFUSED = {
 @pytest.mark.parametrize(("name", "sets", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_does_not_fit_is_refused_before_training(name, sets, words):
     with pytest.raises(mbo.RecipeError, match=re.escape(words)):
-        resolved(name, "continuous", None, None, *sets)
+        resolved(name, sets=sets)

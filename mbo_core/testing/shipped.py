@@ -1,0 +1,36 @@
+"""A method's recipe as it ships, for tests that hold its constants to a paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mbo_core.build import Recipe
+from mbo_core.plugins import installed
+from mbo_core.recipe import find, resolve
+from mbo_core.task import Kind
+
+
+def resolved(
+    method: str,
+    kind: Kind = "continuous",
+    task: str | None = None,
+    preset: str | None = None,
+    sets: Sequence[str] = (),
+) -> Recipe:
+    """An installed method's recipe with all layers that a run would lay over it.
+
+    A test of the published constants compares its stages, e.g. `resolved("coms", "discrete").update.step_size`, or all
+    options of one at once, by `mbo_core.build.written`.
+
+    Args:
+        method: its name.
+        kind: the kind of task.
+        task: a task's name, for `[when."TASK"]`.
+        preset: one of the recipe's presets.
+        sets: `section.option=VALUE` assignments.
+
+    Raises:
+        RecipeError: if the method is not installed, or the recipe is mistaken or does not fit.
+    """
+    registry = installed()
+    return resolve(find(method, registry), registry, kind=kind, task=task, preset=preset, sets=sets)

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mbo_core import keys
-from mbo_core.stages import Batch, Key, Prediction
+from mbo_core.stages import Batch, Key, Model, Prediction
 
 Activation: TypeAlias = Literal["relu", "leaky-relu", "softplus"]
 
@@ -44,6 +44,9 @@ class Layer(TypedDict):
 
 Layers: TypeAlias = tuple[Layer, ...]
 
+LEAK = 0.3
+"""The slope of `leaky-relu` below zero."""
+
 
 def softplus(x: Tensor) -> Tensor:
     """log(1 + exp(x)) elementwise, (...) to (...), to the last digit for every x.
@@ -55,7 +58,7 @@ def softplus(x: Tensor) -> Tensor:
 
 def leaky_relu(x: Tensor) -> Tensor:
     """A rectifier with slope 0.3 below zero, (...) to (...): Keras's default; torch's slope is 0.01."""
-    return F.leaky_relu(x, negative_slope=0.3)
+    return F.leaky_relu(x, negative_slope=LEAK)
 
 
 _ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
@@ -63,6 +66,13 @@ _ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "leaky-relu": leaky_relu,
     "softplus": softplus,
 }
+
+_SLOPES: dict[Activation, Callable[[Tensor, Tensor], Tensor]] = {
+    "relu": lambda x, after: torch.ops.aten.threshold_backward(after, x, 0),
+    "leaky-relu": lambda x, after: torch.ops.aten.leaky_relu_backward(after, x, LEAK, False),
+    "softplus": lambda x, after: after * torch.sigmoid(x),
+}
+"""The gradient before an activation at x (...), from that after it (...); autograd's own, in one pass over memory."""
 
 
 def glorot_uniform(key: Key, inputs: int, outputs: int) -> Tensor:
@@ -114,6 +124,17 @@ class MLP:
             x = _ACTIVATIONS[self.activation](dense(layer, x))
         return dense(params[-1], x)
 
+    def slope(self, params: Layers, x: Tensor) -> Tensor:
+        """The gradient of the first output at x (n, inputs), (n, inputs), without autograd."""
+        entered = []
+        for layer in params[:-1]:
+            entered.append(dense(layer, x))
+            x = _ACTIVATIONS[self.activation](entered[-1])
+        after = params[-1]["weight"][:, 0].expand_as(x)
+        for layer, before in zip(reversed(params[:-1]), reversed(entered), strict=True):
+            after = _SLOPES[self.activation](before, after) @ layer["weight"].T
+        return after
+
 
 @dataclass(frozen=True)
 class PointMLP:
@@ -139,6 +160,10 @@ class PointMLP:
     def loss(self, params: Layers, batch: Batch) -> Tensor:
         """The weighted mean squared error on a batch, ()."""
         return (batch.w * (self.apply(params, batch.x).mean - batch.y) ** 2).mean()
+
+    def model(self) -> Model:
+        """Prediction, squared error and slope as functions of the weights."""
+        return Model(self.apply, self.loss, self._trunk.slope)
 
     @property
     def _trunk(self) -> MLP:

@@ -60,6 +60,17 @@ def test_a_network_equals_torchs_with_the_same_weights(hidden, activation):
     torch.testing.assert_close(net.apply(shifted, X), nn.Sequential(*modules[:-1])(X))
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("hidden", [(), (7,), (7, 5)])
+def test_the_slope_in_closed_form_is_autograds(hidden, activation):
+    net = MLP(hidden, 2, activation)
+    params = vmap(net.init, in_dims=(0, None))(keys.split(KEY, 3), 3)
+    # A hidden unit that meets exactly 0 has slope 0 under a rectifier, as in autograd.
+    x = torch.cat([X, torch.zeros(1, 3)])
+    by_autograd = vmap(grad(lambda x, params: net.apply(params, x)[:, 0].sum()), in_dims=(None, 0))(x, params)
+    torch.testing.assert_close(vmap(net.slope, in_dims=(0, None))(params, x), by_autograd)
+
+
 def test_weights_are_glorot_uniform_and_biases_zero():
     weight, bias = MLP((400,), 1).init(KEY, 200)[0].values()
     bound = math.sqrt(6 / 600)
@@ -203,3 +214,6 @@ def test_a_point_network_predicts_one_number_and_its_loss_weighs_the_rows():
     y, w = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.0, 1.0, 3.0, 0.0])
     expected = ((mean[1] - 2) ** 2 + 3 * (mean[2] - 3) ** 2) / 4
     assert net.loss(params, Batch(x, y, w)).item() == pytest.approx(expected.item())
+    model = net.model()
+    assert (model.predict, model.loss) == (net.apply, net.loss)
+    torch.testing.assert_close(model.slope(params, x), model._replace(closed_slope=None).slope(params, x))

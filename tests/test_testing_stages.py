@@ -116,6 +116,11 @@ PROXIES = {
         "    return model._replace(loss=lambda params, batch: batch.y.square().mean())",
         {"weights"},
     ),
+    "has a model with a slope of its own": (
+        able("spread", "weights") + "def model(self):\n    model = super(Odd, self).model()\n"
+        "    return model._replace(closed_slope=lambda params, x: 1.1 * model.slope(params, x))",
+        {"weights"},
+    ),
     "keeps what no file can hold": (
         VALUES + "lift = 'loop'\ndef init(self, key, data):\n"
         "    return {'able': super(Odd, self).init(key, data), 'odd': object()}\n"

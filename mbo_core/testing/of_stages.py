@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import grad
 
 from mbo_core import keys
-from mbo_core.stages import Batch, Mined, Prediction, WithMembers, WithWeights
+from mbo_core.stages import Batch, Mined, Model, Prediction, WithMembers, WithWeights
 from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Learnt, Mix
 
@@ -125,6 +125,9 @@ def weights(mix: Mix) -> None:
     params = learnt.state.params
     same = _close(model.predict(params, data.x).mean, learnt.proxy.predict(learnt.state, data.x).mean)
     demand(same, "model().predict(state.params, x) is not what the proxy predicts", "let both call one function")
+    slope = Model(model.predict, model.loss).slope(params, data.x)
+    same = _close(model.slope(params, data.x), slope)
+    demand(same, "the closed slope of model() is not that of its prediction", "differentiate anew, or leave it out")
     batch = Batch(data.x, data.y, torch.ones_like(data.y))
     moved = optree.tree_map(lambda leaf: leaf + 0.1 if leaf.is_floating_point() else leaf, params)
     before, after = model.loss(params, batch), model.loss(moved, batch)

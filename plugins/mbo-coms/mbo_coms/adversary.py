@@ -34,8 +34,8 @@ class DesignAscent(Adversary):
     def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
         """Where the designs end up, detached; the weights stay."""
 
-        def score(x: Tensor) -> Tensor:
-            return model.predict(start.params, x).mean
+        def slope(x: Tensor) -> Tensor:
+            return model.slope(start.params, x)
 
-        x = ascend(score, start.x, self.step_size, self.steps, self.entropy_weight, key)
+        x = ascend(slope, start.x, self.step_size, self.steps, self.entropy_weight, key)
         return start._replace(x=x), state

@@ -108,8 +108,8 @@ class Conservative(Proxy):
         return self._net.apply(state.params, x)
 
     def model(self) -> Model:
-        """Prediction and squared error as functions of the weights."""
-        return Model(self._net.apply, self._net.loss)
+        """Prediction, squared error and slope as functions of the weights."""
+        return self._net.model()
 
     @property
     def _net(self) -> PointMLP:

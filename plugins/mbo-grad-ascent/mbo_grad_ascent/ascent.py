@@ -18,8 +18,13 @@ def scaled(step_size: float, x: Tensor) -> float:
     return step_size * math.sqrt(x.shape[-1])
 
 
+def slope_of(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The gradient (n, d) of each design's score, of a function of (n, d) to (n,)."""
+    return grad(lambda designs: score(designs).sum())
+
+
 def ascend(
-    score: Callable[[Tensor], Tensor], x: Tensor, step_size: float, steps: int, entropy_weight: float, key: Key
+    slope: Callable[[Tensor], Tensor], x: Tensor, step_size: float, steps: int, entropy_weight: float, key: Key
 ) -> Tensor:
     """Take plain gradient steps: no momentum, clipping or constraint, each design on its own but for the entropy.
 
@@ -27,7 +32,7 @@ def ascend(
     `H(x) = mean_ik (x_ik - x_pi(i)k)^2` over a fresh random pairing pi in each step (COMs, released code).
 
     Args:
-        score: (n, d) to (n,).
+        slope: the gradient of the score at designs (n, d), (n, d).
         x: (n, d) where to start.
         step_size: eta_0, before the factor sqrt(d).
         steps: how many.
@@ -39,7 +44,7 @@ def ascend(
     """
     length = scaled(step_size, x)
     for number in range(steps):
-        direction: Tensor = grad(lambda designs: score(designs).sum())(x)
+        direction = slope(x)
         if entropy_weight:
             direction = direction + entropy_gradient(keys.fold_in(key, number), x, entropy_weight)
         x = x + length * direction

@@ -10,7 +10,7 @@ from torch import Tensor
 from mbo_core.options import option, part
 from mbo_core.parts import CANDIDATES, steps_from_top, top
 from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update, WithMembers
-from mbo_grad_ascent.ascent import ascend
+from mbo_grad_ascent.ascent import ascend, slope_of
 
 
 class AscentState(NamedTuple):
@@ -55,7 +55,8 @@ class GradientAscent(Update):
 
     def step(self, key: Key, state: AscentState, data: Data) -> tuple[AscentState, Info]:
         """One gradient step for each candidate; the info has the score that was climbed, before the step."""
-        x = ascend(lambda x: self.score(state.proxy, x), state.x, self.step_size, 1, self.entropy_weight, key)
+        slope = slope_of(lambda x: self.score(state.proxy, x))
+        x = ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key)
         return state._replace(x=x), {"predicted": self.score(state.proxy, state.x).mean()}
 
     def designs(self, state: AscentState) -> Tensor:

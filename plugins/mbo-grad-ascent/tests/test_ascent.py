@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from mbo_grad_ascent.ascent import ascend, entropy_gradient, scaled
+from mbo_grad_ascent.ascent import ascend, entropy_gradient, scaled, slope_of
 from torch.func import grad, vmap
 
 from mbo_core import keys
@@ -47,22 +47,22 @@ def test_the_step_grows_with_the_root_of_the_encoded_size(shape, step_size, step
 def test_a_linear_score_is_climbed_in_a_straight_line(steps):
     start = torch.tensor([[1.0, 2.0, 3.0, 4.0], [0.0, -1.0, 0.0, 0.5]])
     # Powers of two, so that nothing is rounded; the root of 4 coordinates is 2.
-    end = ascend(lambda x: x @ SLOPE, start, 0.25, steps, 0.0, KEY)
+    end = ascend(slope_of(lambda x: x @ SLOPE), start, 0.25, steps, 0.0, KEY)
     assert torch.equal(end, start + steps * 0.5 * SLOPE)
 
 
 def test_a_concave_quadratic_is_climbed_geometrically():
     curvature, top = torch.tensor([0.5, 1.0, 2.0, 3.0]), torch.tensor([1.0, 0.0, -1.0, 2.0])
-    end = ascend(lambda x: -0.5 * ((x - top) ** 2 * curvature).sum(1), X, 0.1, 7, 0.0, KEY)
+    end = ascend(slope_of(lambda x: -0.5 * ((x - top) ** 2 * curvature).sum(1)), X, 0.1, 7, 0.0, KEY)
     torch.testing.assert_close(end, top + (1 - 0.2 * curvature) ** 7 * (X - top))
 
 
 def test_designs_climb_on_their_own_but_for_the_entropy():
     order = keys.permutation(keys.key(9), len(X))
     for weight, alone in ((0.0, True), (0.5, False)):
-        end = ascend(hill, X, 0.01, 5, weight, KEY)
-        assert torch.allclose(ascend(hill, X[order], 0.01, 5, weight, KEY), end[order]) == alone
-        assert torch.allclose(ascend(hill, X[:2], 0.01, 5, weight, KEY), end[:2]) == alone
+        end = ascend(slope_of(hill), X, 0.01, 5, weight, KEY)
+        assert torch.allclose(ascend(slope_of(hill), X[order], 0.01, 5, weight, KEY), end[order]) == alone
+        assert torch.allclose(ascend(slope_of(hill), X[:2], 0.01, 5, weight, KEY), end[:2]) == alone
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
@@ -81,20 +81,20 @@ def test_the_entropy_pairs_the_designs_anew_in_each_step():
     x = X
     for number in range(3):
         x = x + scaled(0.1, x) * entropy_gradient(keys.fold_in(KEY, number), x, 0.9)
-    assert torch.equal(ascend(flat, X, 0.1, 3, 0.9, KEY), x)
+    assert torch.equal(ascend(slope_of(flat), X, 0.1, 3, 0.9, KEY), x)
 
 
 def test_the_end_carries_no_gradient():
     weights = torch.ones(4, requires_grad=True)
     for steps in (0, 2):
         start = X.clone().requires_grad_()
-        end = ascend(lambda x: torch.tanh(x @ weights), start, 0.1, steps, 0.5, KEY)
+        end = ascend(slope_of(lambda x: torch.tanh(x @ weights)), start, 0.1, steps, 0.5, KEY)
         assert not end.requires_grad
         assert weights.grad is start.grad is None
 
 
 def test_seeds_together_equal_seeds_alone():
     seeds = keys.split(KEY, 3)
-    together = vmap(lambda key: ascend(hill, X, 0.01, 3, 0.5, key), randomness="error")(seeds)
+    together = vmap(lambda key: ascend(slope_of(hill), X, 0.01, 3, 0.5, key), randomness="error")(seeds)
     for key, end in zip(seeds, together, strict=True):
-        torch.testing.assert_close(end, ascend(hill, X, 0.01, 3, 0.5, key))
+        torch.testing.assert_close(end, ascend(slope_of(hill), X, 0.01, 3, 0.5, key))

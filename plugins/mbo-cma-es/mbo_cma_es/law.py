@@ -47,8 +47,8 @@ def start(x: Tensor, sigma: float, shape: Shape) -> Law:
     """The isotropic law around a design x (d,)."""
     mean = x.double()
     none = torch.zeros_like(mean)
-    # Made from the design, so that under vmap each run owns what it starts from.
-    covariance = shape.start(len(mean)).to(mean.device) + 0 * mean[0]
+    # Sums with zeros that come from the design, so that under vmap each run owns what it starts from.
+    covariance = shape.start(len(mean)).to(mean.device) + none[0]
     return Law(mean, none[0] + sigma, covariance, none, none.clone(), none[0].clone())
 
 

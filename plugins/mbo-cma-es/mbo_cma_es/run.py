@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Samples of the generations that share a decomposition."""
+    """Samples of all generations that share a decomposition or, without the first axis, of one of them."""
 
     z: Tensor
     """(generations, lambda, d) standard normal"""
@@ -60,14 +60,14 @@ class Search:
     generations: int
 
     def start(self, x: Tensor, score: Tensor) -> Run:
-        """A run from a design x (d,), whose score () is to be beaten: -inf where it does not count."""
+        """A run from a design x (d,), whose score () float64 is to be beaten: -inf where it does not count."""
         remembered = min(self.generations, stopping.length(len(x), len(self.strategy.weights)))
-        none = 0 * score.double().nan_to_num(neginf=0.0)
+        none = torch.zeros_like(score)
         history = History(none.repeat(max(remembered, 1)), none)
-        return Run(laws.start(x, self.sigma, self.shape), history, x, score.double(), none > 0)
+        return Run(laws.start(x, self.sigma, self.shape), history, x, score, none.bool())
 
     def draw(self, key: Key, run: Run) -> Drawn:
-        """The next samples."""
+        """Samples for the next generations."""
         count = (self.strategy.shared, len(self.strategy.weights), len(run.best_x))
         z = keys.normal(key, count).double()
         return Drawn(z, *self.shape.stretch(run.law.covariance, z))
@@ -77,11 +77,10 @@ class Search:
         return (run.law.mean + run.law.sigma * y).to(run.best_x.dtype)
 
     def tell(self, run: Run, drawn: Drawn, x: Tensor, scores: Tensor) -> Run:
-        """The run after a generation: designs x and their scores (lambda,), drawn from z and y (lambda, d).
+        """The run after a generation: its samples, as designs x (lambda, d), and their scores (lambda,) float64.
 
-        A score that is no number ranks last.
+        A run that has ended stays as it is.
         """
-        scores = torch.where(scores.isnan(), -torch.inf, scores).double()
         order = torch.sort(scores, descending=True, stable=True).indices
         ranked, ordered = Ranked(drawn.z[order], drawn.y[order]), scores[order]
         law = laws.adapt(run.law, ranked, self.strategy, self.shape)

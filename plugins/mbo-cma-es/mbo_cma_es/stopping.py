@@ -1,7 +1,7 @@
-"""When a run ends before its last generation: the criteria of the library that can come first.
+"""When a run ends before its last generation: the criteria of the library, at its defaults, that can come first.
 
-Left out are those of the library which cannot: `tolstagnation` needs some 500 generations, `tolupsigma` and
-`noeffectaxis` come long after `tolfacupx` and `tolx` unless coordinates are larger than 10,000.
+Left out are those of `cma` 3.0.3 which cannot: `tolstagnation` needs some 500 generations, `tolupsigma` comes long
+after `tolfacupx`, `noeffectaxis` and `noeffectcoord` after `tolx` unless coordinates are larger than 10,000.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from mbo_cma_es.shape import Shape
 SMALL_STEPS = 1e-11
 """`tolx`: all standard deviations and the path are below."""
 LARGE_STEPS = 1e3
-"""`tolfacupx`: a standard deviation is larger than at the start by more."""
+"""`tolfacupx`: a standard deviation is more than so many times that of the start."""
 EQUAL_SCORES = 1e-11
-"""`tolfun`: the scores of a generation, and the best ones of the last generations, differ by less."""
+"""`tolfun`: the scores of a generation differ by less, and so do the best ones of the last generations."""
 EQUAL_BEST = 1e-12
 """`tolfunhist`: the best scores of the last generations, from the tenth on, differ by less."""
 LARGE_CONDITION = 1e14
 """`tolconditioncov`: that of the covariance from which was drawn is larger."""
 FLAT = 1
-"""`tolflatfitness`: more generations than this in a row have their best quarter, and some more, equal."""
+"""`tolflatfitness`: in more generations in a row the best three quarters of the scores, and one more, are equal."""
 
 
 class History(NamedTuple):

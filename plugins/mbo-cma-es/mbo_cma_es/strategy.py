@@ -1,7 +1,9 @@
 """The constants of CMA-ES: functions of the number of coordinates d and of the population lambda alone.
 
-They are the defaults of Hansen's library `cma`, of 3.0.3, with which the published runs were made, as of 4.5. His
-tutorial (arXiv:1604.00772, Table 1) has mu_eff + d + 5 under c_sigma, where the library has 3.
+They are the defaults of Hansen's library `cma`, of 3.0.3, with which the published runs were made, as of 4.5, for
+populations near the default one. Below 6 samples the library mirrors one of them, and damps the step size less; far
+above the default one it damps more since 3.0.3. His tutorial (arXiv:1604.00772, Table 1) has mu_eff + d + 5 under
+c_sigma, where the library has 3.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def strategy(d: int, population: int, separable: bool) -> Strategy:
     raw = [math.log((population + 1) / 2) - math.log(rank) for rank in range(1, population + 1)]
     mu_eff = _effective([w for w in raw if w > 0])
     rates = _separable_rates(d, mu_eff) if separable else _full_rates(d, mu_eff, population)
-    # The bound is that of the library since; it is met below 5 coordinates.
+    # The bound is that of the library since; it is met below 5 coordinates, or by populations above the default one.
     sigma_rate = min(0.5, (mu_eff + 2) / (d + mu_eff + 3))
     damping = 1 + 2 * max(0.0, math.sqrt((mu_eff - 1) / (d + 1)) - 1) + sigma_rate
     return Strategy(

@@ -30,8 +30,8 @@ class CMAState(NamedTuple):
 class CMAES(Update):
     """A search by CMA-ES from each of the best designs in the data, which proposes the best design that it ever saw.
 
-    Hansen and Ostermeier, "Completely derandomized self-adaptation in evolution strategies", 2001, with all that
-    Hansen's library `cma` has by default since, negative weights among it. The runs know nothing of each other. Each
+    Hansen and Ostermeier, "Completely derandomized self-adaptation in evolution strategies", 2001, with the defaults
+    that Hansen's library `cma` has since, negative weights among them. The runs know nothing of each other. Each
     sees the proxy's mean and no gradient; all of them, of all seeds, are predicted in one batch a generation.
 
     A step of the search takes as many generations as share a decomposition of the covariance: one up to 87
@@ -69,18 +69,17 @@ class CMAES(Update):
     def init(self, key: Key, data: Data, proxy_state: Any) -> CMAState:
         """Isotropic laws around the best designs in the data."""
         x = top(data, self.candidates)
-        scores = self.proxy.predict(proxy_state, x).mean
-        unseen = scores if self.score_start else torch.full_like(scores, -torch.inf)
-        return CMAState(vmap(self.search(x.shape[1]).start)(x, unseen), proxy_state)
+        scores = self._scores(proxy_state, x)
+        to_beat = scores if self.score_start else torch.full_like(scores, -torch.inf)
+        return CMAState(vmap(self.search(x.shape[1]).start)(x, to_beat), proxy_state)
 
     def step(self, key: Key, state: CMAState, data: Data) -> tuple[CMAState, Info]:
         """The next generations of each run; the info has what each has found, and how it stands."""
         search, runs = self.search(data.x.shape[1]), state.runs
         drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)
-        for number in range(search.strategy.shared):
-            part = Drawn(drawn.z[:, number], drawn.y[:, number], drawn.condition)
-            x = vmap(search.designs)(runs, part.y)
-            runs = vmap(search.tell)(runs, part, x, self._scores(state.proxy, x))
+        for z, y in zip(drawn.z.unbind(1), drawn.y.unbind(1), strict=True):
+            x = vmap(search.designs)(runs, y)
+            runs = vmap(search.tell)(runs, Drawn(z, y, drawn.condition), x, self._scores(state.proxy, x))
         info = {"predicted": runs.best_score, "sigma": runs.law.sigma, "stopped": runs.stopped.double()}
         return state._replace(runs=runs), info
 
@@ -95,5 +94,8 @@ class CMAES(Update):
         return Search(constants, Separable() if separable else Full(), self.step_size, self.generations)
 
     def _scores(self, proxy_state: Any, x: Tensor) -> Tensor:
-        """Predicted scores (candidates, lambda) of designs (candidates, lambda, d), in one batch."""
-        return self.proxy.predict(proxy_state, x.flatten(0, 1)).mean.reshape(x.shape[:2])
+        """Predicted scores (...) of designs (..., d), in one batch; one that is no number is the lowest of all."""
+        # Detached, for the weights of a proxy that is a torch module ask for gradients: kept with the best scores,
+        # they would hold every generation in memory.
+        scores = self.proxy.predict(proxy_state, x.flatten(0, -2)).mean.detach().reshape(x.shape[:-1])
+        return torch.where(scores.isnan(), -torch.inf, scores).double()

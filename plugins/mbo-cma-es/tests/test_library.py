@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
 import pytest
 import torch
 from mbo_cma_es import law as laws
+from mbo_cma_es import stopping
 from mbo_cma_es.law import Ranked
 from mbo_cma_es.run import Drawn, Search
 from mbo_cma_es.shape import Full, Separable
@@ -51,11 +53,22 @@ def close(law, search, rtol: float) -> None:
         torch.testing.assert_close(one, torch.as_tensor(other, dtype=torch.float64), rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("d", [2, 5, 24, 30, 56, 86, 150, 256])
+@pytest.mark.parametrize("d", [2, 5, 24, 30, 56, 60, 86, 87, 88, 150, 256])
 def test_the_constants_are_those_of_the_library(d):
-    theirs, ours = library(d), strategy(d, population_of(d), separable=False)
+    same_constants(library(d), strategy(d, population_of(d), separable=False))
+    assert population_of(d) == 4 + int(3 * np.log(d))
+
+
+@pytest.mark.parametrize(("d", "population"), [(5, 6), (5, 20), (24, 7), (24, 40), (86, 60)])
+def test_the_constants_for_a_population_of_ones_own_are_those_of_the_library(d, population, monkeypatch):
+    # What it multiplies the damping of larger populations by since 3.0.3.
+    monkeypatch.setattr(cma.sigma_adaptation, "_CSA_dampfac_mueff_inner", 1)
+    same_constants(library(d, popsize=population), strategy(d, population, separable=False))
+
+
+def same_constants(theirs, ours) -> None:
     rates = theirs.sm.parameters()
-    assert len(ours.weights) == theirs.popsize == 4 + int(3 * np.log(d))
+    assert len(ours.weights) == theirs.popsize
     np.testing.assert_allclose(ours.weights, theirs.sp.weights, rtol=1e-12, atol=1e-15)
     found = (theirs.sp.weights.mueff, theirs.adapt_sigma.cs, theirs.adapt_sigma.damps, theirs.sp.cc)
     np.testing.assert_allclose(ours[1:7], (*found, rates["c1"], rates["cmu"]), rtol=1e-12)
@@ -84,6 +97,21 @@ def test_a_law_moves_as_the_librarys(d, rtol):
             told(search, x, cost)
             law = laws.adapt(law, Ranked(z[number][best], y[number][best]), constants, shape)
             close(law, search, rtol)
+
+
+def test_a_leap_lengthens_the_steps_by_no_more_than_in_the_library():
+    d = 5
+    shape, constants, search = Full(), strategy(d, population_of(d), separable=False), library(d)
+    law = laws.start(begin(d), 0.5, shape)
+    for step, leap in enumerate((1, 1, 20, 1, 1)):
+        z = leap * keys.normal(keys.key(step), (search.popsize, d)).double()
+        y, _ = shape.stretch(law.covariance, z)
+        best = (cost := ill_conditioned(x := law.mean + law.sigma * y)).argsort()
+        told(search, x, cost)
+        before, law = law, laws.adapt(law, Ranked(z[best], y[best]), constants, shape)
+        close(law, search, 1e-9)
+        growth = (law.sigma / before.sigma).item()
+        assert growth == pytest.approx(math.e) if leap == 20 else growth < math.e + 1e-9
 
 
 def test_a_separable_law_moves_as_the_librarys_sampler():
@@ -125,8 +153,12 @@ def test_a_separable_law_moves_as_the_diagonal_of_a_full_one():
         ("tolfacupx", 5, lambda x: x.sum(1)),
         ("tolflatfitness", 5, lambda x: (torch.arange(len(x)) == 2).double()),
         ("tolfun", 2, lambda x: (x**2).sum(1)),
+        ("tolfun", 5, lambda x: torch.full_like(x[:, 0], -0.3)),
         ("tolx", 2, lambda x: 1e20 * (x**2).sum(1)),
         ("tolfunhist", 3, lambda x: torch.where(torch.arange(len(x)) == 3, -7.0, (x**2).sum(1))),
+        # Six of eight equal scores do not make a generation flat; seven would.
+        ("tolfunhist", 5, lambda x: (torch.arange(len(x)) > 5).double()),
+        ("tolflatfitness", 5, lambda x: (torch.arange(len(x)) > 6).double()),
         ("maxiter", 24, ill_conditioned),
     ],
 )
@@ -134,7 +166,7 @@ def test_a_run_ends_where_the_librarys_does_and_has_its_best(reason, d, cost):
     generations = 100 if reason == "maxiter" else 1000
     constants, theirs = strategy(d, population_of(d), separable=False), library(d, maxiter=generations)
     search = Search(constants, Full(), 0.5, generations)
-    run = search.start(begin(d), torch.tensor(-torch.inf))
+    run = search.start(begin(d), torch.tensor(-torch.inf, dtype=torch.float64))
     while not theirs.stop():
         assert not run.stopped
         drawn = search.draw(keys.fold_in(keys.key(0), theirs.countiter), run)
@@ -147,5 +179,30 @@ def test_a_run_ends_where_the_librarys_does_and_has_its_best(reason, d, cost):
     assert run.law.generation == theirs.countiter
     assert -run.best_score == theirs.result.fbest
     assert np.array_equal(run.best_x, theirs.result.xbest)
-    again = search.tell(run, drawn, x, torch.full((len(x),), 1e9))
+    again = search.tell(run, drawn, x, torch.full((len(x),), 1e9, dtype=torch.float64))
     assert all(torch.equal(*pair) for pair in zip((*run.law, *run[2:]), (*again.law, *again[2:]), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("reason", "sigma", "variances", "path", "ends"),
+    [
+        ("tolx", 5e-12, (1, 1), (0, 1), True),
+        ("tolx", 5e-12, (1, 9), (0, 1), False),
+        ("tolx", 5e-12, (1, 1), (0, 5), False),
+        ("tolx", 5e-12, (1, 1), (0, -5), True),  # the library leaves out the path's sign
+        ("tolfacupx", 1, (1, 251_000), (0, 1), True),
+        ("tolfacupx", 1, (1, 249_000), (0, 1), False),
+        ("tolconditioncov", 1, (1e-14, 1.1), (0, 1), True),
+        ("tolconditioncov", 1, (1e-14, 0.9), (0, 1), False),
+    ],
+)
+def test_what_the_law_alone_ends_by_ends_the_librarys_run(reason, sigma, variances, path, ends):
+    theirs, shape, scores = library(2), Full(), torch.linspace(0, -1, 6, dtype=torch.float64)
+    told(theirs, begin(2) + torch.linspace(0, 1, 12, dtype=torch.float64).reshape(6, 2), -scores)
+    theirs.sigma, theirs.pc, theirs.dC, theirs.D = sigma, np.array(path), np.array(variances), np.sqrt(variances)
+    assert (reason in theirs.stop()) == ends
+    covariance = torch.tensor(variances, dtype=torch.float64).diag()
+    law = laws.start(begin(2), sigma, shape)._replace(covariance=covariance, path=torch.tensor(path).double())
+    history = stopping.History(torch.tensor([0.0, 1.0]).double(), torch.tensor(0.0).double())
+    _, condition = shape.stretch(covariance, begin(2))
+    assert stopping.ended(law, history, scores, condition, 0.5, shape) == ends

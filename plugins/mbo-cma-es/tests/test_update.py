@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import optree
 import pytest
 import torch
 from mbo_cma_es.run import Drawn, Search
@@ -108,11 +109,11 @@ def test_permuted_starts_and_keys_give_permuted_results():
     starts, own, order = table(4).x[:6], keys.split(KEY, 6), torch.tensor([3, 0, 5, 1, 4, 2])
 
     def one(start, key):
-        run = search.start(start, torch.tensor(-torch.inf))
+        run = search.start(start, torch.tensor(-torch.inf, dtype=torch.float64))
         for generation in range(10):
             drawn = search.draw(keys.fold_in(key, generation), run)
             x = search.designs(run, drawn.y[0])
-            run = search.tell(run, Drawn(drawn.z[0], drawn.y[0], drawn.condition), x, hill(x))
+            run = search.tell(run, Drawn(drawn.z[0], drawn.y[0], drawn.condition), x, hill(x).double())
         return run.best_x
 
     runs = vmap(one, randomness="error")
@@ -163,6 +164,19 @@ def test_a_score_that_is_no_number_ranks_last(lost):
     assert torch.isfinite(torch.stack([info["predicted"] for info in infos])).all()
     assert (update.designs(state)[:, 0] <= 0.5).all()
     assert (update.designs(state)[:, 0] > 0.4).float().mean() > 0.9
+
+
+def test_a_start_whose_score_is_no_number_is_beaten_by_any():
+    data = table()
+    best = top(data, 2)
+
+    def lost(x):
+        return torch.where((x == best[0]).all(1), torch.nan, hill(x))
+
+    update = CMAES(proxy=Known(of=lost), candidates=2, generations=20, score_start=True)
+    state, infos = found(update, data)
+    assert torch.isfinite(infos[0]["predicted"]).all()
+    torch.testing.assert_close(infos[-1]["predicted"].float(), hill(update.designs(state)))
 
 
 def test_without_any_score_the_designs_are_the_starts():
@@ -219,6 +233,18 @@ def test_the_proxy_stays_as_it_was():
     update = CMAES(proxy=Known(of=hill), candidates=3, generations=5)
     state, _ = found(update, table())
     assert torch.equal(state.proxy, torch.ones(()))
+
+
+def test_the_proxy_gets_no_gradient_and_none_is_remembered():
+    update, data = CMAES(proxy=Known(of=hill), candidates=3, generations=5, score_start=True), table()
+    weight = torch.ones((), requires_grad=True)
+    state = update.init(KEY, data, weight)
+    for number in range(5):
+        state, info = update.step(keys.fold_in(KEY, number), state, data)
+    assert state.proxy is weight
+    assert weight.grad is None
+    kept = optree.tree_leaves((state.runs, info), namespace="mbo")
+    assert not any(leaf.requires_grad for leaf in kept)
 
 
 def test_seeds_together_equal_seeds_alone():

@@ -137,7 +137,7 @@ def terms(policy: Policy, params: Tensor, x: Tensor, advantage: Tensor) -> Tenso
 
 
 def advantages(reward: Tensor) -> Tensor:
-    """Rewards (n,) with mean 0 and population standard deviation 1; all 0 where the rewards are equal.
+    """Rewards (n,) with mean 0 and population standard deviation 1; all 0 where they are equal but for rounding.
 
     >>> advantages(torch.tensor([1.0, 3.0]))
     tensor([-1.,  1.])

@@ -71,6 +71,7 @@ def test_a_token_that_no_design_has_is_never_drawn_and_has_no_gradient():
     assert (x[:, 0, 1] == 0).all()
     assert (x[:, 1, 0] == 0).all()
     assert (x.sum(0) > 0).sum() == 4
+    assert policy.log_likelihood(start, DESIGNS).exp().tolist() == pytest.approx([0.5625, 0.5625, 0.1875, 0.1875])
     slope = grad(lambda params: policy.log_likelihood(params, x.flatten(1)).mean())(start)
     assert slope.isfinite().all()
     assert slope[0, 1] == slope[1, 0] == 0

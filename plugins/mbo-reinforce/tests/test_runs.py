@@ -102,6 +102,8 @@ def test_unusual_data_run(task):
     result = run("reinforce", task)
     assert result.failed == {}
     assert result.designs.shape[:2] == (2, 128)
+    if task.name == "fixed":
+        assert (result.designs == [0, 1, 2]).all()
 
 
 @pytest.mark.parametrize(

@@ -177,13 +177,46 @@ def test_candidates_are_draws_of_the_policy_after_the_step(made, kind):
 
 
 @KINDS
-def test_the_infos_tell_of_the_rewards(made, kind):
-    update, start, data = made(kind, uphill)
-    _, info = update.step(KEY, start, data)
+def test_candidates_are_not_the_samples_that_moved_the_policy(made, kind):
+    update, start, data = made(kind, uphill, learning_rate=0.0, candidates=256)
+    state, _ = update.step(KEY, start, data)
     x = update.policy(data.space).sample(keys.split(KEY)[0], start.policy, 256)
-    reward = uphill(x)
-    found = [info[name].item() for name in ("predicted", "best", "spread")]
-    assert found == pytest.approx([reward.mean().item(), reward.max().item(), reward.std(correction=0).item()])
+    assert not (state.x == x).all(1).any() if kind == "real" else (state.x == x).all(1).float().mean() < 0.1
+
+
+def test_a_token_that_no_best_row_has_stays_impossible(made, taken):
+    update, start, data = made("one-hot", ones, starts=3, learning_rate=1.0, candidates=2000)
+    state, infos = taken(update, start, data, 20)
+    lost = start.policy == -torch.inf
+    assert lost.sum() >= 6
+    assert torch.equal(state.policy == -torch.inf, lost)
+    assert (state.x.sum(0)[lost.flatten()] == 0).all()
+    assert all(each.isfinite() for info in infos for each in info.values())
+
+
+@KINDS
+def test_a_reward_that_is_no_number_shows_in_the_infos(made, kind):
+    update, start, data = made(kind, lambda x: torch.where(x[:, 1] > 0, torch.nan, x[:, 0]))
+    _, info = update.step(KEY, start, data)
+    # So the core fails the seed, and says where.
+    assert info["predicted"].isnan()
+
+
+@KINDS
+def test_the_infos_tell_of_the_rewards_and_of_the_policy_that_drew_them(made, kind):
+    update, start, data = made(kind, uphill)
+    state, info = update.step(KEY, start, data)
+    policy = update.policy(data.space)
+    reward = uphill(policy.sample(keys.split(KEY)[0], start.policy, 256))
+    expected = {
+        "predicted": reward.mean(),
+        "best": reward.max(),
+        "spread": reward.std(correction=0),
+        "gradient_norm": 10 * state.optimiser.first.norm(),  # of which Adam's first mean is a tenth
+        "entropy": policy.entropy(start.policy),
+    }
+    torch.testing.assert_close(info, expected)
+    assert torch.equal(info["entropy"], policy.entropy(state.policy)) == (kind == "real")
 
 
 @KINDS

@@ -102,7 +102,8 @@ class Result:
     @property
     def designs(self) -> NDArray[Any]:
         """(finished seeds, candidates, length) raw designs, in the order of `seeds`."""
-        return np.stack([self.trials[seed].raw for seed in self.seeds if seed in self.trials])
+        raw = [self.trials[seed].raw for seed in self.seeds if seed in self.trials]
+        return np.stack(raw) if raw else np.zeros((0, 0, self.task.space.length))
 
     @cached_property
     def seen(self) -> set[bytes]:

@@ -240,6 +240,14 @@ def test_an_oracle_that_gives_no_scores_fails_the_seed_and_says_why(score, reaso
     assert result.scores["raw"]["50th"] == [None]
 
 
+def test_a_run_whose_seeds_all_fail_has_no_designs():
+    lost = [*SMALL["grad-ascent"], "proxy.learning_rate=1e30"]
+    result = mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=lost)
+    assert set(result.failed) == {0, 1}
+    assert result.designs.shape[0] == 0
+    assert result.frame().empty
+
+
 class Fragile(Formula):
     """A simulator in which the fourth design always falls apart."""
 

@@ -80,6 +80,35 @@ def test_the_batch_is_better_than_random_ones_and_in_the_box(model, designs):
     torch.testing.assert_close(found.improvement, improvement(model, found.x, best)[0], rtol=0.2, atol=0.01)
 
 
+def test_the_samples_of_a_round_are_drawn_once(model, designs):
+    with exactly(), torch.no_grad(), keys.lend(keys.key(7)):
+        acquisition = expected_improvement(model, torch.tensor(-0.2).double(), 64)
+        assert acquisition(designs) == acquisition(designs)
+        assert acquisition(designs) != expected_improvement(model, torch.tensor(-0.2).double(), 64)(designs)
+    assert acquisition.sampler.sample_shape == (64,)
+
+
+def test_the_library_searches_as_hard_as_it_is_told(model, monkeypatch):
+    asked = {}
+
+    def asks(acquisition, **options):
+        asked.update(options, samples=acquisition.sampler.sample_shape.numel(), best=acquisition.best_f.item())
+        return BOX, BOX.sum()
+
+    monkeypatch.setattr(module, "optimize_acqf", asks)
+    with exactly():
+        module.proposal(model, torch.tensor(0.3).double(), BOX, 7, Effort(64, 3, 17, 2, 23))
+    assert asked.pop("bounds") is BOX
+    assert asked == {
+        "q": 7,
+        "num_restarts": 3,
+        "raw_samples": 17,
+        "options": {"batch_limit": 2, "maxiter": 23},
+        "samples": 64,
+        "best": pytest.approx(0.3),
+    }
+
+
 def test_coordinates_that_never_change_in_the_data_stay_as_they_are():
     box = torch.tensor([[-1.0, 0.25], [1.0, 0.25]], dtype=torch.float64)
     data = observed()

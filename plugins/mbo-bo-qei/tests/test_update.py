@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 import torch
 from mbo_bo_qei import search as module
-from mbo_bo_qei.records import Found
+from mbo_bo_qei.records import Effort, Found
 from mbo_bo_qei.update import BOQEI
 
 from mbo_core import keys
@@ -235,6 +235,18 @@ def test_each_fit_starts_from_the_last(monkeypatch):
         "covar_module.raw_outputscale",
         "covar_module.base_kernel.raw_lengthscale",
     }
+
+
+def test_the_box_is_that_of_all_visible_designs_and_the_effort_that_of_the_options(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "search", lambda *given: asked.append(given))
+    data, update = table(), bo(samples=1, restarts=2, raw_samples=3, at_once=4, iterations=5)
+    update.step(KEY, update.init(KEY, data, ()), data)
+    [(known, box, start, batch, effort)] = asked
+    assert torch.equal(box, torch.stack([data.x.amin(0), data.x.amax(0)]).double())
+    assert (known.x.amin(0) > box[0]).any()
+    assert (start, batch) == (None, 6)
+    assert effort == Effort(samples=1, restarts=2, raw_samples=3, at_once=4, iterations=5)
 
 
 def test_the_best_includes_targets_with_their_noise(monkeypatch):

@@ -66,11 +66,12 @@ class MINs(Update):
     bins: int = option(20, "of equal width over the visible scores, for the weights", at_least=1)
     weight_temperature: float = option(
         0.1,
-        "tau of the weights, in standard deviations of the score; 0 for how far the best is above the 0.9-quantile",
+        "tau of the weights, in standard deviations of the score, no less than 1e-3; 0 for how far the best is above"
+        " the 0.9-quantile",
         at_least=0.0,
     )
     smoothing: float = option(1e-3, "lambda of the weights: the share below which a bin counts as poor", at_least=0.0)
-    largest_weight: float = option(5.0, "cap of the weights", above=0.0)
+    largest_weight: float = option(5.0, "cap of the weights", at_least=1e-3)
     negligible: float = option(
         1e-7,
         "rows of a batch that weigh less than this share of its heaviest are left out of the products; float32 cannot"

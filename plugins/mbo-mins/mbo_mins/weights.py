@@ -10,7 +10,7 @@ from torch import Tensor
 EMPTY = 1e-7
 """Added to what may be 0 before it divides, as in the released code."""
 COLDEST = 1e-3
-"""The smallest temperature that is taken from the data."""
+"""The smallest temperature: at it the best bin alone weighs already, and what divides by a smaller one overflows."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,14 @@ class Weighting:
         """The target's share of each bin, t (bins,), which sum to 1."""
         upper, share = self._edges(y)[1:], self.shares(y)
         leaning = torch.softmax(upper / self.temperature_of(y), 0)
-        target = leaning * share / (share + self.smoothing)
+        # Where nothing is smoothed an empty bin is 0 / 0.
+        target = torch.where(share > 0, leaning * share / (share + self.smoothing), 0.0)
         return target / (target.sum() + EMPTY)
 
     def temperature_of(self, y: Tensor) -> float | Tensor:
-        """The temperature, given or taken from the scores."""
+        """The temperature, given or taken from the scores; never below `COLDEST`."""
         if self.temperature > 0:
-            return self.temperature
+            return max(self.temperature, COLDEST)
         return (y.amax() - y.quantile(0.9)).clamp(min=COLDEST)
 
     def _edges(self, y: Tensor) -> Tensor:

@@ -77,6 +77,28 @@ def test_the_gradient_through_the_penalty_is_that_of_differences(game):
         assert slope[index].item() == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-4, abs=1e-7)
 
 
+@pytest.mark.parametrize("designs", [Designs(None), Designs((2, 3))])
+def test_a_fake_has_the_score_of_its_row_and_is_mixed_with_it_by_a_share_of_its_own(game, designs, monkeypatch):
+    n, width = 500, 6
+    gan, seen = game(designs, width=width), []
+    monkeypatch.setattr("mbo_mins.gan.terms", lambda critic, given: seen.append(given) or terms(critic, given))
+    x, y = keys.normal(KEY, (n, width)) if designs.categories is None else torch.eye(3).repeat(n, 2)[:n], rows(n).y
+    with keys.lend(KEY):
+        gan.train_critic(x, y, torch.full((n,), 1 / n), 1.0, 10.0)
+    with keys.lend(KEY), torch.no_grad():
+        real = designs.real(x, 1.0)
+        fake = designs.relaxed(gan.outputs(y), 1.0)
+    [given] = seen
+    assert torch.equal(given.y, y)
+    torch.testing.assert_close(given.real, real)
+    torch.testing.assert_close(given.fake, fake)
+    ends = real - fake
+    share = ((given.mixed - fake) * ends).sum(1) / (ends**2).sum(1)
+    torch.testing.assert_close(given.mixed, fake + share[:, None] * ends, rtol=0, atol=1e-5)
+    quarters = torch.histc(share, 4, 0, 1) / n
+    torch.testing.assert_close(quarters, torch.full((4,), 0.25), rtol=0, atol=0.08)
+
+
 @pytest.mark.usefixtures("lent")
 def test_each_player_moves_itself_alone(game, weights_of):
     gan = game()
@@ -167,6 +189,17 @@ def test_rows_without_weight_change_no_gradient(game, negligible, count):
     for whole, *others in zip(*slopes, strict=True):
         for one in others:
             torch.testing.assert_close(one, whole, rtol=1e-4, atol=1e-4 if negligible == 1e-3 else 1e-6)
+
+
+def test_rows_without_weight_move_no_generator(game, weights_of):
+    w = torch.tensor([1.0, 0.0, 2.0, 0.0]) / 4
+    moved = []
+    for far in (0.0, 9.0):
+        gan = game()
+        with keys.lend(KEY):
+            gan.train_generator(torch.where(w > 0, 0.5, far), w, 1.0)
+        moved.append(weights_of(gan.generator))
+    torch.testing.assert_close(*moved)
 
 
 def test_a_batch_that_weighs_nothing_is_kept_whole():

@@ -19,11 +19,11 @@ KINDS = pytest.mark.parametrize("kind", ["one-hot", "real"])
 @pytest.fixture
 def seen(monkeypatch):
     """What the critic and the generator are trained on, and at which temperatures."""
-    log: dict[str, list] = {"x": [], "y": [], "w": [], "temperatures": [], "generated": []}
+    log: dict[str, list] = {"x": [], "y": [], "w": [], "temperatures": [], "penalties": [], "generated": []}
     critic, generator = GAN.train_critic, GAN.train_generator
 
     def on_critic(self, x, y, w, temperature, penalty):
-        for name, value in (("x", x), ("y", y), ("w", w), ("temperatures", temperature)):
+        for name, value in zip(log, (x, y, w, temperature, penalty), strict=False):
             log[name].append(value)
         return critic(self, x, y, w, temperature, penalty)
 
@@ -86,6 +86,18 @@ def test_rows_that_count_for_nothing_are_left_out(made, taken, seen, negligible,
     taken(update, state, data, 1)
     assert (len(torch.cat(seen["y"])) / 180 <= share) == (share < 1 or negligible == 0)
     assert torch.cat(seen["w"]).sum() * 16 == pytest.approx(state.w[state.rows].sum().item(), rel=0.3)
+
+
+def test_the_game_is_played_by_the_options(made, taken, seen):
+    update, state, data = made("one-hot", penalty=3.0, keep=0.9, latent=5, hidden=(7, 9), learning_rate=1e-3)
+    taken(update, state, data, 1)
+    assert set(seen["penalties"]) == {3.0}
+    gan = state.gan
+    assert (gan.designs.keep, gan.designs.categories, gan.latent) == (0.9, (5, 3), 5)
+    for player, inputs, outputs in ((gan.generator, 5, 15), (gan.critic, 15, 1)):
+        sizes = [tuple(layer.weight.shape) for layer in player.layers]
+        assert sizes == [(inputs, 7), (7, 9), (9, outputs)]
+    assert {optimiser.param_groups[0]["lr"] for optimiser in (gan.of_critic, gan.of_generator)} == {1e-3}
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [(5, [5.0, 4.0, 3.0, 2.0, 1.0]), (1, [5.0])])

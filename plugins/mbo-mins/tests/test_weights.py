@@ -89,6 +89,19 @@ def test_empty_bins_have_no_target_and_scarce_ones_little():
     assert (target[19] / target[0]).item() == pytest.approx((1e-4 / 1.1e-3) * 1.001, rel=1e-3)
 
 
+def test_without_smoothing_empty_bins_have_no_target_either():
+    y = torch.cat([torch.zeros(99), torch.ones(1)])
+    target = Weighting(temperature=1e6, smoothing=0.0).target(y)
+    torch.testing.assert_close(target[[0, -1]], torch.full((2,), 0.5), rtol=0, atol=1e-5)
+    assert (target[1:19] == 0).all()
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-45])
+def test_however_cold_the_best_bin_has_all_of_the_target(temperature):
+    target = Weighting(temperature=temperature).target(SCORES["truncated"])
+    torch.testing.assert_close(target, torch.eye(20)[-1], rtol=0, atol=1e-6)
+
+
 def test_a_temperature_of_0_is_taken_from_the_data():
     adaptive = Weighting(temperature=0)
     y = torch.linspace(0, 1, 101)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import mbo_core as mbo
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 PROXY = {
     "use": "ensemble",
@@ -59,11 +59,6 @@ def table(kind: str) -> mbo.Task:
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 
 
-def resolved(name: str, kind: str, preset: str | None = None, task: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset)
-
-
 @pytest.mark.parametrize("kind", ENCODING)
 def test_the_constants_are_the_published_ones(kind):
     recipe = resolved("bo-qei", kind)
@@ -95,10 +90,10 @@ def test_the_mix_has_the_proxy_of_grad_ascent_mean_and_its_spread(kind):
 
 @pytest.mark.parametrize("kind", ENCODING)
 def test_the_quick_presets_search_less(kind):
-    quick = resolved("bo-qei", kind, "quick")
+    quick = resolved("bo-qei", kind, preset="quick")
     assert written(quick.proxy) == {**PROXY, "epochs": 10}
     assert written(quick.update) == {**UPDATE, **QUICK}
-    mix = resolved("bo-qei-on-grad-mean", kind, "quick")
+    mix = resolved("bo-qei-on-grad-mean", kind, preset="quick")
     assert mix.proxy.hidden == (256, 256)
     assert written(mix.update) == {**UPDATE, **QUICK, "target_noise": "spread"}
 

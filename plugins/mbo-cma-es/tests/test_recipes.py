@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import mbo_core as mbo
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 PROXY = {
     "use": "ensemble",
@@ -49,11 +49,6 @@ def table(kind: str) -> mbo.Task:
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 
 
-def resolved(name: str, kind: str, preset: str | None = None, task: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset)
-
-
 @pytest.mark.parametrize("kind", ENCODING)
 def test_the_constants_are_the_published_ones(kind):
     recipe = resolved("cma-es", kind)
@@ -88,11 +83,11 @@ def test_the_mix_has_the_proxy_of_coms_and_the_search_of_cma_es(kind):
 
 @pytest.mark.parametrize("kind", ENCODING)
 def test_the_quick_presets_only_shorten(kind):
-    quick = resolved("cma-es", kind, "quick")
+    quick = resolved("cma-es", kind, preset="quick")
     assert written(quick.proxy) == {**PROXY, "epochs": 10}
     assert written(quick.update) == {**UPDATE, "generations": 50}
-    mix = resolved("cma-es-on-coms", kind, "quick")
-    assert written(mix.proxy) == written(resolved("coms", kind, "quick").proxy)
+    mix = resolved("cma-es-on-coms", kind, preset="quick")
+    assert written(mix.proxy) == written(resolved("coms", kind, preset="quick").proxy)
     assert written(mix.update) == {**UPDATE, "generations": 50}
 
 

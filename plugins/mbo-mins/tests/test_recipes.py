@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import mbo_core as mbo
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
 CHEMBL = "ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0"
@@ -36,14 +35,9 @@ UPDATE = {
 }
 
 
-def resolved(kind: str = "continuous", task: str | None = None, preset: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find("mins", found), found, kind=kind, task=task, preset=preset)
-
-
 @pytest.mark.parametrize(("kind", "encoding"), KINDS)
 def test_the_constants_are_the_published_ones(kind, encoding):
-    recipe = resolved(kind)
+    recipe = resolved("mins", kind)
     assert written(recipe.encoding) == {"use": encoding}
     assert written(recipe.adversary) == written(recipe.proxy) == {"use": "none"}
     assert written(recipe.update) == UPDATE
@@ -60,14 +54,14 @@ def test_the_constants_are_the_published_ones(kind, encoding):
     ],
 )
 def test_three_tasks_have_constants_of_their_own(kind, task, own):
-    assert written(resolved(kind, task).update) == {**UPDATE, **own}
+    assert written(resolved("mins", kind, task).update) == {**UPDATE, **own}
 
 
 def test_the_quick_preset_changes_the_networks_and_the_epochs_only():
-    assert written(resolved(preset="quick").update) == {**UPDATE, "hidden": [256, 256, 256], "epochs": 20}
+    assert written(resolved("mins", preset="quick").update) == {**UPDATE, "hidden": [256, 256, 256], "epochs": 20}
 
 
 def test_the_published_scores():
-    published = resolved().published
+    published = resolved("mins").published
     assert published["TFBind8-Exact-v0"]["100th"] == [0.905, 0.052]
     assert published[SUPERCONDUCTOR]["100th"] == [0.469, 0.023]

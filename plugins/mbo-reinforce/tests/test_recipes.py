@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import mbo_core as mbo
-from mbo_core import recipe as recipes
 from mbo_core.build import written
+from mbo_core.testing import resolved
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 NAMES = ["reinforce", "reinforce-weight-ascent"]
@@ -40,11 +40,6 @@ UPDATE = {
     "smoothing": 0.0,
     "discrete_gradient": "reinforce",
 }
-
-
-def resolved(name: str, kind: str = "continuous", task: str | None = None, preset: str | None = None):
-    found = mbo.installed()
-    return recipes.resolve(recipes.find(name, found), found, kind=kind, task=task, preset=preset)
 
 
 @pytest.mark.parametrize(("kind", "encoding", "samples"), KINDS)

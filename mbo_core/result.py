@@ -47,6 +47,11 @@ class SeedResult:
     steps: Sequence[Mapping[str, float | int | str]]
     told: Mapping[str, Sequence[float | str]] = field(default_factory=dict)
 
+    @property
+    def end(self) -> Mapping[str, float | int | str]:
+        """The infos of the search's last step; none where it took none."""
+        return next((step for step in reversed(self.steps) if step["phase"] == "search"), {})
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """All arrays as tensors, to store."""
         arrays = {"designs": self.raw, **self.scores}
@@ -160,6 +165,12 @@ class Result:
             if any(reasons)
         }
 
+    def remarks(self) -> dict[str, list[str]]:
+        """What the search wants people to know of a seed, though it gave designs."""
+        texts = self.recipe.update.remarks
+        found = {seed: [texts[info] for info in texts if trial.end.get(info)] for seed, trial in self.trials.items()}
+        return {str(seed): each for seed, each in found.items() if each}
+
     def frame(self) -> DataFrame:
         """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
         from pandas import DataFrame
@@ -187,6 +198,7 @@ class Result:
             "failed": {str(seed): reason for seed, reason in self.failed.items()},
             "cached_proxies": self.cached,
             "faults": self.faults(),
+            "remarks": self.remarks(),
             "seconds": round(self.seconds, 3),
             "run": str(self.folder) if self.folder else None,
         }

@@ -284,6 +284,9 @@ class WithMembers(Protocol):
 class Update(Stage):
     """What moves candidate designs: the search."""
 
+    remarks: ClassVar[Mapping[str, str]] = {}
+    """By the name of an info: what people have to know of a seed whose last step gave another value than 0 for it."""
+
     @property
     @abstractmethod
     def needs(self) -> frozenset[Ability]:

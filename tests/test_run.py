@@ -11,11 +11,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mbo_grad_ascent.update import GradientAscent
 
 import mbo_core as mbo
 from mbo_core import hookspecs
 from mbo_core.cli.report import print_result
 from mbo_core.execute import Interrupted, seed_numbers
+from mbo_core.pipeline import fold, stream_keys
 from mbo_core.plugins import Registry
 from mbo_core.stages import Adversary
 from mbo_core.store import Folder
@@ -267,6 +269,23 @@ def test_a_design_that_cannot_be_scored_is_told_with_its_reason(tmp_path, capsys
     assert result.trials[0].scores["raw"][3] == -99
     print_result(result)
     assert "seed 0: 1 candidates could not be scored" in capsys.readouterr().err
+
+
+def test_what_a_search_remarks_of_a_seed_is_told(tmp_path, capsys, monkeypatch):
+    [own] = fold(fold(stream_keys([1], "update", "cpu"), 1), 0)
+
+    def step(self, key, state, data):
+        return state, {"second": (key == own).all().float(), "other": torch.zeros(())}
+
+    monkeypatch.setattr(GradientAscent, "step", step)
+    monkeypatch.setattr(GradientAscent, "remarks", {"second": "it is the second", "other": "never told"})
+    sets = [*SMALL["grad-ascent"], "update.steps=1"]
+    result = mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=sets, out=tmp_path / "run")
+    assert Folder(tmp_path / "run").load_record()["remarks"] == {"1": ["it is the second"]}
+    print_result(result)
+    told = capsys.readouterr().err
+    assert "seed 1: it is the second" in told
+    assert "never told" not in told
 
 
 def test_hooks_wrap_what_the_core_does():

@@ -55,6 +55,7 @@ UPDATES = {
         "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
         {"needs"},
     ),
+    "remarks on what it never tells": ("remarks = {'stopped': 'it stopped early'}", {"remarks"}),
     "needs what there is not": (
         "@property\ndef needs(self):\n    return frozenset({'values', 'magic'})",
         {"fits"},

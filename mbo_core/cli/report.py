@@ -42,6 +42,9 @@ def print_record(record: Mapping[str, Any]) -> None:
         first = next(iter(faults.values()))
         fact = f"{len(faults)} candidates could not be scored and have the task's lowest score"
         click.echo(f"seed {seed}: {fact}; the first: {first}", err=True)
+    for seed, texts in record.get("remarks", {}).items():
+        for text in texts:
+            click.echo(f"seed {seed}: {text}", err=True)
     published = record.get("published") or {}
     if "source" in published:
         click.echo(f"published: {published['source']}")

@@ -57,7 +57,7 @@ CHECKS: tuple[Check, ...] = (
     Check(methodcaller("able", "members"), of_stages.members),
     Check(methodcaller("able", "weights"), of_stages.weights),
     Check(lambda found: found.adversaries, of_stages.mined),
-    Check(lambda found: found.updates, modest.needs),
+    *(Check(lambda found: found.updates, function) for function in (modest.needs, of_runs.remarks)),
     Check(lambda found: found.encodings, of_stages.encode_decode),
     Check(lambda found: found.evaluators, of_stages.scores),
     *(

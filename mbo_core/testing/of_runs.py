@@ -64,6 +64,13 @@ def _demand_inside(trial: Trial) -> None:
             raise Fault(f"a design of seed {seed} is none: {error.message}", error.hint) from error
 
 
+def remarks(mix: Mix) -> None:
+    """Each remark of a search is on an info that its steps give."""
+    search = mix.trial.run.watch.phases[-1]
+    unheard = [info for info in mix.recipe.update.remarks if search.done and info not in search.series]
+    demand(not unheard, f"it remarks on {', '.join(unheard)}, of which no step tells", "name an info of step")
+
+
 def _candidates(mix: Mix) -> int | None:
     """How many designs were asked for; None where the search has no such option, nor a search inside it."""
     update: Any = mix.recipe.update

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -70,6 +71,10 @@ class BOQEI(Update):
     )
 
     name: ClassVar[str] = "bo-qei"
+    remarks: ClassVar[Mapping[str, str]] = {
+        "stopped": "arithmetic broke down before the last round: the candidates are of what was proposed until then,"
+        " and rows of the data where that is too little; see the option precision"
+    }
     lift: ClassVar[Literal["vmap", "loop"]] = "loop"
 
     def __post_init__(self) -> None:

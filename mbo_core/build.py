@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -122,8 +123,19 @@ class Builder:
         try:
             return stage(**values)
         except ValueError as error:
-            self.mistakes.add(self.family.where(*path.split(".")), f'{path} "{stage.name}": {error}')
+            self._misfit(error, stage, path, table)
             return None
+
+    def _misfit(self, error: ValueError, stage: type[Stage], path: str, table: Table) -> None:
+        """Note what a stage says against its options together, where one that it names as `option=value` stands."""
+        known = options(stage)
+        named = [name for name in dict.fromkeys(re.findall(r"(\w+)=", str(error))) if name in known]
+        places = [first_where(table[name]) for name in named if name in table]
+        # One that was given on the command line is the likelier to be mistaken.
+        places.sort(key=lambda place: not place.startswith("--set"))
+        where = places[0] if places else self.family.where(*path.split("."))
+        hint = "; ".join(f"{name}: {known[name].limits.doc}" for name in named)
+        self.mistakes.add(where, f'{path} "{stage.name}": {error}', hint or None)
 
     def _inner(self, option: Option, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         if option.name in made:

@@ -175,6 +175,9 @@ class Stage(ABC):
     """A part of a recipe: a frozen, keyword-only dataclass whose fields are its options.
 
     A subclass is final: wrap it in another stage, never override what is implemented.
+
+    Options that do not go together raise a ValueError in `__post_init__`, before any work. Those that its text names as
+    `option=value` are looked up: people are told where one of them was written, and what they mean.
     """
 
     name: ClassVar[str]

@@ -126,7 +126,19 @@ def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
         (
             "[proxy]\nuse = 'sturdy'\nshuffle = 'own'",
             [],
-            'mine:1: proxy "sturdy": a bootstrap of one\'s own order is not implemented',
+            'mine:3: proxy "sturdy": shuffle="own" of bootstrap=true is not implemented',
+            "shuffle: the order; bootstrap: draw with replacement",
+        ),
+        (
+            "[proxy]\nuse = 'sturdy'\nshuffle = 'own'",
+            ["proxy.bootstrap=true"],
+            '--set proxy.bootstrap=true: proxy "sturdy": shuffle="own" of bootstrap=true is not implemented',
+            "shuffle: the order; bootstrap: draw with replacement",
+        ),
+        (
+            "\n[proxy]\nuse = 'sturdy'\nrate = 99",
+            [],
+            'mine:2: proxy "sturdy": too fast',
             None,
         ),
     ],

@@ -41,7 +41,9 @@ class Sturdy(NoProxy):
 
     def __post_init__(self) -> None:
         if self.bootstrap and self.shuffle == "own":
-            raise ValueError("a bootstrap of one's own order is not implemented")
+            raise ValueError('shuffle="own" of bootstrap=true is not implemented')
+        if self.rate > 10:
+            raise ValueError("too fast")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,7 @@ class NormalisedLikelihood(Update):
     def __post_init__(self) -> None:
         """Refuse a label bank with other bins: its members would be told labels that it does not know."""
         if isinstance(self.proxy, LabelBank) and self.proxy.span != self.span:
-            raise ValueError(f'span is {self.span}, but that of the proxy "{self.proxy.name}" is {self.proxy.span}')
+            raise ValueError(f'span={self.span}, but that of the proxy "{self.proxy.name}" is {self.proxy.span}')
 
     @property
     def needs(self) -> frozenset[Ability]:

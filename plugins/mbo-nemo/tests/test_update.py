@@ -351,7 +351,7 @@ def test_two_members_are_enough():
 
 
 def test_a_bank_with_other_bins_is_refused():
-    with pytest.raises(ValueError, match=r"span is 0.25, but that of the proxy .* is 0.5"):
+    with pytest.raises(ValueError, match=r"span=0.25, but that of the proxy .* is 0.5"):
         search(bank(span=0.5))
 
 

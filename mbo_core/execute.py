@@ -185,7 +185,7 @@ class Job:
             self._finish("failed" if self.result.failed else "done", start)
         except KeyboardInterrupt:
             self._finish("interrupted", start)
-            kept = f"; {len(self.result.trials)} finished seeds are kept" if self.folder else ""
+            kept = f"; kept: {len(self.result.trials)} of {len(self.plan.seeds)} seeds" if self.folder else ""
             raise Interrupted(f"interrupted{kept}") from None
         except BaseException as error:
             self.result.failed.update({seed: f"{type(error).__name__}: {error}" for seed in self._open()})

@@ -305,13 +305,16 @@ def test_hooks_wrap_what_the_core_does():
 
 
 @pytest.mark.parametrize(
-    ("seeds", "numbers"), [(3, (0, 1, 2)), ([5], (5,)), ((2, 0), (2, 0))], ids=["count", "one", "some"]
+    ("seeds", "numbers"),
+    [(3, (0, 1, 2)), ([5], (5,)), ((2, 0), (2, 0)), (np.int64(2), (0, 1)), (np.array([3, 0]), (3, 0))],
+    ids=["count", "one", "some", "numpy's count", "numpy's some"],
 )
 def test_seeds_are_a_count_or_the_seeds(seeds, numbers):
     assert seed_numbers(seeds) == numbers
+    assert {type(number) for number in seed_numbers(seeds)} == {int}
 
 
-@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], 1.5])
+@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], True, 1.5, [2**64]])
 def test_seeds_that_make_no_sense_are_refused(seeds):
     with pytest.raises(mbo.RecipeError):
         seed_numbers(seeds)
@@ -327,6 +330,9 @@ def test_seeds_that_make_no_sense_are_refused(seeds):
         ({"set": ["proxy.epochs=many"]}, "not an int"),
         ({"device": "tpu"}, "there is cpu"),
         ({"task": None}, "name one with --task"),
+        ({"task": ([[1.0]], [2.0])}, "of type tuple\n\nhint: name one, or give mbo.Task"),
+        ({"set": "proxy.epochs=1"}, r"give a list: set=\['proxy.epochs=1'\]"),
+        ({"seeds": 0}, "seeds are 0\n"),
     ],
 )
 def test_bad_arguments_are_refused_before_any_work(arguments, message):

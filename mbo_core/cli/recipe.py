@@ -124,7 +124,7 @@ def show(
     elif task or kind or preset or sets:
         raise RecipeError("--task, --kind, --preset and --set change what a recipe resolves to", "add --resolved")
     elif document.path is not None:
-        click.echo(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8')}", nl=False)
+        click.echo(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8-sig')}", nl=False)
 
 
 def _resolved(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ from mbo_core.watch import Report, Watch
 
 SEEDS = 8
 """Trials by default, as in the published tables."""
+
+
+_TURN = threading.RLock()
+"""Runs in threads take turns: the precision of products and the registered cache are those of the process."""
 
 
 class Interrupted(MboError):
@@ -141,7 +146,7 @@ def execute(
     planned: Plan, out: Path | None, device: str, report: Report | None = None, cache: Cache | None = None
 ) -> Result:
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
-    with precision.fast_products() as products, _registered(planned.registry, cache):
+    with _TURN, precision.fast_products() as products, _registered(planned.registry, cache):
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
         job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
         job.go()

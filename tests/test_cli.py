@@ -234,3 +234,10 @@ def test_a_methods_name_is_not_mistaken_for_a_folder_here(tmp_path, monkeypatch)
         "--seeds", "1", "--out", "coms")  # fmt: skip
     assert "conservative" in mbo("recipe", "check", "coms").stdout
     assert "ensemble" in mbo("recipe", "check", "./coms").stdout
+
+
+def test_a_terminal_without_a_sign_for_it_loses_no_table(tmp_path):
+    mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path)
+    shown = CliRunner(charset="ascii").invoke(main, ["show", str(tmp_path)])
+    assert shown.exit_code == 0, shown.output
+    assert "mean ? std" in shown.output

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass, replace
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import numpy as np
@@ -209,7 +210,7 @@ def test_an_interruption_keeps_what_was_finished(tmp_path, monkeypatch):
         if phase == "train, seed 1" and done == 2:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="1 finished"):
+    with pytest.raises(Interrupted, match="kept: 1 of 3 seeds"):
         mbo.run(
             "coms",
             TASKS["continuous"],
@@ -347,3 +348,22 @@ def test_too_few_rows_are_refused_before_training(sets):
     with pytest.raises(mbo.TaskError, match="100 rows"):
         mbo.run("coms", task, seeds=1, set=sets, report=lambda phase, done, total: phases.add(phase))
     assert phases == {"encode"}
+
+
+def test_runs_in_two_threads_take_turns(tmp_path):
+    first, second = Event(), Event()
+    met = []
+
+    def wait(phase, done, total):
+        first.set()
+        met.append(second.wait(0.02))
+
+    small = {"seeds": 1, "set": SMALL["grad-ascent"]}
+    before = torch.get_float32_matmul_precision()
+    thread = Thread(target=lambda: mbo.run("grad-ascent", TASKS["continuous"], **small, cache=tmp_path, report=wait))
+    thread.start()
+    first.wait()
+    mbo.run("grad-ascent", TASKS["continuous"], **small, report=lambda *step: second.set())
+    thread.join()
+    assert not any(met)
+    assert torch.get_float32_matmul_precision() == before

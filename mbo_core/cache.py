@@ -103,7 +103,7 @@ class Cache:
             if _digest(entry, tensors) != record["digest"]:
                 raise StoreError("its checksum is another")
             return Entry(unpack(load(tensors), entry["state"], untrained(run, "loop")[0]), entry["steps"])
-        except (MboError, OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except (MboError, OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
             warn(f"the cached proxy {path} is trained anew: {_line(error)}")
             return None
 

@@ -69,7 +69,8 @@ def read(path: Path) -> Document:
     if len(content) > LARGEST:
         raise RecipeError(f"{path} has more than {LARGEST // 1024} KB", "a recipe is a small TOML file")
     try:
-        text = content.decode("utf-8")
+        # Some editors of Windows begin a file with a mark of its encoding.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(f"the recipe {path} is not UTF-8 text") from error
     return parse(text, path.stem, path)
@@ -140,7 +141,7 @@ def dotted(key: str) -> tuple[str, ...]:
     """
     try:
         nest: Any = tomli.loads(f"{key} = 0")
-    except tomli.TOMLDecodeError:
+    except (tomli.TOMLDecodeError, RecursionError):
         return ()
     parts = []
     while isinstance(nest, dict) and nest:
@@ -174,9 +175,11 @@ def _leaf(value: Any, where: str) -> Table | Sourced:
 
 def _value(text: str) -> Any:
     try:
-        return tomli.loads(f"value = {text}")["value"]
-    except tomli.TOMLDecodeError:
+        read = tomli.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    # A second line would be another assignment.
+    return read["value"] if len(read) == 1 else text
 
 
 def merge(base: Table, layer: Table) -> Table:

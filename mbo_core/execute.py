@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from mbo_core import precision
@@ -27,6 +29,10 @@ from mbo_core.watch import Report, Watch
 
 SEEDS = 8
 """Trials by default, as in the published tables."""
+
+
+_TURN = threading.RLock()
+"""Runs in threads take turns: the precision of products and the registered cache are those of the process."""
 
 
 class Interrupted(MboError):
@@ -54,6 +60,8 @@ def plan(
     registry: Registry | None = None,
 ) -> Plan:
     """Check everything that can be checked before any work; see `run` for the arguments."""
+    if isinstance(set, str):
+        raise RecipeError(f"set is the text {set!r}", f"give a list: set=[{set!r}]")
     found = registry or installed()
     document = recipes.find(recipe, found)
     recorded = recipes.recorded_run(document)
@@ -65,8 +73,10 @@ def plan(
 def _task(task: Any, registry: Registry) -> Task:
     if isinstance(task, Task):
         return task
-    if not isinstance(task, str):
+    if task is None:
         raise RecipeError("no task is named", "name one with --task; `mbo list-tasks` lists them")
+    if not isinstance(task, str):
+        raise RecipeError(f"the task is of type {type(task).__name__}", "name one, or give mbo.Task(name, x, y)")
     return registry.task(task).load()
 
 
@@ -76,14 +86,19 @@ def seed_numbers(seeds: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         RecipeError: if there are none, or one is negative or given twice.
     """
-    if isinstance(seeds, int):
-        seeds = range(seeds)
-    numbers = tuple(seeds) if isinstance(seeds, Iterable) else ()
-    if not numbers or any(isinstance(number, bool) or not isinstance(number, int) or number < 0 for number in numbers):
-        raise RecipeError(f"seeds are {seeds!r}", "give a count, or whole numbers from 0 on")
+    given: Any = seeds
+    given = range(given) if _whole(given) else given
+    numbers = tuple(given) if isinstance(given, Iterable) else ()
+    if not numbers or not all(_whole(number) and 0 <= number < 2**64 for number in numbers):
+        raise RecipeError(f"seeds are {seeds!r}", "give a count, or whole numbers from 0 to 2**64 - 1")
     if len(dict.fromkeys(numbers)) != len(numbers):
-        raise RecipeError(f"a seed stands twice in {list(numbers)}")
-    return numbers
+        raise RecipeError(f"a seed stands twice in {list(map(int, numbers))}")
+    return tuple(map(int, numbers))
+
+
+def _whole(number: Any) -> bool:
+    # Also numpy's; True is an int to Python only.
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
 
 
 def run(
@@ -131,7 +146,7 @@ def execute(
     planned: Plan, out: Path | None, device: str, report: Report | None = None, cache: Cache | None = None
 ) -> Result:
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
-    with precision.fast_products() as products, _registered(planned.registry, cache):
+    with _TURN, precision.fast_products() as products, _registered(planned.registry, cache):
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
         job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
         job.go()

@@ -8,6 +8,7 @@ the same order, and `--set`.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 SECTIONS = ("encoding", "adversary", "proxy", "update", "evaluation")
 ABOUT = ("name", "summary", "paper", "code", "deviations", "requires")
 RUN = ("task", "seeds", "preset")
+PUBLISHED = ("100th", "50th", "source")
 TABLES = (*SECTIONS, "method", "published", "extends", "when", "preset", "run")
 SILENT: Mapping[str, str] = {"adversary": "none", "proxy": "none", "update": "none", "evaluation": "oracle"}
 """The part that a recipe has where it says nothing."""
@@ -44,11 +46,12 @@ def find(name: str | Path, registry: Registry) -> Document:
     if str(name) in registry.methods:
         return registry.method(str(name)).document
     path = Path(name)
-    if path.is_dir():
-        if not (path / "recipe.toml").exists():
+    # Of os.path, for which a name that is too long or lies in a locked folder is no folder; pathlib raises.
+    if os.path.isdir(path):
+        if not os.path.exists(path / "recipe.toml"):
             raise RecipeError(f"{path} is a folder without a recipe.toml", "name a file, a run's folder or a method")
         path = path / "recipe.toml"
-    if path.suffix == ".toml" or path.is_file() or _URL.match(str(name)):
+    if path.suffix == ".toml" or os.path.isfile(path) or _URL.match(str(name)):
         return _read(str(name), path)
     return registry.method(str(name)).document
 
@@ -237,8 +240,29 @@ def check_words(document: Document, mistakes: Mistakes) -> None:
         for key in subtable(document.table, section):
             if key not in names:
                 mistakes.add(document.where(section, key), f'{section} has no key "{key}"', nearest(key, names))
-    if not isinstance(plain(subtable(document.table, "method")).get("name", ""), str):
-        mistakes.add(document.where("method", "name"), "method.name is a string")
+    for section, key in (("method", "name"), ("run", "task"), ("run", "preset")):
+        if not isinstance(plain(subtable(document.table, section)).get(key, ""), str):
+            mistakes.add(document.where(section, key), f"{section}.{key} is a string")
+    for task, scores in subtable(document.table, "published").items():
+        check_published(scores, document.where("published", task), mistakes)
+
+
+def check_published(scores: Table | Sourced, where: str, mistakes: Mistakes) -> None:
+    """Note published scores of a task that could not be shown beside those of a run."""
+    if not isinstance(scores, dict):
+        mistakes.add(where, "published scores are a table", 'write [published."TASK"]')
+        return
+    for key, value in scores.items():
+        if key not in PUBLISHED:
+            mistakes.add(where, f'published scores have no key "{key}"', nearest(key, PUBLISHED))
+        elif key == "source" and not isinstance(plain(value), str):
+            mistakes.add(where, "source is a string")
+        elif key != "source" and not _mean_and_std(plain(value)):
+            mistakes.add(where, f"{key} is a mean and a standard deviation", f'write "{key}" = [0.5, 0.1]')
+
+
+def _mean_and_std(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(one) in {int, float} for one in value)
 
 
 def check_sets(sets: Iterable[str], mistakes: Mistakes) -> None:

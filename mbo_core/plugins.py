@@ -207,7 +207,8 @@ class Registry:
         trace: TracebackType | None = error.__traceback__
         while trace is not None:
             top = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-            raised_in = modules.get(top, raised_in)
+            # A plugin that wraps a hook only hands on what is raised below pluggy's call of the others.
+            raised_in = None if top == "pluggy" else modules.get(top, raised_in)
             trace = trace.tb_next
         return raised_in
 

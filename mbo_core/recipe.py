@@ -61,6 +61,8 @@ def resolve(
     if preset is not None and preset not in whole.presets:
         mistakes.add("", f'there is no preset "{preset}" in this recipe', nearest(preset, whole.presets))
     stated = recorded_preset(whole)
+    if stated and stated not in whole.presets and not _was_run(document):
+        mistakes.add(document.where("run", "preset"), f'there is no preset "{stated}"', nearest(stated, whole.presets))
     applied = preset or (stated if stated in whole.presets else None)
     parts = Builder(registry, whole, mistakes).parts(flatten(whole, kind, task, applied, sets))
     mistakes.raise_if_any()
@@ -80,7 +82,12 @@ def resolve(
 def recorded_preset(whole: Family) -> str | None:
     """The preset that `[run]` names, or None; in the recipe of an earlier run it is laid over the base already."""
     recorded = [recorded_run(one).get("preset") for one in whole.documents]
-    return next(filter(None, reversed(recorded)), None)
+    return next((preset for preset in reversed(recorded) if preset and isinstance(preset, str)), None)
+
+
+def _was_run(document: Document) -> bool:
+    """Whether it is, or starts from, the resolved recipe of a run, which has the preset laid over it already."""
+    return not {"extends", "preset"} & set(document.table) or "preset" not in recorded_run(document)
 
 
 def _family(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> Family:

@@ -54,7 +54,7 @@ def create(slug: str, style: Style, parent: Path, registry: Registry) -> Path:
     """
     check_name(slug, registry)
     target = parent / f"mbo-{slug}"
-    if target.exists():
+    if os.path.lexists(target):
         raise StoreError(f"{target} exists already", "give another name, or another folder with --into")
     try:
         parent.mkdir(parents=True, exist_ok=True)

@@ -48,8 +48,8 @@ def read(path: Path, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}", "name the folder of one run") from error
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is corrupt: {error}") from error
 
 
@@ -127,12 +127,14 @@ class Folder:
         Raises:
             StoreError: if it holds a run already, or cannot be made.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise StoreError(f"{path} exists and is not an empty folder", "name another --out, or remove it")
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+            if not taken:
+                path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"cannot make the folder {path}: {error.strerror}", "name another --out") from error
+        if taken:
+            raise StoreError(f"{path} exists and is not an empty folder", "name another --out, or remove it")
         return cls(path)
 
     def recipe(self, text: str) -> None:

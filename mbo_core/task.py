@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import MboError, TaskError
+from mbo_core.errors import MboError, TaskError, nearest
 
 Kind = Literal["continuous", "discrete"]
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
+OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std")
+"""What tables of designs tell beside each design, in columns of these names."""
 Cells = dict[str, str | float | int]
 """A design as people read it: cells of a table, by column."""
 
@@ -89,6 +91,23 @@ class Space:
     classes: int | None = None
     alphabet: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no design or table could have, before anything is trained in it.
+
+        Raises:
+            TaskError: with the fact.
+        """
+        if self.kind not in get_args(Kind):
+            raise TaskError(f'a space is of the kind "{self.kind}"', nearest(str(self.kind), get_args(Kind)))
+        if self.kind == "discrete" and (self.classes is None or self.classes < 2):
+            raise TaskError(
+                f"a discrete space has {self.classes} classes", "give two at least, or real numbers (1.0, not 1)"
+            )
+        if self.alphabet is not None and len(self.alphabet) != self.classes:
+            raise TaskError(f"a space has {len(self.alphabet)} names for {self.classes} classes", "name each")
+        if self.columns is not None:
+            _named(self.columns, self.length)
 
     def cells(self, design: NDArray[Any]) -> Cells:
         """One design as the cells of a table: its letters in one, or each number in its own, exactly.
@@ -171,6 +190,10 @@ class Task:
         self.info = info or TaskInfo("a table of past experiments")
         self.cells = cells or self.space.cells
         self.check(self.x)
+        _measurable(name, "design", self.x)
+        _measurable(name, "score", self.y[:, None])
+        if not self.y_min <= self.y_max:
+            raise TaskError(f"{name}: y_min is {self.y_min} and y_max {self.y_max}", "y_max is the larger one")
         self.x.setflags(write=False)
         self.y.setflags(write=False)
 
@@ -231,6 +254,15 @@ class TaskOffer:
             return f"{type(error).__name__}: {error}"
 
 
+def _named(columns: Sequence[str], length: int) -> None:
+    if len(columns) != length:
+        raise TaskError(f"a space has {len(columns)} columns for {length} coordinates", "name each coordinate")
+    twice = sorted({column for column in columns if columns.count(column) > 1 or column in OWN_COLUMNS})
+    if twice:
+        own = ", ".join(OWN_COLUMNS)
+        raise TaskError(f"a table of designs would have the column {twice[0]} twice", f"name it otherwise; not {own}")
+
+
 def _array(name: str, what: str, values: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(values)
@@ -268,6 +300,16 @@ def _finite(name: str, what: str, values: NDArray[Any]) -> None:
             f"{name}: {what} {row} is {values[tuple(bad[0])]} ({len(bad)} such values)",
             "leave out the rows without a finite value",
         )
+
+
+def _measurable(name: str, what: str, values: NDArray[Any]) -> None:
+    """Refuse columns whose standard deviation overflows or vanishes in float64, as their squares do."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        spread = values.astype(np.float64).std(axis=0)
+    lost = ~np.isfinite(spread) | ((spread == 0) & (values.max(axis=0) != values.min(axis=0)))
+    if lost.any():
+        largest = np.abs(values[:, lost]).max()
+        raise TaskError(f"{name}: {what}s of the size {largest:g} cannot be squared", "give them in another unit")
 
 
 def _tokens(name: str, designs: NDArray[Any], classes: int) -> None:

@@ -224,6 +224,7 @@ def elsewhere(path: Path) -> None:
         ("json", edit),
         ("json", elsewhere),
         ("json", lambda path: path.write_text("[]")),
+        ("json", lambda path: path.write_text("[" * 100_000)),
         ("json", lambda path: path.write_text('{"digest": 3, "entry": {}}')),
         ("json", lambda path: path.write_bytes(b"\xff")),
     ],

@@ -85,6 +85,10 @@ def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
         (["run", "comms", "--task", "Quadratic2D-Exact-v0"], 2, ['no method "comms"', 'hint: did you mean "coms"?']),
         (["run", "coms", "--task", "Quadratic-v0"], 2, ["no task", "Quadratic2D-Exact-v0"]),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "x"], 2, ["cannot be read"]),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1-3-7"], 2, ['"1-3-7" cannot be read']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1--3"], 2, ['"1--3" cannot be read']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "3-1"], 2, ['"3-1" cannot be read']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--device", "tpu"], 2, ['no device "tpu"']),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--set", "proxy"], 2, ["not an assignment"]),
         (["run", "coms"], 2, ["no task is named"]),
         (["recipe", "chek"], 2, ['no command "chek"', 'did you mean "check"?']),
@@ -92,6 +96,10 @@ def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
         (["show", "conservativ"], 2, ['did you mean "conservative"?']),
         (["recipe", "check", "coms", "--set", "encoding.use='one-hott'"], 2, ['did you mean "one-hot"?']),
         (["run", "missing.toml", "--task", "Quadratic2D-Exact-v0"], 2, ["cannot read the recipe"]),
+        (["run", "x" * 300], 2, ["there is no method"]),
+        (["recipe", "show", "x" * 300], 2, ["there is no method"]),
+        (["show", "x" * 300], 2, ["there is no method, stage, task or run"]),
+        (["show", __file__], 2, ["test_cli.py is a file", "hint: name a run's folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) > 2 else None,
 )
@@ -103,6 +111,21 @@ def test_mistakes_have_a_message_a_hint_and_exit_code_2(arguments, code, words, 
         assert word in done.output
     assert "Traceback" not in done.output
     assert not (tmp_path / "mbo-runs").exists()
+
+
+@pytest.mark.parametrize("change", [{"scores": 5}, {"machine": {}}, {"seeds": [0, 1, 2]}], ids=str)
+def test_a_record_that_was_edited_is_named_and_not_a_traceback(change, tmp_path):
+    mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path)
+    record = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps({**record, **change}))
+    shown = mbo("show", tmp_path)
+    assert shown.exit_code == 1
+    assert "run.json is not as mbo writes it: " in shown.stderr
+
+
+def test_what_is_to_be_typed_is_quoted_for_the_shell(tmp_path):
+    mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "my runs")
+    assert f"again: mbo run '{tmp_path / 'my runs' / 'recipe.toml'}'" in mbo("show", tmp_path / "my runs").stdout
 
 
 def test_a_failed_seed_gives_exit_code_1(tmp_path):
@@ -211,3 +234,10 @@ def test_a_methods_name_is_not_mistaken_for_a_folder_here(tmp_path, monkeypatch)
         "--seeds", "1", "--out", "coms")  # fmt: skip
     assert "conservative" in mbo("recipe", "check", "coms").stdout
     assert "ensemble" in mbo("recipe", "check", "./coms").stdout
+
+
+def test_a_terminal_without_a_sign_for_it_loses_no_table(tmp_path):
+    mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path)
+    shown = CliRunner(charset="ascii").invoke(main, ["show", str(tmp_path)])
+    assert shown.exit_code == 0, shown.output
+    assert "mean ? std" in shown.output

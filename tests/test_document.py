@@ -63,6 +63,12 @@ def test_a_key_stands_at_its_line_or_at_that_of_the_table_around_it(keys, line):
     assert parse(TEXT, "mine").where(*keys) == f"mine:{line}"
 
 
+def test_a_mark_of_the_encoding_before_the_text_is_no_part_of_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbfextends = 'coms'\r\n")
+    assert read(path).table == {"extends": Sourced("coms", "mine.toml:1")}
+
+
 def test_lines_are_counted_as_toml_counts_them():
     document = parse("# one\u2028line\r\n[proxy]\r\nepochs = 1\r\n", "mine")
     assert document.table == {"proxy": {"epochs": Sourced(1, "mine:3")}}
@@ -127,7 +133,11 @@ def test_a_dotted_key_is_taken_apart(key, parts):
         ("soft-logits", "soft-logits"),
         ("a = b", "a = b"),
         ("", ""),
+        ("5\nupdate.steps = 7", "5\nupdate.steps = 7"),
+        ("9" * 5000, "9" * 5000),
+        ("[" * 5000, "[" * 5000),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_what_is_set_is_toml_and_a_bare_word_is_text(value, expected):
     text = f"proxy.inner.option={value}"
@@ -142,7 +152,9 @@ def test_an_inline_table_can_be_set():
     assert assignment(text) == {"proxy": {"use": use, "inner": {"steps": steps}}}
 
 
-@pytest.mark.parametrize("text", ["proxy.epochs", "=5", "proxy epochs=5", "#=5", "proxy..epochs=5"])
+@pytest.mark.parametrize(
+    "text", ["proxy.epochs", "=5", "proxy epochs=5", "#=5", "proxy..epochs=5", f"{'a.' * 2000}b=5"]
+)
 def test_what_is_no_assignment_is_refused_with_an_example(text):
     with pytest.raises(RecipeError) as refused:
         assignment(text)

@@ -285,3 +285,11 @@ def test_a_family_of_tasks_answers_for_those_of_its_prefix_that_are_not_offered(
 def test_the_recipe_of_a_method_is_a_file_of_its_plugin(install, tmp_path):
     registry = install({"good": ""}, {"good/first.toml": METHOD})
     assert registry.method("first").path == Path(tmp_path, "site-packages", "mbo_good", "recipes", "first.toml")
+
+
+def test_a_plugin_that_wraps_is_not_blamed_for_what_is_raised_within(install):
+    text = f"{IMPORTS}\n@hookimpl(wrapper=True)\ndef mbo_train_proxy(run):\n    return (yield)"
+    registry = install({"odd": text})
+    with pytest.raises(AttributeError) as raised:
+        registry.manager.hook.mbo_train_proxy(run=None)
+    assert registry.blame(raised.value) is None

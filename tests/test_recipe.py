@@ -115,6 +115,23 @@ def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
         ("[proxy]\nuse = 5", [], "mine:2: proxy names no stage", 'write use = "..." in [proxy]'),
         ("[proxy]\nuse.name = 'sturdy'", [], "mine:2: proxy names no stage", 'write use = "..." in [proxy]'),
         ("[method]\nname = 5", [], "mine:2: method.name is a string", None),
+        ("[run]\npreset = ['quick']", [], "mine:2: run.preset is a string", None),
+        ("[run]\ntask = ['tokens']", [], "mine:2: run.task is a string", None),
+        ("[run]\npreset = 'quik'\n[preset.quick]", [], 'mine:2: there is no preset "quik"', 'did you mean "quick"?'),
+        ("[published]\ntokens = 5", [], "mine:2: published scores are a table", 'write [published."TASK"]'),
+        (
+            "[published.tokens]\n100th = 0.5",
+            [],
+            "mine:1: 100th is a mean and a standard deviation",
+            'write "100th" = [0.5, 0.1]',
+        ),
+        (
+            "[published.tokens]\n101th = [0.5, 0.1]",
+            [],
+            'mine:1: published scores have no key "101th"',
+            'did you mean "100th"?',
+        ),
+        ("[published.tokens]\nsource = 5", [], "mine:1: source is a string", None),
         ("extends = 5", [], "mine:1: extends names one method or file", None),
         ("\nextends = 'nothing'", [], 'mine:2: there is no method "nothing"', "there are none"),
         (

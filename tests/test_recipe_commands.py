@@ -63,6 +63,13 @@ def test_list_has_the_methods_and_the_recipes_of_this_folder():
     assert "autofocus" in table
 
 
+def test_list_warns_of_a_recipe_whose_parent_is_no_name_and_lists_the_others():
+    Path("odd.toml").write_text("[extends]\na = 1\n")
+    listed = mbo("list")
+    assert "extends names one method or file" in listed.stderr
+    assert "coms" in listed.stdout
+
+
 def test_show_prints_the_text_under_its_file():
     text = INSTALLED.method("coms").path.read_text()
     assert mbo("show", "coms").stdout == f"# {INSTALLED.method('coms').path}\n{text}"

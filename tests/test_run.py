@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass, replace
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import numpy as np
@@ -209,7 +210,7 @@ def test_an_interruption_keeps_what_was_finished(tmp_path, monkeypatch):
         if phase == "train, seed 1" and done == 2:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="1 finished"):
+    with pytest.raises(Interrupted, match="kept: 1 of 3 seeds"):
         mbo.run(
             "coms",
             TASKS["continuous"],
@@ -305,13 +306,16 @@ def test_hooks_wrap_what_the_core_does():
 
 
 @pytest.mark.parametrize(
-    ("seeds", "numbers"), [(3, (0, 1, 2)), ([5], (5,)), ((2, 0), (2, 0))], ids=["count", "one", "some"]
+    ("seeds", "numbers"),
+    [(3, (0, 1, 2)), ([5], (5,)), ((2, 0), (2, 0)), (np.int64(2), (0, 1)), (np.array([3, 0]), (3, 0))],
+    ids=["count", "one", "some", "numpy's count", "numpy's some"],
 )
 def test_seeds_are_a_count_or_the_seeds(seeds, numbers):
     assert seed_numbers(seeds) == numbers
+    assert {type(number) for number in seed_numbers(seeds)} == {int}
 
 
-@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], 1.5])
+@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], True, 1.5, [2**64]])
 def test_seeds_that_make_no_sense_are_refused(seeds):
     with pytest.raises(mbo.RecipeError):
         seed_numbers(seeds)
@@ -327,6 +331,9 @@ def test_seeds_that_make_no_sense_are_refused(seeds):
         ({"set": ["proxy.epochs=many"]}, "not an int"),
         ({"device": "tpu"}, "there is cpu"),
         ({"task": None}, "name one with --task"),
+        ({"task": ([[1.0]], [2.0])}, "of type tuple\n\nhint: name one, or give mbo.Task"),
+        ({"set": "proxy.epochs=1"}, r"give a list: set=\['proxy.epochs=1'\]"),
+        ({"seeds": 0}, "seeds are 0\n"),
     ],
 )
 def test_bad_arguments_are_refused_before_any_work(arguments, message):
@@ -341,3 +348,22 @@ def test_too_few_rows_are_refused_before_training(sets):
     with pytest.raises(mbo.TaskError, match="100 rows"):
         mbo.run("coms", task, seeds=1, set=sets, report=lambda phase, done, total: phases.add(phase))
     assert phases == {"encode"}
+
+
+def test_runs_in_two_threads_take_turns(tmp_path):
+    first, second = Event(), Event()
+    met = []
+
+    def wait(phase, done, total):
+        first.set()
+        met.append(second.wait(0.02))
+
+    small = {"seeds": 1, "set": SMALL["grad-ascent"]}
+    before = torch.get_float32_matmul_precision()
+    thread = Thread(target=lambda: mbo.run("grad-ascent", TASKS["continuous"], **small, cache=tmp_path, report=wait))
+    thread.start()
+    first.wait()
+    mbo.run("grad-ascent", TASKS["continuous"], **small, report=lambda *step: second.set())
+    thread.join()
+    assert not any(met)
+    assert torch.get_float32_matmul_precision() == before

@@ -94,7 +94,8 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
         (b"{", "run.json is corrupt"),
         (b"", "run.json is corrupt"),
         (b"\xff\xfe{}", "run.json is corrupt"),
-        (None, "run.json: No such file"),
+        (b"[" * 100_000, "run.json is corrupt"),
+        (None, "run.json: No such file.*\n\nhint: name the folder of one run"),
         (b"[]", "is not a run of this version"),
         (b"{}", "is not a run of this version"),
         (b'{"format": 2}', "is not a run of this version"),
@@ -105,6 +106,12 @@ def test_a_record_that_cannot_be_read_is_refused(content, message, tmp_path):
         (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(StoreError, match=message):
         Folder(tmp_path).load_record()
+
+
+def test_a_folder_that_may_not_be_looked_into_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(StoreError, match=r"cannot make the folder .*: Permission denied"):
+        Folder.create(tmp_path)
 
 
 def test_any_file_is_read_by_its_own_parser(tmp_path):

@@ -46,6 +46,9 @@ def with_value(value: float) -> list[list[float]]:
         ([[0, 1], [2, 3], [-1, 1]], Y, FOUR, "mine: design 2 has the token -1; the space has 4"),
         ([[0, 1], [2, 3], [-1, 1]], Y, None, "mine: design 2 has the token -1"),
         ([[0.0, 0.5], [1.0, 1.0], [2.0, 2.0]], Y, FOUR, "mine: designs hold float64"),
+        (np.array(REAL) * 1e300, Y, None, "mine: designs of the size 5e+300 cannot be squared"),
+        (REAL, np.array(Y) * 1e-300, None, "mine: scores of the size 5e-300 cannot be squared"),
+        ([[0, 0], [0, 0], [0, 0]], Y, None, "a discrete space has 1 classes"),
     ],
 )
 def test_data_that_cannot_be_used_are_refused_and_the_first_bad_row_is_named(x, y, space, message):
@@ -113,3 +116,25 @@ def test_the_best_in_the_data_is_the_largest_score():
 )
 def test_a_design_is_written_exactly_and_for_people(space, design, cells):
     assert space.cells(np.array(design)) == cells
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (("continous", 2), 'did you mean "continuous"'),
+        (("discrete", 2), "a discrete space has None classes"),
+        (("discrete", 2, 4, ("A", "B")), "a space has 2 names for 4 classes"),
+        (("continuous", 2, None, None, ("a",)), "a space has 1 columns for 2 coordinates"),
+        (("continuous", 2, None, None, ("a", "a")), "would have the column a twice"),
+        (("continuous", 2, None, None, ("raw", "a")), "would have the column raw twice"),
+    ],
+)
+def test_a_space_that_no_table_could_be_written_of_is_refused_before_any_work(space, message):
+    with pytest.raises(TaskError, match=message):
+        Space(*space)
+
+
+@pytest.mark.parametrize("bounds", [{"y_min": 1.0, "y_max": 0.0}, {"y_min": math.nan}, {"y_min": 9.0}])
+def test_scores_are_normalised_by_bounds_in_their_order(bounds):
+    with pytest.raises(TaskError, match="mine: y_min is"):
+        Task("mine", REAL, Y, **bounds)

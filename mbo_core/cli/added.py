@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -38,6 +40,9 @@ class Program(Commands):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error in a plugin's code is shown whole, and then what to do about it."""
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A terminal that has no sign for what is printed shows a ?, and loses no table.
+            sys.stdout.reconfigure(errors="replace")
         ctx.call_on_close(lambda: _complain(ctx))
         try:
             result = super().invoke(ctx)

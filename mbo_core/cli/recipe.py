@@ -77,8 +77,8 @@ def _row(name: str, document: Document, source: str, found: Registry) -> dict[st
     from mbo_core.document import plain
     from mbo_core.layers import ENCODINGS, SECTIONS, family, flatten
 
-    extends = document.table.get("extends")
-    row: dict[str, Any] = {"name": name, "extends": plain(extends) if extends else None, "from": source}
+    extends = plain(document.table.get("extends", {}))
+    row: dict[str, Any] = {"name": name, "extends": extends if isinstance(extends, str) else None, "from": source}
     try:
         whole = family(document, found)
     except RecipeError as error:
@@ -124,7 +124,7 @@ def show(
     elif task or kind or preset or sets:
         raise RecipeError("--task, --kind, --preset and --set change what a recipe resolves to", "add --resolved")
     elif document.path is not None:
-        click.echo(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8')}", nl=False)
+        click.echo(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8-sig')}", nl=False)
 
 
 def _resolved(
@@ -137,7 +137,7 @@ def _resolved(
     if task is not None and kind is not None:
         raise RecipeError("--task and --kind are both given", "a task is of one kind: leave out --kind")
     recorded = None if kind else recorded_run(document).get("task")
-    task = task or (recorded if recorded in found.tasks else None)
+    task = task or next((name for name in found.tasks if name == recorded), None)
     if task is not None:
         kind = found.task(task).kind
     if kind is None:

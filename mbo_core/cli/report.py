@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mbo_core.cli.common import console, print_table
+from mbo_core.errors import StoreError
 
 if TYPE_CHECKING:
     from mbo_core.result import Result
@@ -98,6 +100,13 @@ def print_folder(path: Path) -> None:
     from mbo_core.store import Folder
 
     record = Folder(path).load_record()
+    try:
+        _print_whole(record, path)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {type(error).__name__}: {error}") from error
+
+
+def _print_whole(record: Mapping[str, Any], path: Path) -> None:
     print_record(record)
     machine, versions = record["machine"], record["versions"]
     click.echo(f"status: {record['status']}")
@@ -106,4 +115,4 @@ def print_folder(path: Path) -> None:
     click.echo(f"machine: Python {machine['python']} on {where}")
     if record["task_notes"]:
         click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
-    click.echo(f"again: mbo run {path / 'recipe.toml'}")
+    click.echo(f"again: mbo run {quote(str(path / 'recipe.toml'))}")

@@ -50,10 +50,12 @@ def run(
     found = registry()
     from mbo_core.cache import Cache
     from mbo_core.cli.report import print_result
-    from mbo_core.execute import execute, plan
+    from mbo_core.execute import choose_device, execute, plan
     from mbo_core.store import fresh
 
     planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found)
+    # Refused here, it leaves no empty folder behind.
+    device = choose_device(device)
     kept = Cache.create(cache) if cache else None
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
     # What a plugin prints is not a result.
@@ -79,11 +81,18 @@ def parse_seeds(text: str) -> int | list[int]:
     try:
         if text.strip().isdigit():
             return int(text)
-        spans = [part.split("-") for part in text.split(",") if part.strip()]
-        return [seed for span in spans for seed in range(int(span[0]), int(span[-1]) + 1)]
+        return [seed for part in text.split(",") if part.strip() for seed in _span(part)]
     except ValueError:
         hint = "write a count (8), seeds (0,3,5; one as 3,) or a range (0-15)"
         raise RecipeError(f'--seeds "{text}" cannot be read', hint) from None
+
+
+def _span(part: str) -> range:
+    first, dash, last = part.partition("-")
+    seeds = range(int(first), int(last if dash else first) + 1)
+    if not seeds:
+        raise ValueError(part)
+    return seeds
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @plugins_option
 def show(name: str, as_json: bool) -> None:
     """Show all that is known of NAME: a method, a stage, a task, or the folder of a run."""
-    if Path(name).is_dir():
+    if os.path.isdir(name):
         _show_folder(Path(name), as_json)
         return
     found = registry()
@@ -33,6 +34,8 @@ def show(name: str, as_json: bool) -> None:
     if name in found.tasks:
         things.append(_task(found.tasks[name]))
     if not things:
+        if os.path.exists(name):
+            raise RecipeError(f"{name} is a file", "name a run's folder; `mbo recipe show` prints a recipe's file")
         known = [*found.methods, *(stage for _, stage in found.stages), *found.tasks]
         raise RecipeError(f'there is no method, stage, task or run "{name}"', nearest(name, known))
     if as_json:

@@ -33,8 +33,8 @@ def check_rows(schedule: Schedule, rows: int) -> None:
     least = schedule.batch_size if schedule.drop_last else 2
     if left < least:
         raise TaskError(
-            f"{rows} rows leave {left} to train on after {schedule.held_out} are held out; {least} are needed",
-            "give more data, or hold out fewer rows",
+            f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out; {least} are needed",
+            "give more data, or hold out fewer rows by the option held_out",
         )
 
 

@@ -30,6 +30,8 @@ from mbo_core.watch import Report, Watch
 SEEDS = 8
 """Trials by default, as in the published tables."""
 
+MOST_SEEDS = 10_000
+"""A larger count is more likely a seed."""
 
 _TURN = threading.RLock()
 """Runs in threads take turns: the precision of products and the registered cache are those of the process."""
@@ -88,6 +90,9 @@ def seed_numbers(seeds: int | Sequence[int]) -> tuple[int, ...]:
     """
     given: Any = seeds
     given = range(given) if _whole(given) else given
+    if isinstance(given, range) and len(given) > MOST_SEEDS:
+        hint = f"for the one seed write [{seeds}], or {seeds}, on the command line, with its comma"
+        raise RecipeError(f"{seeds} seeds are asked for, more than {MOST_SEEDS}", hint)
     numbers = tuple(given) if isinstance(given, Iterable) else ()
     if not numbers or not all(_whole(number) and 0 <= number < 2**64 for number in numbers):
         raise RecipeError(f"seeds are {seeds!r}", "give a count, or whole numbers from 0 to 2**64 - 1")

@@ -82,8 +82,8 @@ class Result:
         recipe: the resolved recipe.
         task: the task.
         seeds: the seeds asked for.
-        trials: what each finished seed gave.
-        failed: why a seed gave nothing.
+        trials: what each seed gave that has designs.
+        failed: why a seed has none, or why the oracle could not score them.
         seconds: the wall time.
         status: `running`, `done`, `failed` (a seed or more) or `interrupted`.
         folder: where the run is stored, or None.
@@ -226,22 +226,20 @@ class Result:
         }
 
     def add(self, solution: Solution, scores: Scores, gap: Gap, watch: Watch) -> tuple[int, ...]:
-        """Take in a group of seeds, and tell which finished."""
-        finished = [seed for seed in solution.seeds if seed not in scores.failed]
+        """Take in a group of seeds, and tell which have designs: also those that the oracle failed to score."""
         for i, seed in enumerate(solution.seeds):
-            if seed in finished:
-                self.trials[seed] = SeedResult(
-                    raw=solution.raw[i],
-                    encoded=solution.x[i],
-                    predicted=None if solution.predicted is None else solution.predicted[i],
-                    scores={name: values[seed] for name, values in scores.values.items()},
-                    gap=gap.values[seed],
-                    steps=watch.rows(seed),
-                    told={**watch.of_candidates(seed), **_texts(scores, seed)},
-                )
+            self.trials[seed] = SeedResult(
+                raw=solution.raw[i],
+                encoded=solution.x[i],
+                predicted=None if solution.predicted is None else solution.predicted[i],
+                scores={name: values[seed] for name, values in scores.values.items() if seed in values},
+                gap=gap.values[seed],
+                steps=watch.rows(seed),
+                told={**watch.of_candidates(seed), **_texts(scores, seed)},
+            )
         self.failed.update(solution.failed)
         self.failed.update(scores.failed)
-        return tuple(finished)
+        return solution.seeds
 
 
 def _texts(scores: Scores, seed: int) -> dict[str, Sequence[str]]:

@@ -15,6 +15,8 @@ Kind = Literal["continuous", "discrete"]
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
 OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std")
 """What tables of designs tell beside each design, in columns of these names."""
+MOST_TOKENS = 256
+"""Whole numbers beyond are taken for amounts and not for tokens, where no space is given."""
 Cells = dict[str, str | float | int]
 """A design as people read it: cells of a table, by column."""
 
@@ -153,7 +155,7 @@ class Task:
         name: how people call it.
         x: (N, d) real numbers or (N, L) whole tokens: the visible designs.
         y: (N,) their scores, larger is better.
-        space: the design space; by default read off `x`.
+        space: the design space; by default read off `x`: whole numbers are tokens, all others amounts.
         oracle: the true objective, or None for a table of experiments without one.
         y_min: the raw score that normalises to 0; by default the smallest visible.
         y_max: the raw score that normalises to 1; by default the largest visible.
@@ -181,7 +183,7 @@ class Task:
         self.name = name
         self.x = _designs(name, x)
         self.y = _scores(name, y, len(self.x))
-        self.space = space or _space(self.x)
+        self.space = space or _space(name, self.x)
         if self.space.kind == "continuous":
             self.x = self.x.astype(np.float64)
         self.oracle = oracle
@@ -324,7 +326,11 @@ def _tokens(name: str, designs: NDArray[Any], classes: int) -> None:
         )
 
 
-def _space(designs: NDArray[Any]) -> Space:
+def _space(name: str, designs: NDArray[Any]) -> Space:
     if designs.dtype.kind == "i":
-        return Space("discrete", designs.shape[1], int(designs.max()) + 1)
+        classes = int(designs.max()) + 1
+        if classes > MOST_TOKENS:
+            fact = f"{name}: whole numbers up to {classes - 1} would be {classes} kinds of token"
+            raise TaskError(fact, "give amounts as real numbers (x.astype(float)), or tokens with their mbo.Space")
+        return Space("discrete", designs.shape[1], classes)
     return Space("continuous", designs.shape[1])

@@ -243,6 +243,30 @@ def test_an_oracle_that_gives_no_scores_fails_the_seed_and_says_why(score, reaso
     assert result.scores["raw"]["50th"] == [None]
 
 
+def test_designs_that_the_oracle_failed_to_score_are_kept(tmp_path, capsys):
+    def score(designs):
+        if not calls:
+            calls.append(1)
+            raise RuntimeError("the robot is out of order")
+        return designs.sum(1)
+
+    calls: list[int] = []
+    task = Task("fickle", TASKS["continuous"].x, TASKS["continuous"].y, oracle=SimpleNamespace(score=score))
+    result = mbo.run("grad-ascent", task, seeds=2, set=SMALL["grad-ascent"], out=tmp_path / "run")
+    assert result.status == "failed"
+    assert "out of order" in result.failed[0]
+    assert list(result.trials) == [0, 1]
+    assert len(result.designs) == 2
+    [lost, scored] = result.scores["raw"]["50th"]
+    assert (lost, scored is None) == (None, False)
+    assert len(result.frame()) == 256
+    assert torch.equal(Folder(tmp_path / "run").load_seed(0)["designs"], torch.tensor(result.trials[0].raw))
+    with (tmp_path / "run" / "seeds" / "0" / "designs.csv").open() as stream:
+        assert len(list(csv.DictReader(stream))) == 128
+    print_result(result)
+    assert "seed 0 failed: RuntimeError: the robot is out of order" in capsys.readouterr().err
+
+
 def test_a_run_whose_seeds_all_fail_has_no_designs():
     lost = [*SMALL["grad-ascent"], "proxy.learning_rate=1e30"]
     result = mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=lost)
@@ -315,7 +339,7 @@ def test_seeds_are_a_count_or_the_seeds(seeds, numbers):
     assert {type(number) for number in seed_numbers(seeds)} == {int}
 
 
-@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], True, 1.5, [2**64]])
+@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], True, 1.5, [2**64], 20261122])
 def test_seeds_that_make_no_sense_are_refused(seeds):
     with pytest.raises(mbo.RecipeError):
         seed_numbers(seeds)

@@ -47,6 +47,8 @@ def with_value(value: float) -> list[list[float]]:
         ([[0, 1], [2, 3], [-1, 1]], Y, None, "mine: design 2 has the token -1"),
         ([[0.0, 0.5], [1.0, 1.0], [2.0, 2.0]], Y, FOUR, "mine: designs hold float64"),
         (np.array(REAL) * 1e300, Y, None, "mine: designs of the size 5e+300 cannot be squared"),
+        ([[0, 1], [273, 373], [4, 5]], Y, None, "mine: whole numbers up to 373 would be 374 kinds of token"),
+        ([[0, 1], [10**12, 3], [4, 5]], Y, None, "mine: whole numbers up to 1000000000000 would be"),
         (REAL, np.array(Y) * 1e-300, None, "mine: scores of the size 5e-300 cannot be squared"),
         ([[0, 0], [0, 0], [0, 0]], Y, None, "a discrete space has 1 classes"),
     ],

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from mbo_core.errors import TaskError
 from mbo_core.options import option
 from mbo_core.seeds import lift, mode, select, unstack
 from mbo_core.stages import Data, EncodedSpace, Encoding, Key, Values, WithQuality
@@ -134,8 +135,15 @@ class SoftLogits(Encoding):
     designs: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
 
     def init(self, key: Key, task: Task) -> TokenState:
-        """The classes and, if asked for, the statistics of the visible logits."""
+        """The classes and, if asked for, the statistics of the visible logits.
+
+        Raises:
+            TaskError: for a single class, which leaves no logit.
+        """
         classes, length = task.space.classes or 1, task.space.length
+        if classes < 2:
+            hint = "give amounts as real numbers (1.0, not 1); tokens of one class leave nothing to search"
+            raise TaskError(f"{task.name}: its tokens are of one class, which no logits tell from others", hint)
         state = TokenState(classes, length, unit(length * self._width(classes)))
         if not self.standardise:
             return state

@@ -102,10 +102,8 @@ class Space:
         """
         if self.kind not in get_args(Kind):
             raise TaskError(f'a space is of the kind "{self.kind}"', nearest(str(self.kind), get_args(Kind)))
-        if self.kind == "discrete" and (self.classes is None or self.classes < 2):
-            raise TaskError(
-                f"a discrete space has {self.classes} classes", "give two at least, or real numbers (1.0, not 1)"
-            )
+        if self.kind == "discrete" and not self.classes:
+            raise TaskError(f"a discrete space has {self.classes} classes", "say how many tokens there are")
         if self.alphabet is not None and len(self.alphabet) != self.classes:
             raise TaskError(f"a space has {len(self.alphabet)} names for {self.classes} classes", "name each")
         if self.columns is not None:

@@ -11,6 +11,7 @@ import torch
 
 from mbo_core import keys
 from mbo_core.encoding import OneHot, SoftLogits, Standardised, encode_task, statistics
+from mbo_core.errors import TaskError
 from mbo_core.stages import Encoding
 from mbo_core.task import Space, Task
 
@@ -212,3 +213,9 @@ def test_an_encoding_that_is_not_seeded_is_the_same_for_all_seeds():
     assert encoded.x.shape == (5, 2)
     assert encoded.only([1]) is encoded
     assert np.array_equal(encoded.decode(encoded.x, 2), task.x)
+
+
+def test_logits_of_a_single_class_are_refused():
+    task = Task("one letter", [[0, 0], [0, 0]], [1.0, 2.0])
+    with pytest.raises(TaskError, match="of one class"):
+        SoftLogits().init(KEY, task)

@@ -50,7 +50,6 @@ def with_value(value: float) -> list[list[float]]:
         ([[0, 1], [273, 373], [4, 5]], Y, None, "mine: whole numbers up to 373 would be 374 kinds of token"),
         ([[0, 1], [10**12, 3], [4, 5]], Y, None, "mine: whole numbers up to 1000000000000 would be"),
         (REAL, np.array(Y) * 1e-300, None, "mine: scores of the size 5e-300 cannot be squared"),
-        ([[0, 0], [0, 0], [0, 0]], Y, None, "a discrete space has 1 classes"),
     ],
 )
 def test_data_that_cannot_be_used_are_refused_and_the_first_bad_row_is_named(x, y, space, message):

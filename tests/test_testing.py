@@ -38,7 +38,7 @@ RECIPES = {
     "names no paper": (RECIPE.replace("paper", "code"), {"recipe-states"}),
     "has another name": (RECIPE.replace('"found"', '"lost"'), {"recipe-states"}),
     "has no summary": (RECIPE.replace("the best rows", ""), {"recipe-states"}),
-    "has a score without deviation": (RECIPE + '[published.x]\nsource = "x"\n100th = 0.5', {"recipe-states"}),
+    "has a score without deviation": (RECIPE + '[published.x]\nsource = "x"\n100th = 0.5', {"recipe-resolves"}),
     "has a score without source": (RECIPE + "[published.x]\n100th = [0.5, 0.1]", {"recipe-states"}),
     "has an unknown option": (RECIPE + "[update]\ncandidate = 3", {"recipe-resolves"}),
     "has a preset with an unknown option": (RECIPE + "[preset.quick]\nupdate.candidate = 3", {"recipe-resolves"}),

@@ -215,13 +215,22 @@ def test_the_installed_script_works():
 
 def test_ctrl_c_leaves_a_folder_that_says_interrupted_and_no_traceback(tmp_path):
     command = [str(Path(sys.executable).with_name("mbo")), "run", "coms", "--task", "TFBind8-Exact-v0", "--seeds", "2"]
-    running = subprocess.Popen([*command, "--out", tmp_path / "run"], stderr=subprocess.PIPE, text=True)
-    record = tmp_path / "run" / "run.json"
-    while not record.exists():
-        assert running.poll() is None, running.stderr.read()
-        time.sleep(0.1)
-    running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=120)
+    running = subprocess.Popen(
+        [*command, "--out", tmp_path / "run"],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that a shell runs in the background ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        record = tmp_path / "run" / "run.json"
+        while not record.exists():
+            assert running.poll() is None, running.stderr.read()
+            time.sleep(0.1)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=120)
+    finally:
+        running.kill()
     assert running.returncode == 130
     assert json.loads(record.read_text())["status"] == "interrupted"
     assert "interrupted" in said

@@ -11,25 +11,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mbo_core.errors import MboError, RecipeError, StoreError, TaskError
-from mbo_core.hookspecs import hookimpl, hookspec
+from mbo_core.plugins.hookspecs import hookimpl, hookspec
 
 if TYPE_CHECKING:
-    from mbo_core.execute import Interrupted, run
-    from mbo_core.plugins import Registry, installed
-    from mbo_core.result import Result, SeedResult
-    from mbo_core.task import Space, Task, TaskInfo, TaskOffer
+    from mbo_core.plugins.registry import Registry, installed
+    from mbo_core.runs.execute import Interrupted, run
+    from mbo_core.runs.result import Result, Trial
+    from mbo_core.tasks.space import Space
+    from mbo_core.tasks.task import Task, TaskInfo, TaskOffer
 
 _HOMES = {
-    "Interrupted": "execute",
-    "Registry": "plugins",
-    "Result": "result",
-    "SeedResult": "result",
-    "Space": "task",
-    "Task": "task",
-    "TaskInfo": "task",
-    "TaskOffer": "task",
-    "installed": "plugins",
-    "run": "execute",
+    "Interrupted": "runs.execute",
+    "Registry": "plugins.registry",
+    "Result": "runs.result",
+    "Trial": "runs.result",
+    "Space": "tasks",
+    "Task": "tasks",
+    "TaskInfo": "tasks",
+    "TaskOffer": "tasks",
+    "installed": "plugins.registry",
+    "run": "runs.execute",
 }
 
 __all__ = [
@@ -38,13 +39,13 @@ __all__ = [
     "RecipeError",
     "Registry",
     "Result",
-    "SeedResult",
     "Space",
     "StoreError",
     "Task",
     "TaskError",
     "TaskInfo",
     "TaskOffer",
+    "Trial",
     "hookimpl",
     "hookspec",
     "installed",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mbo_core.plugins import Registry
+from mbo_core.plugins.registry import Registry
 
 Install = Callable[..., Registry]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from textwrap import indent
 
-from mbo_core.plugins import Registry
+from mbo_core.plugins.registry import Registry
 from mbo_core.testing import cases
 
 BOUNDS = "mbo-core>=0.1,<0.2"
 PLUGIN = '''"""A plugin inside a test."""
-from mbo_core.hookspecs import hookimpl
+from mbo_core.plugins.hookspecs import hookimpl
 
 @hookimpl
 def mbo_stages():
@@ -17,12 +17,12 @@ def mbo_stages():
     from dataclasses import dataclass
     import torch
     from torch.func import grad
-    from mbo_core.encoding import Standardised
+    from mbo_core.stages import Standardised
     from mbo_core.errors import TaskError
-    from mbo_core.evaluation import OracleEvaluator
-    from mbo_core.options import option
+    from mbo_core.stages import OracleEvaluation
+    from mbo_core.stages import option
     from mbo_core.stages import Batch, Prediction, Schedule
-    from mbo_core.testing.yardsticks import AbleProxy, KeepBetter, ShiftDesigns, ShiftWeights
+    from mbo_core.testing.reference_stages import AbleProxy, KeepBetter, ShiftDesigns, ShiftWeights
 
     @dataclass(frozen=True, kw_only=True)
     class Odd(BASE):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.func import vmap
 
-from mbo_core import keys
-from mbo_core.batches import check_rows, epochs, examples, shuffled, slices, take
 from mbo_core.errors import TaskError
+from mbo_core.functional import keys
+from mbo_core.functional.batches import check_rows, epochs, examples, shuffled, slices, take
 from mbo_core.stages import Batch, Data, EncodedSpace, Schedule
 
 ROWS = 23

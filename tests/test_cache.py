@@ -14,10 +14,11 @@ import torch
 from ordinary import Ordinary
 
 import mbo_core as mbo
-from mbo_core import cache, hookspecs
-from mbo_core.plugins import Offered, Registry
-from mbo_core.store import Folder
-from mbo_core.task import Space, Task
+from mbo_core.plugins import hookspecs
+from mbo_core.plugins.registry import Offered, Registry
+from mbo_core.runs import cache
+from mbo_core.runs.store import Folder
+from mbo_core.tasks import Space, Task
 from mbo_core.testing import assignments
 
 X = np.random.default_rng(0).normal(size=(200, 3))
@@ -31,9 +32,8 @@ LATENT = ["encoding.use=latent", "encoding.latent=2", "encoding.hidden=[8]", "en
 class Trainer:
     """Sees what is left to train."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
-        registry.manager.register(self, "trainer")
 
     @hookspecs.hookimpl
     def mbo_train_proxy(self, run):
@@ -43,10 +43,9 @@ class Trainer:
 class Observer:
     """Wraps training."""
 
-    def __init__(self, registry: Registry, fails: bool = False) -> None:
+    def __init__(self, fails: bool = False) -> None:
         self.seen: list[tuple[int, ...]] = []
         self.fails = fails
-        registry.manager.register(self, "observer")
 
     @hookspecs.hookimpl(wrapper=True)
     def mbo_train_proxy(self, run):
@@ -118,11 +117,11 @@ def test_so_does_one_with_a_proxy_in_ordinary_pytorch(ordinary, registry, tmp_pa
 
 
 def test_only_missing_seeds_are_trained_and_wrappers_see_all(registry, tmp_path):
-    trainer, observer = Trainer(registry), Observer(registry)
+    trainer, observer = Trainer(), Observer()
     for seeds in ([7], [5, 7, 9], [9, 5]):
-        result = coms(tmp_path, seeds, registry=registry)
+        result = coms(tmp_path, seeds, registry=registry, plugins=[trainer, observer])
     assert trainer.asked == [(7,), (5, 9)]
-    assert observer.seen == [(7,), (5, 7, 9), (9, 5)]
+    assert observer.seen == [(7,), (7,), (5, 9), (9, 5)]
     assert list(result.trials) == [9, 5]
 
 
@@ -186,7 +185,7 @@ def test_another_version_of_a_library_is_a_miss(library, tmp_path, monkeypatch):
 
 
 def test_another_precision_is_a_miss(tmp_path, monkeypatch):
-    monkeypatch.setattr("mbo_core.precision.error_of", lambda setting: 1.0)
+    monkeypatch.setattr("mbo_core.functional.precision.error_of", lambda setting: 1.0)
     coms(tmp_path)
     torch.set_float32_matmul_precision("high")
     try:
@@ -319,15 +318,13 @@ def test_the_run_tells_which_proxies_came_from_the_cache_and_holds_their_trainin
 
 
 def test_an_observer_that_raises_ends_the_run_and_loses_no_training(registry, tmp_path, monkeypatch):
-    monkeypatch.setattr("mbo_core.seeds.AT_ONCE", 1)
+    monkeypatch.setattr("mbo_core.runs.seeds.AT_ONCE", 1)
     coms(tmp_path, [0], registry=registry, out=tmp_path / "before")
-    Observer(registry, fails=True)
     with pytest.raises(RuntimeError, match="an observer's own fault"):
-        coms(tmp_path, [0, 1], registry=registry, out=tmp_path / "run")
+        coms(tmp_path, [0, 1], registry=registry, out=tmp_path / "run", plugins=[Observer(fails=True)])
     record = Folder(tmp_path / "run").load_record()
     assert record["status"] == "failed"
     assert record["failed"] == dict.fromkeys(("0", "1"), "RuntimeError: an observer's own fault")
-    registry.manager.unregister(name="observer")
     assert coms(tmp_path, [0, 1], registry=registry).cached == [0]
 
 

@@ -157,7 +157,7 @@ def test_lists_are_tables_or_json(command):
     ("name", "words"),
     [
         ("coms", ["arXiv:2107.06882", "deviations", "quick", "published", "overestimation_limit = 0.5"]),
-        ("conservative", ["proxy", "abilities", "withstands", "overestimation_limit", "mbo-coms"]),
+        ("conservative", ["proxy", "abilities", "trains_against", "overestimation_limit", "mbo-coms"]),
         ("TFBind8-Exact-v0", ["table", "licence", "Barrera"]),
         ("none", ["adversary", "proxy", "update"]),
     ],

@@ -9,19 +9,19 @@ import pytest
 from click.testing import CliRunner
 
 import mbo_core as mbo
-from mbo_core import plugins
 from mbo_core.cli import main
-from mbo_core.discovery import Choice
-from mbo_core.plugins import Registry
+from mbo_core.plugins import registry as plugins
+from mbo_core.plugins.discovery import Choice
+from mbo_core.plugins.registry import Registry
 
 METHOD = '[method]\nname = "first"\nsummary = "the first"\n'
 STAGE = """
-from mbo_core.hookspecs import hookimpl
+from mbo_core.plugins.hookspecs import hookimpl
 
 @hookimpl
 def mbo_stages():
     from dataclasses import dataclass
-    from mbo_core.parts import NoUpdate
+    from mbo_core.stages import NoUpdate
 
     @dataclass(frozen=True, kw_only=True)
     class Fine(NoUpdate):
@@ -29,7 +29,7 @@ def mbo_stages():
 
     return [Fine]
 """
-HOOKS = "import mbo_core\nfrom mbo_core.hookspecs import hookimpl\n"
+HOOKS = "import mbo_core\nfrom mbo_core.plugins.hookspecs import hookimpl\n"
 
 HOSTILE = {
     "raises at import": "raise RuntimeError('no licence')",
@@ -38,8 +38,8 @@ HOSTILE = {
     "prints at import": "print('{}')",
     "takes ten seconds": "import time; time.sleep(10)",
     "misspelt hook": f"{HOOKS}@hookimpl\ndef mbo_stagse(): ...",
-    "wrong signature": f"{HOOKS}@hookimpl\ndef mbo_evaluate(run, design): ...",
-    "hook parameter with a default": f"{HOOKS}@hookimpl\ndef mbo_evaluate(run, designs=None): ...",
+    "wrong signature": f"{HOOKS}@hookimpl\ndef mbo_evaluate(run, candidate): ...",
+    "hook parameter with a default": f"{HOOKS}@hookimpl\ndef mbo_evaluate(run, candidates=None): ...",
     "raises in a hook": f"{HOOKS}@hookimpl\ndef mbo_stages(): raise KeyError('x')",
     "prints in a hook": f"{HOOKS}@hookimpl\ndef mbo_stages():\n    print('{{}}')\n    return []",
     "no stage": f"{HOOKS}@hookimpl\ndef mbo_stages(): return [dict]",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mbo_core.document import Sourced, assignment, dotted, leaves, merge, parse, plain, read, subtable
 from mbo_core.errors import RecipeError
+from mbo_core.toml import Sourced, assignment, dotted, leaves, merge, parse, plain, read, subtable
 
 TEXT = """\
 # a comment = 1

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from mbo_core import keys
-from mbo_core.encoding import OneHot, SoftLogits, Standardised, encode_task, statistics
 from mbo_core.errors import TaskError
-from mbo_core.stages import Encoding
-from mbo_core.task import Space, Task
+from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.stages import Encoding, OneHot, SoftLogits, Standardised, statistics
+from mbo_core.tasks import Space, Task
 
 KEY = keys.key(0)
 KEYS = keys.split(KEY, 3)
@@ -141,7 +141,7 @@ def test_the_stages_see_float32_vectors_and_their_space(encoding, task, shape, v
     data = encode_task(encoding, KEYS, task).first
     assert data.x.dtype == data.y.dtype == torch.float32
     assert data.x.shape == (len(task.x), math.prod(shape))
-    assert (data.space.kind, data.space.shape, data.space.values) == (task.kind, shape, values)
+    assert (data.space.kind, data.space.shape, data.space.representation) == (task.kind, shape, values)
     assert data.space.classes == task.space.classes
     assert torch.equal(data.space.lower, data.x.min(0).values)
     assert torch.equal(data.space.upper, data.x.max(0).values)
@@ -166,9 +166,9 @@ class Shifted(Encoding):
     """Adds a number that each seed draws."""
 
     name = "shifted"
-    designs = frozenset({"continuous"})
+    kinds = frozenset({"continuous"})
     seeded = True
-    values = "real"
+    representation = "real"
 
     def init(self, key, task):
         return keys.normal(key, (1,))

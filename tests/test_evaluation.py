@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mbo_core.errors import MboError, TaskError
-from mbo_core.evaluation import OracleEvaluator, percentile, summary
-from mbo_core.task import OracleSet, Space, Task, Verdict
+from mbo_core.stages import OracleEvaluation
+from mbo_core.tasks import OracleSet, Space, Task, Verdict, percentile, summary
 
 DESIGNS = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
 
@@ -60,7 +60,7 @@ def test_the_spread_over_seeds_is_the_population_std():
 
 
 def test_scores_are_raw_and_normalised_in_float64():
-    scores = OracleEvaluator().score(DESIGNS, task(Answer([20, 50])))
+    scores = OracleEvaluation().score(DESIGNS, task(Answer([20, 50])))
     assert scores["raw"].tolist() == [20, 50]
     assert scores["normalised"].tolist() == [0.5, 2]
     assert {score.dtype for score in scores.values()} == {torch.float64}
@@ -73,7 +73,7 @@ def test_the_oracle_is_given_the_designs_as_they_are():
             return designs.sum(1)
 
     exact = torch.tensor([[1e8 + 0.1, 0.0]], dtype=torch.float64)
-    assert OracleEvaluator().score(exact, task(Sum()))["raw"].item() == 1e8 + 0.1
+    assert OracleEvaluation().score(exact, task(Sum()))["raw"].item() == 1e8 + 0.1
 
 
 def test_an_oracle_that_works_in_place_changes_neither_designs_nor_earlier_scores():
@@ -86,8 +86,8 @@ def test_an_oracle_that_works_in_place_changes_neither_designs_nor_earlier_score
             return self.answers
 
     oracle, designs = InPlace(), DESIGNS.clone()
-    first = OracleEvaluator().score(designs, task(oracle))["raw"]
-    OracleEvaluator().score(designs + 1, task(oracle))
+    first = OracleEvaluation().score(designs, task(oracle))["raw"]
+    OracleEvaluation().score(designs + 1, task(oracle))
     assert torch.equal(designs, DESIGNS)
     assert first.tolist() == [6, 14]
 
@@ -95,7 +95,7 @@ def test_an_oracle_that_works_in_place_changes_neither_designs_nor_earlier_score
 def test_an_oracle_may_answer_with_an_array_that_cannot_be_written():
     scores = np.array([1.0, 2.0])
     scores.setflags(write=False)
-    assert OracleEvaluator().score(DESIGNS, task(Answer(scores)))["raw"].tolist() == [1, 2]
+    assert OracleEvaluation().score(DESIGNS, task(Answer(scores)))["raw"].tolist() == [1, 2]
 
 
 class Simulator(Answer):
@@ -106,7 +106,7 @@ class Simulator(Answer):
 
 
 def test_an_oracle_says_why_a_design_has_the_lowest_score():
-    scores = OracleEvaluator().score(DESIGNS, task(Simulator(np.array([10.0, 20.0]))))
+    scores = OracleEvaluation().score(DESIGNS, task(Simulator(np.array([10.0, 20.0]))))
     assert scores["fault"] == ["it fell apart", ""]
     assert scores["normalised"].tolist() == [0, 0.5]
 
@@ -123,7 +123,7 @@ def test_an_oracle_says_why_a_design_has_the_lowest_score():
 )
 def test_an_oracle_that_answers_with_other_than_finite_numbers_is_refused(scores, message):
     with pytest.raises(MboError) as refused:
-        OracleEvaluator().score(DESIGNS, task(Answer(scores)))
+        OracleEvaluation().score(DESIGNS, task(Answer(scores)))
     assert message in str(refused.value)
 
 
@@ -140,7 +140,7 @@ def test_an_oracle_that_answers_with_other_than_finite_numbers_is_refused(scores
 )
 def test_what_cannot_be_scored_is_refused(designs, asked):
     with pytest.raises(TaskError):
-        OracleEvaluator().score(designs, asked)
+        OracleEvaluation().score(designs, asked)
 
 
 def several(**answers) -> Task:
@@ -149,7 +149,7 @@ def several(**answers) -> Task:
 
 def test_each_of_several_oracles_scores_every_design_and_the_first_is_the_task_s():
     asked = several(a=[20, 50], b=[30, 10])
-    scores = OracleEvaluator().score(DESIGNS, asked)
+    scores = OracleEvaluation().score(DESIGNS, asked)
     assert asked.oracle.score(DESIGNS.numpy()) == [20, 50]
     assert {name: score.tolist() for name, score in scores.items()} == {
         "raw": [20, 50],
@@ -161,9 +161,9 @@ def test_each_of_several_oracles_scores_every_design_and_the_first_is_the_task_s
 
 
 def test_a_set_of_one_oracle_is_that_oracle():
-    assert OracleEvaluator().score(DESIGNS, several(a=[20, 50])).keys() == {"raw", "normalised"}
+    assert OracleEvaluation().score(DESIGNS, several(a=[20, 50])).keys() == {"raw", "normalised"}
 
 
 def test_none_of_several_oracles_may_answer_nan():
     with pytest.raises(MboError, match="the oracle of bowl scored design 1 as nan"):
-        OracleEvaluator().score(DESIGNS, several(a=[20, 50], b=[30, math.nan]))
+        OracleEvaluation().score(DESIGNS, several(a=[20, 50], b=[30, math.nan]))

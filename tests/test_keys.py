@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(5)
 MANY = 100_000

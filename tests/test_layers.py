@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from toy_stages import REGISTRY, recipe, refusal, written
 
-from mbo_core.document import read
-from mbo_core.encoding import OneHot, SoftLogits
 from mbo_core.errors import RecipeError
-from mbo_core.recipe import find, resolve
+from mbo_core.recipes.layers import find
+from mbo_core.recipes.resolve import resolve
+from mbo_core.stages import OneHot, SoftLogits
+from mbo_core.toml import read
 
 LAYERS = {
     "parent": "",

@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 
 import mbo_core as mbo
-from mbo_core.task import Space, Task
+from mbo_core.tasks import Space, Task
 from mbo_core.testing import small
 
 REGISTRY = mbo.installed()

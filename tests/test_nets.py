@@ -10,8 +10,17 @@ import torch
 from torch import nn
 from torch.func import grad, vmap
 
-from mbo_core import keys
-from mbo_core.nets import MLP, GaussianMLP, PointMLP, bounded_std, gaussian_nll, glorot_uniform, leaky_relu, softplus
+from mbo_core.functional import keys
+from mbo_core.functional.nets import (
+    MLP,
+    GaussianMLP,
+    PointMLP,
+    bounded_std,
+    gaussian_nll,
+    glorot_uniform,
+    leaky_relu,
+    softplus,
+)
 from mbo_core.stages import Batch, Prediction
 
 KEY = keys.key(4)
@@ -68,7 +77,7 @@ def test_the_slope_in_closed_form_is_autograds(hidden, activation):
     # A hidden unit that meets exactly 0 has slope 0 under a rectifier, as in autograd.
     x = torch.cat([X, torch.zeros(1, 3)])
     by_autograd = vmap(grad(lambda x, params: net.apply(params, x)[:, 0].sum()), in_dims=(None, 0))(x, params)
-    torch.testing.assert_close(vmap(net.slope, in_dims=(0, None))(params, x), by_autograd)
+    torch.testing.assert_close(vmap(net.input_gradient, in_dims=(0, None))(params, x), by_autograd)
 
 
 def test_weights_are_glorot_uniform_and_biases_zero():
@@ -216,4 +225,6 @@ def test_a_point_network_predicts_one_number_and_its_loss_weighs_the_rows():
     assert net.loss(params, Batch(x, y, w)).item() == pytest.approx(expected.item())
     model = net.model()
     assert (model.predict, model.loss) == (net.apply, net.loss)
-    torch.testing.assert_close(model.slope(params, x), model._replace(closed_slope=None).slope(params, x))
+    torch.testing.assert_close(
+        model.input_gradient(params, x), model._replace(closed_input_gradient=None).input_gradient(params, x)
+    )

@@ -14,9 +14,9 @@ from blocks import blocks, named_files
 from click.testing import CliRunner
 
 import mbo_core as mbo
-from mbo_core import scaffold
 from mbo_core.cli import main
-from mbo_core.scaffold import STYLES, create
+from mbo_core.scaffold import write
+from mbo_core.scaffold.write import STYLES, create
 
 TOP = Path(__file__).parents[1]
 OURS = (TOP, TOP / "plugins/mbo-grad-ascent", TOP / "plugins/mbo-design-bench")
@@ -121,7 +121,7 @@ def test_a_package_that_cannot_be_finished_is_not_begun(tmp_path, monkeypatch):
         (folder / "README.md").write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(scaffold, "_fill", full)
+    monkeypatch.setattr(write, "_fill", full)
     refused = called("mine", "--into", tmp_path)
     assert refused.exit_code == 1
     assert "No space left on device" in refused.stderr
@@ -136,6 +136,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_every_template_is_used():
-    used = {template.replace("$style", style) for template in scaffold.PACKAGE.values() for style in STYLES}
-    here = TOP / "mbo_core/templates"
+    used = {template.replace("$style", style) for template in write.PACKAGE.values() for style in STYLES}
+    here = TOP / "mbo_core/scaffold/templates"
     assert {str(path.relative_to(here)).removesuffix(".tmpl") for path in here.rglob("*.tmpl")} == used

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
-from mbo_core import keys
-from mbo_core.optim import Adam, clip_by_norm
+from mbo_core.functional import keys
+from mbo_core.functional.optim import Adam, clip_by_norm
 
 STEPS = 200
 

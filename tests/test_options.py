@@ -8,15 +8,14 @@ from typing import Literal
 
 import pytest
 
-from mbo_core.options import Limits, Option, Refused, convert, option, options, part, to_toml
-from mbo_core.parts import NoProxy
-from mbo_core.stages import Adversary
+from mbo_core.stages import Adversary, Limits, NoProxy, Option, Refused, convert, option, stage_option, to_toml
+from mbo_core.stages.options import options
 
 
 @dataclass(frozen=True, kw_only=True)
 class Many(NoProxy):
     name = "many"
-    adversary: Adversary = part("what it is trained against")
+    adversary: Adversary = stage_option("what it is trained against")
     epochs: int = option(10, "passes over the data", at_least=1, at_most=1000)
     rate: float = option(0.1, "learning rate", above=0.0)
     free: float = option(0.0, "any number")

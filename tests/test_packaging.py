@@ -41,7 +41,7 @@ assert mbo_core.__file__.startswith({str(tmp_path)!r}), mbo_core.__file__
 found = mbo_core.installed()
 idle = [name for name, plugin in found.manager.list_name_plugin() if not found.manager.get_hookcallers(plugin)]
 print(json.dumps([[p.distribution for p in found.plugins], sorted(found.methods), len(found.stages) + len(found.tasks),
-                  idle, found.complaints]))
+                  idle, found.problems]))
 cheap = [case for case in cases({folder.name.removeprefix("mbo-")!r}) if case.check.name in {{"settings", "fits"}}]
 for case in cheap:
     assert case.outcome.status == "passed", case.outcome
@@ -55,13 +55,13 @@ for case in cheap:
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    distributions, methods, offered, idle, complaints = json.loads(done.stdout)
+    distributions, methods, offered, idle, problems = json.loads(done.stdout)
     assert set(distributions) == {one.name for one in needed(folder)}
     recipes = {path.stem for one in needed(folder) for path in one.glob("*/recipes/*.toml")}
     assert set(methods) == recipes
     assert offered >= 7
     assert idle == []
-    assert complaints == []
+    assert problems == []
 
 
 def test_the_requirements_name_every_plugin():

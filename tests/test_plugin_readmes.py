@@ -10,8 +10,8 @@ import pytest
 import tomli
 
 import mbo_core as mbo
-from mbo_core import recipe as recipes
-from mbo_core.options import options
+from mbo_core.recipes import resolve as recipes
+from mbo_core.stages.options import options
 
 FOLDER = Path(__file__).parents[1] / "plugins"
 READMES = {path.parent.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*/README.md"))}

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from mbo_core import stage_hooks
-from mbo_core.discovery import Choice
 from mbo_core.errors import RecipeError
-from mbo_core.hookspecs import ENTRY_POINTS
-from mbo_core.plugins import Registry, _installed
+from mbo_core.plugins import builtin
+from mbo_core.plugins.discovery import Choice
+from mbo_core.plugins.hookspecs import ENTRY_POINTS
+from mbo_core.plugins.registry import Registry, _installed
+from mbo_core.runs import default
 
 IMPORTS = """
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from mbo_core.hookspecs import hookimpl
-from mbo_core.options import option
-from mbo_core.parts import NoUpdate
+from mbo_core.plugins.hookspecs import hookimpl
+from mbo_core.stages import option
+from mbo_core.stages import NoUpdate
 from mbo_core.stages import Adversary, Stage
-from mbo_core.task import TaskInfo, TaskOffer
+from mbo_core.tasks import TaskInfo, TaskOffer
 if TYPE_CHECKING:
     from nowhere import Missing
 """
@@ -93,10 +94,10 @@ DUPLICATE = {
 
 
 def asked(registry: Registry) -> list[str]:
-    """The complaints once stages and tasks were asked for."""
+    """The problems once stages and tasks were asked for."""
     assert registry.stages
     assert registry.tasks is not None
-    return registry.complaints
+    return registry.problems
 
 
 def works(registry: Registry, plugin: str = "good") -> bool:
@@ -106,7 +107,7 @@ def works(registry: Registry, plugin: str = "good") -> bool:
         registry.stages["update", "fine"].plugin.name == plugin
         and registry.tasks["bowl"].plugin.name == plugin
         and core == {"none", "standardised", "one-hot", "soft-logits", "oracle"}
-        and registry.manager.get_plugin("core") is stage_hooks
+        and registry.manager.get_plugin("core") is builtin
     )
 
 
@@ -201,7 +202,7 @@ def test_methods_are_found_without_importing_their_plugin(install):
     assert registry.method("first").about == {"name": "first", "summary": "the first"}
     assert registry.method("second").about == {}
     assert "mbo_lazy" not in sys.modules
-    assert registry.complaints == []
+    assert registry.problems == []
 
 
 def test_a_module_that_is_missing_or_fails_around_the_plugin_has_no_methods(install):
@@ -249,7 +250,7 @@ def test_a_recipe_whose_about_is_no_table_says_nothing_of_itself(install):
 def test_the_second_method_of_a_name_is_complained_about(install):
     registry = install({"a": "", "b": ""}, {"a/first.toml": METHOD, "b/first.toml": ""})
     assert registry.method("first").plugin.name == "a"
-    assert registry.complaints == [
+    assert registry.problems == [
         "plugin b (mbo-b 1.0) is duplicate: mbo-b 1.0 offers method first, which mbo-a 1.0 offers already "
         "(--without mbo-b or --without mbo-a leaves one out)",
     ]
@@ -291,5 +292,5 @@ def test_a_plugin_that_wraps_is_not_blamed_for_what_is_raised_within(install):
     text = f"{IMPORTS}\n@hookimpl(wrapper=True)\ndef mbo_train_proxy(run):\n    return (yield)"
     registry = install({"odd": text})
     with pytest.raises(AttributeError) as raised:
-        registry.manager.hook.mbo_train_proxy(run=None)
-    assert registry.blame(raised.value) is None
+        registry.hooks(default).hook.mbo_train_proxy(run=None)
+    assert registry.plugin_that_raised(raised.value) is None

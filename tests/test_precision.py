@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mbo_core.precision import TOLERANCE, error_of, fast_products
+from mbo_core.functional.precision import TOLERANCE, error_of, fast_products
 
 
 @pytest.fixture(params=["highest", "high"])
@@ -18,7 +18,7 @@ def before(request):
 
 @pytest.mark.parametrize(("error", "medium"), [(0.9 * TOLERANCE, True), (TOLERANCE, False), (2e-3, False)])
 def test_the_faster_setting_is_used_if_its_error_is_below_the_tolerance(error, medium, before, monkeypatch):
-    monkeypatch.setattr("mbo_core.precision.error_of", {"medium": error}.__getitem__)
+    monkeypatch.setattr("mbo_core.functional.precision.error_of", {"medium": error}.__getitem__)
     with fast_products() as setting:
         assert setting == torch.get_float32_matmul_precision() == ("medium" if medium else before)
     assert torch.get_float32_matmul_precision() == before
@@ -26,7 +26,7 @@ def test_the_faster_setting_is_used_if_its_error_is_below_the_tolerance(error, m
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_the_setting_is_put_back_after_an_error(error, before, monkeypatch):
-    monkeypatch.setattr("mbo_core.precision.error_of", {"medium": 0.0}.__getitem__)
+    monkeypatch.setattr("mbo_core.functional.precision.error_of", {"medium": 0.0}.__getitem__)
     with pytest.raises(error), fast_products():
         raise error
     assert torch.get_float32_matmul_precision() == before

@@ -10,8 +10,8 @@ import pytest
 from blocks import README, blocks, named_files
 from click.testing import CliRunner
 
-from mbo_core import hookspecs
 from mbo_core.cli import main
+from mbo_core.plugins import hookspecs
 
 FAST = ["--seeds", "2", "--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1"]
 

@@ -13,8 +13,9 @@ from jsonschema import Draft7Validator
 
 import mbo_core
 from mbo_core.cli import main
-from mbo_core.options import options
-from mbo_core.recipe import find, fits_kinds, resolve
+from mbo_core.recipes.layers import find
+from mbo_core.recipes.resolve import fits_kinds, resolve
+from mbo_core.stages.options import options
 
 INSTALLED = mbo_core.installed()
 
@@ -170,7 +171,7 @@ def test_what_ships_is_right_in_every_branch(name):
     [
         ("[preset.quick.proxy]\nepohcs = 3", ["mine.toml:3", 'did you mean "epochs"?']),
         ("[preset.quick.encoding]\nepohcs = 3", ["mine.toml:3", 'has no option "epohcs"']),
-        ("[preset.quick]\nproxy.use = 'regression'", ["mine.toml:2", "does not withstand"]),
+        ("[preset.quick]\nproxy.use = 'regression'", ["mine.toml:2", "cannot be trained against"]),
         ("[when.discrete.proxy]\nepohcs = 3", ["mine.toml:3", 'did you mean "epochs"?']),
         ("[when.'TFBind8-Exact-v0'.proxy]\nepochs = -1", ["mine.toml:3", "is -1, below 0"]),
         ("preset.a.proxy.epochs = -1\npreset.b.proxy.epochs = -2", ["2 mistakes", "mine.toml:2", "mine.toml:3"]),

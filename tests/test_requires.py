@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from toy_stages import REGISTRY, recipe, refusal
 
-from mbo_core.document import parse
 from mbo_core.errors import RecipeError
-from mbo_core.plugins import Registry
-from mbo_core.recipe import resolve
-from mbo_core.requires import offering
+from mbo_core.plugins.registry import Registry
+from mbo_core.plugins.requirements import offering
+from mbo_core.recipes.resolve import resolve
+from mbo_core.toml import parse
 
 PLUGIN = """
 from mbo_core import hookimpl
@@ -17,7 +17,7 @@ from mbo_core import hookimpl
 @hookimpl
 def mbo_stages():
     from dataclasses import dataclass
-    from mbo_core.parts import NoProxy
+    from mbo_core.stages import NoProxy
 
     @dataclass(frozen=True, kw_only=True)
     class Mine(NoProxy):

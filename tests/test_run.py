@@ -15,14 +15,15 @@ import torch
 from mbo_grad_ascent.update import GradientAscent
 
 import mbo_core as mbo
-from mbo_core import hookspecs
 from mbo_core.cli.report import print_result
-from mbo_core.execute import Interrupted, seed_numbers
-from mbo_core.pipeline import fold, stream_keys
-from mbo_core.plugins import Registry
+from mbo_core.plugins import hookspecs
+from mbo_core.plugins.registry import Registry
+from mbo_core.runs.default import fold
+from mbo_core.runs.execute import Interrupted, seed_numbers
+from mbo_core.runs.seeds import stream_keys
+from mbo_core.runs.store import Folder
 from mbo_core.stages import Adversary
-from mbo_core.store import Folder
-from mbo_core.task import OracleSet, Space, Task, Verdict
+from mbo_core.tasks import OracleSet, Space, Task, Verdict
 from mbo_core.testing import assignments
 
 SMALL = {method: assignments(method, mbo.installed(), "continuous") for method in ("coms", "grad-ascent")}
@@ -202,7 +203,7 @@ def test_a_seed_that_diverges_is_named_with_its_step_and_the_others_finish(tmp_p
 
 
 def test_an_interruption_keeps_what_was_finished(tmp_path, monkeypatch):
-    monkeypatch.setattr("mbo_core.seeds.AT_ONCE", 1)
+    monkeypatch.setattr("mbo_core.runs.seeds.AT_ONCE", 1)
     started: list[str] = []
 
     def stop_in_the_second_seed(phase: str, done: int, total: int) -> None:
@@ -317,15 +318,13 @@ def test_hooks_wrap_what_the_core_does():
     calls: list[str] = []
 
     def mbo_update_solution(run, proxy):
-        solution = yield
+        candidates = yield
         calls.append(f"searched {run.seeds}")
-        return solution
+        return candidates
 
-    registry = replace(mbo.installed())
     wrapper = Hooks()
     wrapper.mbo_update_solution = hookspecs.hookimpl(wrapper=True)(mbo_update_solution)
-    registry.manager.register(wrapper, "wrapper")
-    mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=SMALL["grad-ascent"], registry=registry)
+    mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=SMALL["grad-ascent"], plugins=[wrapper])
     assert calls == ["searched (0, 1)"]
 
 

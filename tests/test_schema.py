@@ -10,10 +10,10 @@ from jsonschema import Draft7Validator
 from toy_stages import REGISTRY, recipe
 
 import mbo_core as mbo
-from mbo_core.document import parse
-from mbo_core.layers import ABOUT, RUN, SECTIONS, TABLES
-from mbo_core.recipe import check_branches, fits_kinds
-from mbo_core.schema import schema
+from mbo_core.recipes.resolve import check_branches, fits_kinds
+from mbo_core.recipes.schema import schema
+from mbo_core.recipes.words import ABOUT, ROLES, RUN, TABLES
+from mbo_core.toml import parse
 
 INSTALLED = mbo.installed()
 SCHEMA = schema(INSTALLED)
@@ -44,7 +44,7 @@ def test_it_names_each_table_and_key_of_a_recipe_with_its_meaning():
 
 
 def test_a_use_has_a_line_for_each_stage():
-    for section in SECTIONS:
+    for section in ROLES:
         use = SCHEMA["definitions"][f"{section}-whole"]["properties"]["use"]
         assert use["enum"] == [name for kind, name in INSTALLED.stages if kind == section]
         assert all(use["x-taplo"]["docs"]["enumValues"])

@@ -8,11 +8,9 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from mbo_core import keys
-from mbo_core.options import part
-from mbo_core.parts import NoProxy, NoUpdate
-from mbo_core.seeds import AT_ONCE, STACK_BYTES, Each, at_once, groups, lift, mode, select, stack, unstack
-from mbo_core.stages import Proxy, Update
+from mbo_core.functional import keys
+from mbo_core.runs.seeds import AT_ONCE, STACK_BYTES, PerSeed, at_once, groups, lift, mode, select, stack, unstack
+from mbo_core.stages import NoProxy, NoUpdate, Proxy, Update, stage_option
 
 SEEDS = keys.split(keys.key(0), 3)
 
@@ -49,11 +47,11 @@ def test_a_looped_stage_may_keep_any_object():
             self.number = number
 
     models = lift(lambda key: Model(int(key[1])), "loop", "state")(SEEDS)
-    assert isinstance(models, Each)
+    assert isinstance(models, PerSeed)
     values = lift(lambda model: torch.tensor(model.number), "loop", "tensors")(models)
     assert torch.equal(values, SEEDS[:, 1])
     assert select(models, [2, 0]) == [models[2], models[0]]
-    assert isinstance(select(models, [2, 0]), Each)
+    assert isinstance(select(models, [2, 0]), PerSeed)
 
 
 def test_stacked_seeds_cannot_draw_from_the_global_generator():
@@ -79,8 +77,8 @@ class Looping(NoProxy):
 @dataclass(frozen=True, kw_only=True)
 class Wrapper(NoUpdate):
     name = "wrapper"
-    proxy: Proxy = part("a proxy")
-    inner: Update = part("an update")
+    proxy: Proxy = stage_option("a proxy")
+    inner: Update = stage_option("an update")
 
 
 def wrapped(proxy: Proxy) -> Wrapper:

@@ -14,13 +14,12 @@ from safetensors.torch import load, save
 from torch import nn
 
 import mbo_core as mbo
-from mbo_core import keys
-from mbo_core.encoding import Standardised, encode_task
-from mbo_core.options import convert, options
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch
-from mbo_core.states import Misfit, Unstorable, pack, unpack
-from mbo_core.task import Task
+from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.states import Misfit, Unstorable, pack, unpack
+from mbo_core.stages import Batch, NoAdversary, Standardised, convert
+from mbo_core.stages.options import options
+from mbo_core.tasks import Task
 from mbo_core.testing import small
 
 Pair = namedtuple("Pair", "first second")

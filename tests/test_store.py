@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mbo_core.errors import StoreError
-from mbo_core.store import Folder, fresh, read, slug, table, write
+from mbo_core.runs.store import Folder, fresh, read, slug, table, write
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space, Task
+from mbo_core.tasks import Space, Task
 
 REAL = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
 TOKENS = [[0, 1], [2, 3], [1, 1]]

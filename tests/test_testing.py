@@ -52,14 +52,14 @@ def test_a_recipe_that_breaks_a_rule_fails_its_check_and_no_other(text, checks, 
 
 
 TASK = '''"""A plugin inside a test."""
-from mbo_core.hookspecs import hookimpl
+from mbo_core.plugins.hookspecs import hookimpl
 
 @hookimpl
 def mbo_tasks():
     """One task."""
     import numpy as np
     from mbo_core.errors import TaskError
-    from mbo_core.task import Task, TaskInfo, TaskOffer
+    from mbo_core.tasks import Task, TaskInfo, TaskOffer
 
     info = TaskInfo("a toy", source="drawn here", licence="none", oracle="table", citation="nobody", comparable="no")
     x = np.arange(20.0).reshape(10, 2)
@@ -147,7 +147,7 @@ def test_a_waived_failure_is_listed_with_its_reason_on_the_command_line(install,
     registry = with_settings(
         install, tmp_path, '[waived]\nnames = "an old name"\n', "Size: int = option(3, 'its size')"
     )
-    monkeypatch.setattr("mbo_core.plugins.installed", lambda without=(): registry)
+    monkeypatch.setattr("mbo_core.plugins.registry.installed", lambda without=(): registry)
     done = CliRunner().invoke(main, ["plugins", "check", "odd", "--json"])
     answer = json.loads(done.stdout)
     assert (done.exit_code, answer["passed"]) == (0, True)
@@ -157,7 +157,7 @@ def test_a_waived_failure_is_listed_with_its_reason_on_the_command_line(install,
 
 def test_the_command_line_reports_each_check_and_then_the_failures(install, monkeypatch):
     registry = install({"odd": '"""Nothing."""'}, requires=BOUNDS)
-    monkeypatch.setattr("mbo_core.plugins.installed", lambda without=(): registry)
+    monkeypatch.setattr("mbo_core.plugins.registry.installed", lambda without=(): registry)
     done = CliRunner().invoke(main, ["plugins", "check", "odd"])
     assert done.exit_code == 1
     assert "hooks[odd] failed: the plugin has neither a hook nor a recipe" in done.stdout

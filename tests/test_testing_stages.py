@@ -72,7 +72,7 @@ UPDATES = {
         {"options-round-trip"},
     ),
 }
-VALUES = "withstands = frozenset()\nabilities = frozenset({'values'})\n"
+VALUES = "trains_against = frozenset()\nabilities = frozenset({'values'})\n"
 PLAIN = (
     "def predict(self, state, x):\n    mean = super(Odd, self).predict(state, x).mean\n"
     "    return Prediction(MEAN, torch.zeros_like(mean))\n"
@@ -81,7 +81,7 @@ STEP = "def step(self, key, state, batch):\n    BEFORE\n    return super(Odd, se
 
 
 def able(*abilities: str) -> str:
-    return f"withstands = frozenset()\nabilities = frozenset({{'values', *{abilities}}})\n"
+    return f"trains_against = frozenset()\nabilities = frozenset({{'values', *{abilities}}})\n"
 
 
 PROXIES = {
@@ -93,34 +93,36 @@ PROXIES = {
     "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"values"}),
     "predicts a column": (VALUES + PLAIN.replace("MEAN", "mean[:, None]"), {"runs"}),
     "writes to its state": (
-        able("spread") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),
+        able("uncertainty") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),
         {"inputs-untouched"},
     ),
     "has no slope": (able("gradients") + PLAIN.replace("MEAN", "mean.detach()"), {"gradients"}),
-    "has a spread of 0": (able("spread") + PLAIN.replace("MEAN", "mean"), {"spread"}),
-    "has a spread and does not say so": (VALUES, {"spread"}),
+    "has a spread of 0": (able("uncertainty") + PLAIN.replace("MEAN", "mean"), {"uncertainty"}),
+    "has a spread and does not say so": (VALUES, {"uncertainty"}),
     "ignores weights": (
-        able("spread", "refit") + STEP.replace("BEFORE", "batch = batch._replace(w=torch.ones_like(batch.w))"),
-        {"refit"},
+        able("uncertainty", "partial_fit")
+        + STEP.replace("BEFORE", "batch = batch._replace(w=torch.ones_like(batch.w))"),
+        {"partial-fit"},
     ),
     "cannot take a single row": (
-        able("spread", "refit") + STEP.replace("BEFORE", "batch = batch._replace(w=batch.w / (len(batch.w) - 1))"),
-        {"refit"},
+        able("uncertainty", "partial_fit")
+        + STEP.replace("BEFORE", "batch = batch._replace(w=batch.w / (len(batch.w) - 1))"),
+        {"partial-fit"},
     ),
     "tells all members the same": (
-        able("spread", "members")
+        able("uncertainty", "members")
         + STEP.replace("BEFORE", "batch = batch._replace(y=batch.y.view(-1, len(batch.w))[0])"),
         {"members"},
     ),
     "has a loss without weights": (
-        able("spread", "weights") + "def model(self):\n    model = super(Odd, self).model()\n"
+        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
         "    return model._replace(loss=lambda params, batch: batch.y.square().mean())",
-        {"weights"},
+        {"params"},
     ),
     "has a model with a slope of its own": (
-        able("spread", "weights") + "def model(self):\n    model = super(Odd, self).model()\n"
-        "    return model._replace(closed_slope=lambda params, x: 1.1 * model.slope(params, x))",
-        {"weights"},
+        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
+        "    return model._replace(closed_input_gradient=lambda params, x: 1.1 * model.input_gradient(params, x))",
+        {"params"},
     ),
     "keeps what no file can hold": (
         VALUES + "lift = 'loop'\ndef init(self, key, data):\n"
@@ -130,8 +132,8 @@ PROXIES = {
         + PLAIN.replace("(state, x)", "(state['able'], x)").replace("MEAN", "mean"),
         {"state-on-disk"},
     ),
-    "withstands less than it says": (
-        "abilities = frozenset({'values', 'spread'})\n"
+    "trains_against less than it says": (
+        "abilities = frozenset({'values', 'uncertainty'})\n"
         + STEP.replace("BEFORE", "assert 'designs' not in self.adversary.moves"),
         {"runs"},
     ),
@@ -160,7 +162,7 @@ OTHERS = {
         {"encode-decode", "same-key", "seed-alone"},
     ),
     "an evaluator without raw scores": (
-        "OracleEvaluator",
+        "OracleEvaluation",
         "def score(self, designs, task):\n    scores = super(Odd, self).score(designs, task)\n"
         "    return {'normalised': scores['normalised']}",
         {"scores"},

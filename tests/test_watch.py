@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from mbo_core.watch import KEPT, Watch
+from mbo_core.runs.watch import KEPT, Watch
 
 NAN, INF = math.nan, math.inf
 

@@ -9,15 +9,13 @@ from typing import Literal
 
 import pytest
 
-from mbo_core.document import parse
 from mbo_core.errors import RecipeError
-from mbo_core.hookspecs import ENTRY_POINTS, hookimpl
-from mbo_core.options import option, part
-from mbo_core.parts import NoAdversary, NoProxy, NoUpdate
-from mbo_core.plugins import Registry
-from mbo_core.recipe import resolve
-from mbo_core.stages import Adversary, Proxy, Update
-from mbo_core.task import TaskInfo, TaskOffer
+from mbo_core.plugins.hookspecs import ENTRY_POINTS, hookimpl
+from mbo_core.plugins.registry import Registry
+from mbo_core.recipes.resolve import resolve
+from mbo_core.stages import Adversary, NoAdversary, NoProxy, NoUpdate, Proxy, Update, option, stage_option
+from mbo_core.tasks import TaskInfo, TaskOffer
+from mbo_core.toml import parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +29,8 @@ class Shake(NoAdversary):
 class Sturdy(NoProxy):
     name = "sturdy"
     abilities = frozenset({"values", "gradients"})
-    withstands = frozenset({"designs"})
-    adversary: Adversary = part("what it is trained against")
+    trains_against = frozenset({"designs"})
+    adversary: Adversary = stage_option("what it is trained against")
     epochs: int = option(10, "passes over the data", at_least=1)
     rate: float = option(0.1, "learning rate", above=0.0)
     hidden: tuple[int, ...] = option((8, 8), "widths", at_least=1)
@@ -50,13 +48,12 @@ class Sturdy(NoProxy):
 class Plain(NoProxy):
     name = "plain"
     abilities = frozenset({"values"})
-    accepts = frozenset({"one-hot"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Climb(NoUpdate):
     name = "climb"
-    proxy: Proxy = part("the proxy to climb")
+    proxy: Proxy = stage_option("the proxy to climb")
     steps: int = option(200, "number of steps", at_least=0)
 
     @property
@@ -67,7 +64,7 @@ class Climb(NoUpdate):
 @dataclass(frozen=True, kw_only=True)
 class Twice(NoUpdate):
     name = "twice"
-    inner: Update = part("the search that is done twice")
+    inner: Update = stage_option("the search that is done twice")
 
 
 @hookimpl

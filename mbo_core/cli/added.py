@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from mbo_core import hookspecs
 from mbo_core.cli.common import WITHOUT, registry
 from mbo_core.cli.group import Commands
 from mbo_core.errors import MboError, warn
+from mbo_core.plugins import hookspecs
 
 
 class Program(Commands):
@@ -58,10 +58,10 @@ class Program(Commands):
 
 def _complain(ctx: click.Context) -> None:
     """One line on stderr for each plugin that is known not to be ok."""
-    from mbo_core.plugins import installed
+    from mbo_core.plugins.registry import installed
 
     with suppress(MboError):  # A name that no plugin has was said by the command.
-        for line in installed(ctx.meta.get(WITHOUT, ())).complaints:
+        for line in installed(ctx.meta.get(WITHOUT, ())).problems:
             warn(line)
 
 
@@ -87,9 +87,9 @@ def _load(point: EntryPoint) -> click.Command:
 
 
 def _name_plugin(error: Exception, without: tuple[str, ...]) -> None:
-    from mbo_core.plugins import installed
+    from mbo_core.plugins.registry import installed
 
-    plugin = installed(without).blame(error)
+    plugin = installed(without).plugin_that_raised(error)
     if plugin is not None:
         traceback.print_exception(error)
         fact = f"plugin {plugin.name} ({plugin.label}) raised {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""What the commands share: options, the registry with its complaints, tables and JSON."""
+"""What the commands share: options, the registry with its problems, tables and JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mbo_core.errors import MboError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mbo_core.plugins import Registry
+    from mbo_core.plugins.registry import Registry
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for machines.")
 preset_option = click.option("--preset", metavar="NAME", help="A preset of the recipe, e.g. quick.")
@@ -48,7 +48,7 @@ def registry(context: click.Context | None = None) -> Registry:
     Raises:
         MboError: under MBO_STRICT=1, before any work, if a plugin is broken, incompatible or a duplicate.
     """
-    from mbo_core.plugins import installed
+    from mbo_core.plugins.registry import installed
 
     found = installed((context or click.get_current_context()).meta.get(WITHOUT, ()))
     if os.environ.get("MBO_STRICT", "") not in {"", "0"}:
@@ -59,7 +59,7 @@ def registry(context: click.Context | None = None) -> Registry:
 def _insist(found: Registry) -> None:
     found.examine()
     if any(plugin.status not in {"ok", "blocked"} for plugin in found.plugins):
-        lines = "\n".join(found.complaints)
+        lines = "\n".join(found.problems)
         raise MboError(
             f"MBO_STRICT is set, and not every plugin is ok\n\n{lines}", "mend it, or leave it out: --without"
         )
@@ -67,7 +67,7 @@ def _insist(found: Registry) -> None:
 
 def print_json(values: Any) -> None:
     """One JSON object on stdout; what is not finite becomes null, as JSON knows no NaN."""
-    from mbo_core.store import to_json
+    from mbo_core.runs.store import to_json
 
     click.echo(to_json(values))
 

@@ -8,7 +8,7 @@ from typing import cast
 import click
 
 from mbo_core.cli.common import plugins_option, registry
-from mbo_core.scaffold import STYLES, Style, create
+from mbo_core.scaffold.write import STYLES, Style, create
 
 
 @click.command()

@@ -11,8 +11,8 @@ from mbo_core.cli.group import Commands
 from mbo_core.cli.plugins_check import check
 
 if TYPE_CHECKING:
-    from mbo_core.discovery import Plugin
-    from mbo_core.plugins import Registry
+    from mbo_core.plugins.discovery import Plugin
+    from mbo_core.plugins.registry import Registry
 
 
 @click.group(cls=Commands, invoke_without_command=True)

@@ -23,10 +23,10 @@ from mbo_core.cli.recipe_new import new
 from mbo_core.errors import RecipeError
 
 if TYPE_CHECKING:
-    from mbo_core.build import Recipe
-    from mbo_core.document import Document, Table
-    from mbo_core.plugins import Registry
-    from mbo_core.task import Kind
+    from mbo_core.plugins.registry import Registry
+    from mbo_core.recipes.recipe import Recipe
+    from mbo_core.tasks.space import Kind
+    from mbo_core.toml import Document, Table
 
 
 @click.group(cls=Commands)
@@ -60,8 +60,8 @@ def _methods(found: Registry) -> Iterator[tuple[str, Document, str]]:
 
 def _here() -> Iterator[tuple[str, Document, str]]:
     """The recipes among the TOML files of this folder."""
-    from mbo_core.document import read
-    from mbo_core.layers import SECTIONS
+    from mbo_core.recipes.words import ROLES
+    from mbo_core.toml import read
 
     for path in sorted(Path().glob("*.toml")):
         try:
@@ -69,13 +69,14 @@ def _here() -> Iterator[tuple[str, Document, str]]:
         except RecipeError as error:
             click.echo(f"warning: left out: {error.message}", err=True)
             continue
-        if {"extends", "method", *SECTIONS} & set(document.table):
+        if {"extends", "method", *ROLES} & set(document.table):
             yield path.name, document, "this folder"
 
 
 def _row(name: str, document: Document, source: str, found: Registry) -> dict[str, Any]:
-    from mbo_core.document import plain
-    from mbo_core.layers import ENCODINGS, SECTIONS, family, flatten
+    from mbo_core.recipes.layers import family, flatten
+    from mbo_core.recipes.words import DEFAULT_ENCODINGS, ROLES
+    from mbo_core.toml import plain
 
     extends = plain(document.table.get("extends", {}))
     row: dict[str, Any] = {"name": name, "extends": extends if isinstance(extends, str) else None, "from": source}
@@ -84,8 +85,8 @@ def _row(name: str, document: Document, source: str, found: Registry) -> dict[st
     except RecipeError as error:
         click.echo(f"warning: {error.message}", err=True)
         return {**row, "parts": {}, "presets": []}
-    flat = [flatten(whole, kind) for kind in ENCODINGS]
-    parts = {section: list(dict.fromkeys(_uses(one[section]) for one in flat)) for section in SECTIONS}
+    flat = [flatten(whole, kind) for kind in DEFAULT_ENCODINGS]
+    parts = {section: list(dict.fromkeys(_uses(one[section]) for one in flat)) for section in ROLES}
     return {**row, "parts": parts, "presets": list(whole.presets)}
 
 
@@ -114,8 +115,8 @@ def show(
     name: str, resolved: bool, task: str | None, kind: Kind | None, preset: str | None, sets: tuple[str, ...]
 ) -> None:
     """Print the recipe NAME (a method, a file or a run's folder) as TOML, with its file or with its sources."""
-    from mbo_core.document import one_line
-    from mbo_core.layers import find
+    from mbo_core.recipes.layers import find
+    from mbo_core.toml import one_line
 
     found = registry()
     document = find(name, found)
@@ -130,9 +131,9 @@ def show(
 def _resolved(
     document: Document, found: Registry, task: str | None, kind: Kind | None, preset: str | None, sets: tuple[str, ...]
 ) -> str:
-    from mbo_core.layers import family, flatten
-    from mbo_core.recipe import recorded_run, resolve
-    from mbo_core.writing import with_sources
+    from mbo_core.recipes.layers import family, flatten
+    from mbo_core.recipes.resolve import recorded_run, resolve
+    from mbo_core.recipes.writing import with_sources
 
     if task is not None and kind is not None:
         raise RecipeError("--task and --kind are both given", "a task is of one kind: leave out --kind")
@@ -149,8 +150,8 @@ def _resolved(
 
 def _only_kind(document: Document, found: Registry, preset: str | None, sets: tuple[str, ...]) -> Kind:
     """The kind of task that the recipe is for, or any where both kinds give the same."""
-    from mbo_core.build import Recipe
-    from mbo_core.recipe import fits_kinds
+    from mbo_core.recipes.recipe import Recipe
+    from mbo_core.recipes.resolve import fits_kinds
 
     kinds = fits_kinds(document, found, preset, sets)
     fits = {kind: fit for kind, fit in kinds.items() if isinstance(fit, Recipe)}
@@ -176,8 +177,8 @@ def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...]
 
     All presets and all tables for kinds of task and tasks are looked through for mistakes.
     """
-    from mbo_core.layers import find
-    from mbo_core.recipe import check_branches
+    from mbo_core.recipes.layers import find
+    from mbo_core.recipes.resolve import check_branches
 
     found = registry()
     document = find(name, found)
@@ -197,9 +198,9 @@ def _fits(
     name: str, document: Document, found: Registry, task: str | None, preset: str | None, sets: tuple[str, ...]
 ) -> tuple[dict[str, Recipe], dict[str, str]]:
     """What the recipe resolves to, by task or kind of task, and why it does not for others."""
-    from mbo_core.build import Recipe
-    from mbo_core.execute import plan
-    from mbo_core.recipe import fits_kinds
+    from mbo_core.recipes.recipe import Recipe
+    from mbo_core.recipes.resolve import fits_kinds
+    from mbo_core.runs.execute import plan
 
     if task is not None:
         return {task: plan(name, task, preset=preset, set=sets, registry=found).recipe}, {}
@@ -219,8 +220,8 @@ def schema(out: Path | None) -> None:
 
     A recipe names it in its first line: #:schema ./recipe.schema.json
     """
-    from mbo_core import schema as schemas
-    from mbo_core.store import to_json, write
+    from mbo_core.recipes import schema as schemas
+    from mbo_core.runs.store import to_json, write
 
     if out is not None and out.suffix != ".json":
         raise RecipeError(f"{out} is no name for a schema", f"name it {out.with_suffix('.json')}")

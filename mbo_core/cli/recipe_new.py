@@ -13,7 +13,7 @@ from mbo_core.cli.common import plugins_option, registry
 from mbo_core.errors import RecipeError
 
 if TYPE_CHECKING:
-    from mbo_core.plugins import Registry
+    from mbo_core.plugins.registry import Registry
 
 
 @click.command()
@@ -38,7 +38,7 @@ def new(
 
     All else is as in the method that it starts from, and every option stands there in a comment.
     """
-    from mbo_core.store import write
+    from mbo_core.runs.store import write
 
     found = registry()
     path = out or Path(f"{name}.toml")
@@ -53,7 +53,7 @@ def new(
 
 
 def _check_place(name: str, path: Path, found: Registry) -> None:
-    from mbo_core.store import slug
+    from mbo_core.runs.store import slug
 
     if slug(name) != name:
         raise RecipeError(f'"{name}" is no name for a recipe', f'letters, digits, dots, - and _: "{slug(name)}"')
@@ -78,11 +78,11 @@ def compose(name: str, parent: str | None, uses: dict[str, str], path: Path, fou
     Raises:
         RecipeError: if its parts do not fit each other.
     """
-    from mbo_core import writing
-    from mbo_core.build import Recipe
-    from mbo_core.document import parse
-    from mbo_core.recipe import check_branches, fits_kinds
-    from mbo_core.requires import offering
+    from mbo_core.plugins.requirements import offering
+    from mbo_core.recipes import writing
+    from mbo_core.recipes.recipe import Recipe
+    from mbo_core.recipes.resolve import check_branches, fits_kinds
+    from mbo_core.toml import parse
 
     chosen = " and ".join(f"the {section} {use}" for section, use in uses.items())
     head: dict[str, Any] = {"method": {"name": name, "summary": ", with ".join(filter(None, [parent, chosen]))}}

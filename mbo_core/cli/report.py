@@ -13,7 +13,7 @@ from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError
 
 if TYPE_CHECKING:
-    from mbo_core.result import Result
+    from mbo_core.runs.result import Result
 
 
 def print_result(result: Result) -> None:
@@ -86,7 +86,7 @@ def number(value: float | None) -> str:
 
 def mean_std(values: Sequence[float | None]) -> str:
     """Mean and population std of those that are there."""
-    from mbo_core.evaluation import summary
+    from mbo_core.tasks.scoring import summary
 
     there = [value for value in values if value is not None]
     if not there:
@@ -97,7 +97,7 @@ def mean_std(values: Sequence[float | None]) -> str:
 
 def print_folder(path: Path) -> None:
     """A run's folder, as `mbo show` prints it."""
-    from mbo_core.store import Folder
+    from mbo_core.runs.store import Folder
 
     record = Folder(path).load_record()
     try:

@@ -14,7 +14,7 @@ from mbo_core.cli.common import json_option, plugins_option, preset_option, prin
 from mbo_core.errors import RecipeError
 
 if TYPE_CHECKING:
-    from mbo_core.watch import Report
+    from mbo_core.runs.watch import Report
 
 RUNS = Path("mbo-runs")
 """Where runs are stored when --out is not given."""
@@ -48,19 +48,19 @@ def run(
 ) -> None:
     """Run RECIPE: a method's name, a TOML file, or the recipe.toml of an earlier run, which it repeats."""
     found = registry()
-    from mbo_core.cache import Cache
     from mbo_core.cli.report import print_result
-    from mbo_core.execute import choose_device, execute, plan
-    from mbo_core.store import fresh
+    from mbo_core.runs.cache import Cache
+    from mbo_core.runs.execute import choose_device, execute, plan
+    from mbo_core.runs.store import fresh
 
-    planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found)
+    kept = (Cache.create(cache),) if cache else ()
+    planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found, kept)
     # Refused here, it leaves no empty folder behind.
     device = choose_device(device)
-    kept = Cache.create(cache) if cache else None
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
     # What a plugin prints is not a result.
     with progress() as report, redirect_stdout(sys.stderr):
-        result = execute(planned, folder, device, report, kept)
+        result = execute(planned, folder, device, report)
     if as_json:
         print_json(result.summary())
     else:

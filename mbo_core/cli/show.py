@@ -13,8 +13,8 @@ from mbo_core.cli.common import json_option, plugins_option, print_json, print_t
 from mbo_core.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
-    from mbo_core.discovery import Method
-    from mbo_core.plugins import Offered, Registry
+    from mbo_core.plugins.discovery import Method
+    from mbo_core.plugins.registry import Offered, Registry
 
 
 @click.command()
@@ -47,7 +47,7 @@ def show(name: str, as_json: bool) -> None:
 
 def _show_folder(path: Path, as_json: bool) -> None:
     from mbo_core.cli.report import print_folder
-    from mbo_core.store import Folder
+    from mbo_core.runs.store import Folder
 
     if as_json:
         print_json(Folder(path).load_record())
@@ -56,10 +56,10 @@ def _show_folder(path: Path, as_json: bool) -> None:
 
 
 def _method(method: Method, found: Registry) -> dict[str, Any]:
-    from mbo_core.build import Recipe, written
-    from mbo_core.document import plain, subtable
-    from mbo_core.layers import family
-    from mbo_core.recipe import fits_kinds
+    from mbo_core.recipes.layers import family
+    from mbo_core.recipes.recipe import Recipe, written
+    from mbo_core.recipes.resolve import fits_kinds
+    from mbo_core.toml import plain, subtable
 
     whole = family(method.document, found)
     thing: dict[str, Any] = {"what": "method", **method.about, **_from(method.plugin)}
@@ -73,7 +73,7 @@ def _method(method: Method, found: Registry) -> dict[str, Any]:
 
 
 def _stage(kind: str, offered: Offered) -> dict[str, Any]:
-    from mbo_core.options import options
+    from mbo_core.stages.options import options
 
     stage = offered.value
     rows = [
@@ -88,7 +88,7 @@ def _stage(kind: str, offered: Offered) -> dict[str, Any]:
     ]
     facts = {
         fact: sorted(getattr(stage, fact))
-        for fact in ("abilities", "withstands", "moves", "designs", "accepts")
+        for fact in ("abilities", "trains_against", "moves", "kinds")
         if isinstance(getattr(stage, fact, None), frozenset)
     }
     about = {"what": kind, "name": stage.name, "doc": inspect.getdoc(stage) or "", "seeds": stage.lift}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from operator import methodcaller
 
 from mbo_core.errors import nearest
-from mbo_core.plugins import Registry, installed
-from mbo_core.testing import modest, of_packages, of_recipes, of_runs, of_stages, of_tasks
+from mbo_core.plugins.registry import Registry, installed
+from mbo_core.testing import package_checks, recipe_checks, restricted_proxy, run_checks, stage_checks, task_checks
 from mbo_core.testing.case import Case, Check, Outcome, Subject, demand
 from mbo_core.testing.subjects import subjects
 
@@ -16,53 +16,53 @@ CHECKS: tuple[Check, ...] = (
     *(
         Check(lambda found: found.package, function)
         for function in (
-            of_packages.settings,
-            of_packages.entry_point,
-            of_packages.hooks,
-            of_packages.light_import,
-            of_packages.docstrings,
+            package_checks.settings,
+            package_checks.entry_point,
+            package_checks.hooks,
+            package_checks.light_import,
+            package_checks.docstrings,
         )
     ),
     *(
         Check(lambda found: found.stages, function)
         for function in (
-            of_packages.meanings,
-            of_packages.names,
-            of_packages.bad_options,
-            of_recipes.fits,
-            of_recipes.options_round_trip,
+            package_checks.meanings,
+            package_checks.names,
+            package_checks.bad_options,
+            recipe_checks.fits,
+            recipe_checks.options_round_trip,
         )
     ),
     *(
         Check(lambda found: found.methods, function)
-        for function in (of_recipes.recipe_resolves, of_recipes.recipe_states, of_recipes.recipe_round_trip)
+        for function in (recipe_checks.recipe_resolves, recipe_checks.recipe_states, recipe_checks.recipe_round_trip)
     ),
-    *(Check(lambda found: found.everything_that_runs, function) for function in (of_runs.runs, of_runs.designs)),
+    *(Check(lambda found: found.everything_that_runs, function) for function in (run_checks.runs, run_checks.designs)),
     *(
         Check(lambda found: found.mixes, function)
         for function in (
-            of_runs.same_key,
-            of_runs.seed_alone,
-            of_runs.oracle_unseen,
-            of_runs.global_generators,
-            of_runs.inputs_untouched,
-            of_runs.rows,
+            run_checks.same_key,
+            run_checks.seed_alone,
+            run_checks.oracle_unseen,
+            run_checks.global_generators,
+            run_checks.inputs_untouched,
+            run_checks.rows,
         )
     ),
-    Check(lambda found: found.learners, of_runs.state_on_disk),
-    Check(methodcaller("able", "values"), of_stages.values),
-    Check(methodcaller("able", "gradients"), of_stages.gradients),
-    Check(methodcaller("able", "values"), of_stages.spread),
-    Check(methodcaller("able", "refit"), of_stages.refit),
-    Check(methodcaller("able", "members"), of_stages.members),
-    Check(methodcaller("able", "weights"), of_stages.weights),
-    Check(lambda found: found.adversaries, of_stages.mined),
-    *(Check(lambda found: found.updates, function) for function in (modest.needs, of_runs.remarks)),
-    Check(lambda found: found.encodings, of_stages.encode_decode),
-    Check(lambda found: found.evaluators, of_stages.scores),
+    Check(lambda found: found.learners, run_checks.state_on_disk),
+    Check(methodcaller("able", "values"), stage_checks.values),
+    Check(methodcaller("able", "gradients"), stage_checks.gradients),
+    Check(methodcaller("able", "values"), stage_checks.uncertainty),
+    Check(methodcaller("able", "partial_fit"), stage_checks.partial_fit),
+    Check(methodcaller("able", "members"), stage_checks.members),
+    Check(methodcaller("able", "params"), stage_checks.params),
+    Check(lambda found: found.adversaries, stage_checks.mined),
+    *(Check(lambda found: found.updates, function) for function in (restricted_proxy.needs, run_checks.remarks)),
+    Check(lambda found: found.encodings, stage_checks.encode_decode),
+    Check(lambda found: found.evaluators, stage_checks.scores),
     *(
         Check(lambda found: found.tasks, function)
-        for function in (of_tasks.task_info, of_tasks.task_loads, of_tasks.oracle)
+        for function in (task_checks.task_info, task_checks.task_loads, task_checks.oracle)
     ),
 )
 """All that a plugin is checked for, in the order of the report."""

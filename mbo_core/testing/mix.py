@@ -12,30 +12,21 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 
-from mbo_core.build import Recipe
-from mbo_core.encoding import encode_task
-from mbo_core.pipeline import (
-    Run,
-    Scores,
-    Solution,
-    TrainedProxy,
-    check_data,
-    evaluate,
-    mine_adversary,
-    stream_keys,
-    train_proxy,
-    update_solution,
-)
-from mbo_core.seeds import unstack
-from mbo_core.stages import Data, Proxy
-from mbo_core.task import Kind, Task
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs.default import check_data, evaluate, mine_adversary, train_proxy, update_solution
+from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.records import Candidates, Run, Scores, TrainedProxy
+from mbo_core.runs.seeds import stream_keys, unstack
+from mbo_core.stages.contracts import Data, Proxy
+from mbo_core.tasks.space import Kind
+from mbo_core.tasks.task import Task
 from mbo_core.testing.case import Fault, Inapplicable
-from mbo_core.testing.toys import Spy, toy
+from mbo_core.testing.tiny_tasks import Spy, tiny_task
 
 SEEDS = (0, 1, 2)
 
 
-class Learnt(NamedTuple):
+class Fitted(NamedTuple):
     """A trained proxy of one seed, its state a copy that may be changed, and the data that it was trained on."""
 
     proxy: Proxy
@@ -44,13 +35,13 @@ class Learnt(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trial:
+class Rehearsal:
     """A run, and what was seen on the way.
 
     Attributes:
         run: recipe, task, encoded data and seeds.
         trained: the proxies.
-        solution: the candidates.
+        candidates: the candidates.
         scores: what the evaluation says of them.
         asked: calls of the oracle before the evaluation.
         disturbed: the global generators that are not as they were.
@@ -58,7 +49,7 @@ class Trial:
 
     run: Run
     trained: TrainedProxy
-    solution: Solution
+    candidates: Candidates
     scores: Scores
     asked: int
     disturbed: tuple[str, ...]
@@ -75,7 +66,7 @@ def prepare(recipe: Recipe, task: Task, seeds: Sequence[int]) -> Run:
     return run
 
 
-def carry_out(recipe: Recipe, task: Task, seeds: Sequence[int] = SEEDS) -> Trial:
+def carry_out(recipe: Recipe, task: Task, seeds: Sequence[int] = SEEDS) -> Rehearsal:
     """A run from the first step to the last, without the hooks of other plugins."""
     before = _generators()
     run = prepare(recipe, task, seeds)
@@ -83,10 +74,10 @@ def carry_out(recipe: Recipe, task: Task, seeds: Sequence[int] = SEEDS) -> Trial
     if not trained.seeds:
         raise Fault(f"no seed was trained: {trained.failed[seeds[0]]}", "see what step does with the toy data")
     mine_adversary(run, trained)
-    solution = update_solution(run, trained)
+    candidates = update_solution(run, trained)
     asked, after = cast(Spy, task.oracle).calls, _generators()
     disturbed = tuple(name for name in before if before[name] != after[name])
-    return Trial(run, trained, solution, evaluate(run, solution), asked, disturbed)
+    return Rehearsal(run, trained, candidates, evaluate(run, candidates), asked, disturbed)
 
 
 def _generators() -> dict[str, Any]:
@@ -120,15 +111,15 @@ class Mix:
         return not self.recipe.adversary.moves
 
     @cached_property
-    def attempt(self) -> Trial | Exception:
+    def attempt(self) -> Rehearsal | Exception:
         """A run with three seeds, or why there is none; all checks share it."""
         try:
-            return carry_out(self.recipe, toy(self.kind))
+            return carry_out(self.recipe, tiny_task(self.kind))
         except (Exception, SystemExit) as error:
             return error if isinstance(error, Exception) else Fault(f"SystemExit: {error}", "raise an error instead")
 
     @property
-    def trial(self) -> Trial:
+    def trial(self) -> Rehearsal:
         """A run with three seeds, for checks of what comes out of it.
 
         Raises:
@@ -136,13 +127,13 @@ class Mix:
         """
         if isinstance(self.attempt, Exception):
             raise Inapplicable("it does not run: see the check `runs`")
-        if self.attempt.trained.failed or self.attempt.solution.failed:
+        if self.attempt.trained.failed or self.attempt.candidates.failed:
             raise Inapplicable("a seed has no designs: see the check `designs`")
         return self.attempt
 
     @property
-    def learnt(self) -> Learnt:
+    def learnt(self) -> Fitted:
         """The trained proxy of the first seed."""
         trial = self.trial
         state = copy.deepcopy(unstack(trial.trained.state)[0])
-        return Learnt(self.recipe.proxy, state, trial.run.data)
+        return Fitted(self.recipe.proxy, state, trial.run.data)

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mbo_core.build import first_where
-from mbo_core.discovery import Plugin, home
-from mbo_core.document import Document, Sourced, Table, plain, read, subtable
 from mbo_core.errors import Mistakes, RecipeError, nearest
-from mbo_core.layers import SECTIONS, family, find, flatten
-from mbo_core.offers import kind_of
-from mbo_core.options import Option, Refused, convert, options
-from mbo_core.plugins import Registry
-from mbo_core.stages import Stage
-from mbo_core.task import Kind
+from mbo_core.plugins.discovery import Plugin, home
+from mbo_core.plugins.registry import Registry
+from mbo_core.plugins.validation import role_of
+from mbo_core.recipes.builder import location
+from mbo_core.recipes.layers import family, find, flatten
+from mbo_core.recipes.words import ROLES
+from mbo_core.stages.contracts import Stage
+from mbo_core.stages.options import Option, Refused, convert, options
+from mbo_core.tasks.space import Kind
+from mbo_core.toml import Document, Sourced, Table, plain, read, subtable
 
 FILE = "conformance.toml"
 TABLES = ("small", "waived")
@@ -54,7 +55,7 @@ def settings(plugin: Plugin, registry: Registry) -> Settings:
     found = Settings(document)
     for key, value in document.table.items():
         if key not in TABLES or not isinstance(value, dict):
-            found.mistakes.add(first_where(value), f'"{key}" is no table of {FILE}', nearest(key, TABLES))
+            found.mistakes.add(location(value), f'"{key}" is no table of {FILE}', nearest(key, TABLES))
     own = {name for name, offered in registry.stages.items() if offered.plugin.name == plugin.name}
     for kind, stages in _tables(subtable(document.table, "small"), {kind for kind, _ in own}, "kind of stage", found):
         for name, table in _tables(stages, {name for of, name in own if of == kind}, kind, found):
@@ -72,7 +73,7 @@ def _tables(table: Table, known: Collection[str], what: str, found: Settings) ->
     for name, value in table.items():
         if name not in known or not isinstance(value, dict):
             fact = f'this plugin offers no {what} "{name}"'
-            found.mistakes.add(first_where(value), fact, nearest(name, known))
+            found.mistakes.add(location(value), fact, nearest(name, known))
         else:
             yield name, value
 
@@ -80,12 +81,12 @@ def _tables(table: Table, known: Collection[str], what: str, found: Settings) ->
 def _options(stage: type[Stage], table: Table, mistakes: Mistakes) -> dict[str, Any]:
     known = options(stage)
     for name, value in table.items():
-        if name not in known or name in SECTIONS:
-            fact = f'{kind_of(stage)} "{stage.name}" has no option "{name}"'
-            mistakes.add(first_where(value), fact, nearest(name, set(known) - set(SECTIONS)))
+        if name not in known or name in ROLES:
+            fact = f'{role_of(stage)} "{stage.name}" has no option "{name}"'
+            mistakes.add(location(value), fact, nearest(name, set(known) - set(ROLES)))
         elif refusal := _refusal(known[name], value):
-            mistakes.add(first_where(value), f"{name} {refusal}")
-    return {name: plain(value) for name, value in table.items() if name in known and name not in SECTIONS}
+            mistakes.add(location(value), f"{name} {refusal}")
+    return {name: plain(value) for name, value in table.items() if name in known and name not in ROLES}
 
 
 def _refusal(option: Option, value: Table | Sourced) -> str | None:
@@ -103,7 +104,7 @@ def _waivers(table: Table, found: Settings) -> None:
     for name, value in table.items():
         reason = plain(value)
         if not isinstance(reason, str) or not reason.strip():
-            found.mistakes.add(first_where(value), f'the waiver "{name}" has no reason', "say why the check may fail")
+            found.mistakes.add(location(value), f'the waiver "{name}" has no reason', "say why the check may fail")
         else:
             found.waived[name] = reason
 
@@ -136,7 +137,7 @@ def assignments(
     found = listed(registry)
     return [
         f"{section}.{line}"
-        for section in SECTIONS
+        for section in ROLES
         for line in _lines(shrunk(section, table[section], found, registry, candidates))
     ]
 
@@ -179,5 +180,5 @@ def shrunk(
 
 def inner_stages(stage: type[Stage]) -> dict[str, str]:
     """The kind of stage that each field holds which the recipe's own adversary or proxy does not fill."""
-    held = {name: option.stage for name, option in options(stage).items() if name not in SECTIONS}
-    return {name: kind_of(inner) for name, inner in held.items() if inner is not None}
+    held = {name: option.stage for name, option in options(stage).items() if name not in ROLES}
+    return {name: role_of(inner) for name, inner in held.items() if inner is not None}

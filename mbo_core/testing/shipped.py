@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mbo_core.build import Recipe
-from mbo_core.plugins import installed
-from mbo_core.recipe import find, resolve
-from mbo_core.task import Kind
+from mbo_core.plugins.registry import installed
+from mbo_core.recipes.layers import find
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.recipes.resolve import resolve
+from mbo_core.tasks.space import Kind
 
 
 def resolved(
@@ -20,7 +21,7 @@ def resolved(
     """An installed method's recipe with all layers that a run would lay over it.
 
     A test of the published constants compares its stages, e.g. `resolved("coms", "discrete").update.step_size`, or all
-    options of one at once, by `mbo_core.build.written`.
+    options of one at once, by `mbo_core.recipes.recipe.written`.
 
     Args:
         method: its name.

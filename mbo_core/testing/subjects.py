@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from mbo_core.build import Recipe
-from mbo_core.discovery import Method, Plugin
 from mbo_core.errors import MboError, RecipeError, nearest
-from mbo_core.layers import ENCODINGS, family
-from mbo_core.plugins import Registry
-from mbo_core.recipe import resolve
-from mbo_core.stages import Ability
-from mbo_core.task import Kind, Task, TaskOffer
+from mbo_core.plugins.discovery import Method, Plugin
+from mbo_core.plugins.registry import Registry
+from mbo_core.recipes.layers import family
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.recipes.resolve import resolve
+from mbo_core.recipes.words import DEFAULT_ENCODINGS
+from mbo_core.stages.contracts import Ability
+from mbo_core.tasks.space import Kind
+from mbo_core.tasks.task import Task, TaskOffer
 from mbo_core.testing.case import Inapplicable
 from mbo_core.testing.mix import Mix
-from mbo_core.testing.offer import Offer, Package
+from mbo_core.testing.offered_stage import Offer, Package
 from mbo_core.testing.settings import assignments, settings
-from mbo_core.testing.toys import CANDIDATES
+from mbo_core.testing.tiny_tasks import CANDIDATES
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,12 @@ class Subjects:
     @cached_property
     def mixes(self) -> list[Mix]:
         """Each recipe, and each stage among its partners, for the kinds of task that it fits."""
-        return [mix for one in self.mixable for kind in ENCODINGS for mix in _fitting(one, kind)]
+        return [mix for one in self.mixable for kind in DEFAULT_ENCODINGS for mix in _fitting(one, kind)]
 
     @cached_property
     def presets(self) -> list[Mix]:
         """The presets of the recipes, for the kinds of task that they fit."""
-        named = [(one, kind, preset) for one in self.methods for kind in ENCODINGS for preset in _presets(one)]
+        named = [(one, kind, preset) for one in self.methods for kind in DEFAULT_ENCODINGS for preset in _presets(one)]
         return [mix for one, kind, preset in named for mix in _fitting(one, kind, preset)]
 
     @property

@@ -24,12 +24,14 @@ import torch
 from torch import Tensor
 
 import mbo_core as mbo
-from mbo_core import precision, recipe
-from mbo_core.encoding import encode_task
-from mbo_core.parts import top
-from mbo_core.pipeline import Run, TrainedProxy, stream_keys, train_proxy, update_solution
-from mbo_core.seeds import unstack
-from mbo_core.task import Task
+from mbo_core.functional import precision
+from mbo_core.recipes import resolve as recipe
+from mbo_core.runs.default import train_proxy, update_solution
+from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.records import Run, TrainedProxy
+from mbo_core.runs.seeds import stream_keys, unstack
+from mbo_core.stages import top
+from mbo_core.tasks import Task
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses matplotlib, which it needs for plots alone
@@ -54,8 +56,8 @@ def ours(run: Run, trained: TrainedProxy) -> float:
     update = replace(run.recipe.update, generations=run.recipe.update.generations // ROUNDS)
     begin = time.perf_counter()
     with precision.fast_products():
-        solution = update_solution(replace(run, recipe=replace(run.recipe, update=update)), trained)
-    assert not solution.failed
+        candidates = update_solution(replace(run, recipe=replace(run.recipe, update=update)), trained)
+    assert not candidates.failed
     return time.perf_counter() - begin
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from mbo_design_bench import rows, superconductor
 
-from mbo_core.evaluation import percentile
-from mbo_core.parts import CANDIDATES
-from mbo_core.store import Folder
+from mbo_core.runs.store import Folder
+from mbo_core.stages import CANDIDATES
+from mbo_core.tasks import percentile
 
 VISIBLE = "the best visible rows"
 

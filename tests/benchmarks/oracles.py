@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 import mbo_core as mbo
-from mbo_core.task import Oracle
+from mbo_core.tasks import Oracle
 
 BATCH, SECONDS = 128, 1.0
 

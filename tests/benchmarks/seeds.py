@@ -18,11 +18,15 @@ import numpy as np
 import torch
 
 import mbo_core as mbo
-from mbo_core import precision, recipe, seeds
-from mbo_core.encoding import encode_task
-from mbo_core.execute import _at_once
-from mbo_core.pipeline import Run, stream_keys, train_proxy
-from mbo_core.task import Task
+from mbo_core.functional import precision
+from mbo_core.recipes import resolve as recipe
+from mbo_core.runs import seeds
+from mbo_core.runs.default import train_proxy
+from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.execute import _at_once
+from mbo_core.runs.records import Run
+from mbo_core.runs.seeds import stream_keys
+from mbo_core.tasks import Task
 
 INPUTS, BATCH, MINING, SEEDS = 86, 128, 50, tuple(range(16))
 

@@ -18,8 +18,8 @@ from mbo_coms.adversary import DesignAscent
 from torch import Tensor
 from torch.func import vmap
 
-from mbo_core import keys, precision
-from mbo_core.nets import PointMLP
+from mbo_core.functional import keys, precision
+from mbo_core.functional.nets import PointMLP
 from mbo_core.stages import Batch, Mined, Model
 
 INPUTS, BATCH, TURNS = 86, 128, 5
@@ -50,7 +50,7 @@ def main() -> None:
             for count in (1, 8):
                 params = vmap(lambda key, net=net: net.init(key, INPUTS))(keys.split(keys.key(0), count))
                 closed = mining(net.model(), params)
-                autograd = mining(net.model()._replace(closed_slope=None), params)
+                autograd = mining(net.model()._replace(closed_input_gradient=None), params)
                 assert torch.equal(closed(), autograd())
                 times = [(milliseconds(closed), milliseconds(autograd)) for _ in range(TURNS)]
                 fast, slow = map(min, zip(*times, strict=True))

@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from mbo_bo_qei.records import Effort, Found, Hyperparameters, Observed, joined, ranked, taken
-from mbo_core import keys
-from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, steps_from_top
-from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update
+from mbo_core.functional import keys
+from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, option, stage_option, steps_from_top
 
 LEAST_NOISE = 0.01
 """The smallest std of noise with which float32 can factorise a covariance; the library has the same."""
@@ -47,7 +45,7 @@ class BOQEI(Update):
     proposed enough.
     """
 
-    proxy: Proxy = part("the proxy that is queried")
+    proxy: Proxy = stage_option("the proxy that is queried")
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
     rounds: int = option(10, "fits of the Gaussian process, each followed by a batch", at_least=0)
     batch: int = option(32, "designs proposed a round, q", at_least=1)
@@ -55,7 +53,7 @@ class BOQEI(Update):
     noise: float = option(
         0.1, "std of the noise that labels and targets are taken to have; in a target it is drawn", at_least=LEAST_NOISE
     )
-    target_noise: Literal["fixed", "spread"] = option(
+    target_noise: Literal["fixed", "uncertainty"] = option(
         "fixed", "the noise of a target: that of a label, or the proxy's own std at the design, which needs spread"
     )
     samples: int = option(128, "of the posterior, by Sobol's sequence, for the expectation", at_least=1)
@@ -93,7 +91,7 @@ class BOQEI(Update):
     def needs(self) -> frozenset[Ability]:
         """Scores; their spread, where that is the noise of a target."""
         needed: frozenset[Ability] = frozenset({"values"})
-        return needed if self.target_noise == "fixed" else needed | {"spread"}
+        return needed if self.target_noise == "fixed" else needed | {"uncertainty"}
 
     def length(self, data: Data) -> int:
         """The number of rounds."""

@@ -10,7 +10,7 @@ from mbo_bo_qei.records import Observed, taken
 from mbo_bo_qei.search import exactly
 from torch.distributions import Gamma, MultivariateNormal
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 NOISE = 0.1
 

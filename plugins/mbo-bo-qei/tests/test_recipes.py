@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mbo_core as mbo
-from mbo_core.build import written
+from mbo_core.recipes.recipe import written
 from mbo_core.testing import resolved
 
 PROXY = {
@@ -85,7 +85,7 @@ def test_the_mix_has_the_proxy_of_grad_ascent_mean_and_its_spread(kind):
     mix, climbed = resolved("bo-qei-on-grad-mean", kind), resolved("grad-ascent-mean", kind)
     assert written(mix.encoding) == written(climbed.encoding)
     assert written(mix.proxy) == written(climbed.proxy)
-    assert written(mix.update) == {**UPDATE, "target_noise": "spread"}
+    assert written(mix.update) == {**UPDATE, "target_noise": "uncertainty"}
 
 
 @pytest.mark.parametrize("kind", ENCODING)
@@ -95,7 +95,7 @@ def test_the_quick_presets_search_less(kind):
     assert written(quick.update) == {**UPDATE, **QUICK}
     mix = resolved("bo-qei-on-grad-mean", kind, preset="quick")
     assert mix.proxy.hidden == (256, 256)
-    assert written(mix.update) == {**UPDATE, **QUICK, "target_noise": "spread"}
+    assert written(mix.update) == {**UPDATE, **QUICK, "target_noise": "uncertainty"}
 
 
 @pytest.mark.parametrize("kind", ENCODING)
@@ -129,7 +129,7 @@ def test_fewer_rows_than_candidates_are_refused_before_any_training():
         (["update.rounds=3"], "propose fewer than candidates=128"),
         (["update.noise=0"], "below 0.01"),
         (["proxy.use=none"], 'needs a proxy with "values"'),
-        (["proxy.use=regression", "update.target_noise=spread"], 'needs a proxy with "spread"'),
+        (["proxy.use=regression", "update.target_noise=spread"], 'needs a proxy with "uncertainty"'),
     ],
 )
 def test_what_does_not_fit_is_refused(sets, fact):

@@ -13,7 +13,7 @@ from mbo_bo_qei.records import Effort, Observed
 from mbo_bo_qei.search import exactly, expected_improvement, search
 from torch.distributions import Normal
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 EFFORT = Effort(samples=64, restarts=2, raw_samples=16, at_once=2, iterations=20)
 BOX = torch.tensor([[-1.0, -1.0], [1.0, 1.0]], dtype=torch.float64)

@@ -14,9 +14,8 @@ from mbo_bo_qei import search as module
 from mbo_bo_qei.records import Effort, Found
 from mbo_bo_qei.update import BOQEI
 
-from mbo_core import keys
-from mbo_core.parts import top
-from mbo_core.stages import Data, EncodedSpace, Prediction, Proxy, Schedule
+from mbo_core.functional import keys
+from mbo_core.stages import Data, EncodedSpace, Prediction, Proxy, Schedule, top
 
 KEY = keys.key(3)
 SEARCH, PROPOSAL = module.search, module.proposal
@@ -39,7 +38,7 @@ class Known(Proxy):
     of: object
     std: float = 0.0
     name = "known"
-    abilities = frozenset({"values", "spread"})
+    abilities = frozenset({"values", "uncertainty"})
 
     def schedule(self, data):
         return Schedule(0, 1)
@@ -126,9 +125,9 @@ def wide(monkeypatch):
         ({}, 0.1),
         ({"noise": 0.5}, 0.5),
         ({"std": 0.4}, 0.1),
-        ({"std": 0.4, "target_noise": "spread"}, 0.4),
+        ({"std": 0.4, "target_noise": "uncertainty"}, 0.4),
         # What the process is told is never less than float32 can bear.
-        ({"std": 0.0, "target_noise": "spread"}, 0.01),
+        ({"std": 0.0, "target_noise": "uncertainty"}, 0.01),
     ],
 )
 @pytest.mark.usefixtures("wide")
@@ -143,7 +142,7 @@ def test_a_target_is_what_the_proxy_predicts_and_noise(options, std):
     torch.testing.assert_close(after.known.std.float(), torch.full((20,), labels))
 
 
-@pytest.mark.parametrize(("noise", "needs"), [("fixed", {"values"}), ("spread", {"values", "spread"})])
+@pytest.mark.parametrize(("noise", "needs"), [("fixed", {"values"}), ("uncertainty", {"values", "uncertainty"})])
 def test_spread_is_needed_where_it_is_used(noise, needs):
     assert bo(target_noise=noise).needs == needs
 

@@ -13,10 +13,9 @@ from torch import Tensor
 
 from mbo_cbas.density import LatentSource, WithDensity
 from mbo_cbas.weights import effective, self_normalised
-from mbo_core import batches, keys
-from mbo_core.options import option, part
-from mbo_core.seeds import mode
-from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, State, Update
+from mbo_core.functional import batches, keys
+from mbo_core.runs.seeds import mode
+from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, State, Update, option, stage_option
 
 REFRESH = int.from_bytes(b"refresh", "big")
 """What is folded into a step's key for the refresh; the key itself goes to the wrapped update, which so draws the same
@@ -63,8 +62,8 @@ class Autofocus(Update):
     score every step but the first with a proxy refreshed for the q that is sampled.
     """
 
-    proxy: Proxy = part("the proxy that the search uses, refreshed in every step")
-    inner: Update = part("the search; its model must have a density")
+    proxy: Proxy = stage_option("the proxy that the search uses, refreshed in every step")
+    inner: Update = stage_option("the search; its model must have a density")
     flatten: float = option(
         1.0,
         "a, flattens the weights: 1.0 in the released benchmark, 0.2 in the paper, 0 weighs all rows alike",
@@ -100,7 +99,7 @@ class Autofocus(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """What the wrapped update needs, and a proxy that can go on training."""
-        return self.inner.needs | {"refit"}
+        return self.inner.needs | {"partial_fit"}
 
     def length(self, data: Data) -> int:
         """That of the wrapped update."""

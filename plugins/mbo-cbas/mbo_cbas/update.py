@@ -20,10 +20,22 @@ from mbo_cbas.weights import (
     self_normalised,
     without_small,
 )
-from mbo_core import batches, keys
-from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES
-from mbo_core.stages import Ability, Data, EncodedSpace, Info, Key, Prediction, Proxy, Schedule, Update, WithMembers
+from mbo_core.functional import batches, keys
+from mbo_core.stages import (
+    CANDIDATES,
+    Ability,
+    Data,
+    EncodedSpace,
+    Info,
+    Key,
+    Prediction,
+    Proxy,
+    Schedule,
+    Update,
+    WithMembers,
+    option,
+    stage_option,
+)
 
 
 class CbASState(NamedTuple):
@@ -66,7 +78,9 @@ class CbAS(Update):
     at their positions, all others normal coordinates.
     """
 
-    proxy: Proxy = part("what scores the samples; with members the tail is that of their mixture, else of one normal")
+    proxy: Proxy = stage_option(
+        "what scores the samples; with members the tail is that of their mixture, else of one normal"
+    )
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
     iterations: int = option(20, "number of steps", at_least=0)
     samples: int = option(1000, "draws of the search model a step", at_least=2)
@@ -112,7 +126,7 @@ class CbAS(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Scores, and how sure they are."""
-        return frozenset({"values", "spread"})
+        return frozenset({"values", "uncertainty"})
 
     def length(self, data: Data) -> int:
         """The number of steps.

@@ -14,11 +14,10 @@ from mbo_grad_ascent.proxy import Ensemble
 from torch import Tensor
 from torch.distributions import Normal
 
-from mbo_core import keys
-from mbo_core.encoding import OneHot, Standardised, encode_task
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Prediction, Proxy, Schedule, Update
-from mbo_core.task import Space, Task
+from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.stages import NoAdversary, OneHot, Prediction, Proxy, Schedule, Standardised, Update
+from mbo_core.tasks import Space, Task
 
 KEY = keys.key(3)
 ROWS = 90
@@ -41,7 +40,7 @@ class KnownProxy(Proxy):
 
     std: float = 0.3
     name = "known"
-    abilities = frozenset({"values", "spread"})
+    abilities = frozenset({"values", "uncertainty"})
 
     def schedule(self, data):
         return Schedule(1, 10)
@@ -63,7 +62,7 @@ class CountingProxy(Proxy):
 
     log: list = field(default_factory=list)
     name = "count"
-    abilities = frozenset({"values", "refit"})
+    abilities = frozenset({"values", "partial_fit"})
 
     def schedule(self, data):
         return Schedule(epochs=99, batch_size=len(data.y))

@@ -11,7 +11,7 @@ from mbo_cbas.autofocus import Autofocus
 from mbo_grad_ascent.update import GradientAscent
 from torch.func import vmap
 
-from mbo_core import batches, keys
+from mbo_core.functional import batches, keys
 from mbo_core.stages import Batch
 
 KEY = keys.key(3)
@@ -190,8 +190,8 @@ def test_the_search_uses_the_refreshed_proxy(focused, cbas):
 
 
 def test_it_needs_what_the_search_needs_and_a_refit(focused, sliding):
-    assert focused()[0].needs == {"values", "spread", "refit"}
-    assert sliding()[0].needs == {"values", "refit"}
+    assert focused()[0].needs == {"values", "uncertainty", "partial_fit"}
+    assert sliding()[0].needs == {"values", "partial_fit"}
 
 
 def test_its_length_is_the_searchs(focused, encoded):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mbo_latent.vae import VAE
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 ROWS = 90

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mbo_core as mbo
-from mbo_core.build import written
+from mbo_core.recipes.recipe import written
 from mbo_core.testing import resolved
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -131,12 +131,12 @@ def test_unusual_data_run(name, task):
 @pytest.mark.parametrize(
     ("name", "sets", "fact"),
     [
-        ("cbas", ["proxy.use=conservative", "adversary.use=design-ascent"], 'needs a proxy with "spread"'),
-        ("cbas", ["proxy.use=regression"], 'needs a proxy with "spread"'),
+        ("cbas", ["proxy.use=conservative", "adversary.use=design-ascent"], 'needs a proxy with "uncertainty"'),
+        ("cbas", ["proxy.use=regression"], 'needs a proxy with "uncertainty"'),
         ("cbas", ["update.samples_held_out=100"], "samples_held_out=100 leaves 0 of 100 samples"),
         ("autofocused-cbas", ["update.inner.use=gradient-ascent"], 'inner "gradient-ascent" has no density'),
         ("autofocused-cbas", ["update.inner.use=none"], 'inner "none" has no density'),
-        ("autofocused-cbas", ["proxy.use=regression"], 'needs a proxy with "spread"'),
+        ("autofocused-cbas", ["proxy.use=regression"], 'needs a proxy with "uncertainty"'),
         ("autofocused-cbas", ["update.flatten=1.5"], "above 1"),
     ],
 )

@@ -6,7 +6,7 @@ import torch
 from mbo_cbas.weights import Scored, log_tail, log_weights, quantile
 from torch.distributions import Normal
 
-from mbo_core import keys
+from mbo_core.functional import keys
 from mbo_core.stages import Prediction
 
 NOISE = 0.05

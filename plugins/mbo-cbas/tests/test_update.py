@@ -12,8 +12,8 @@ from mbo_cbas.update import CbAS
 from mbo_latent.vae import VAE
 from torch.func import grad, vmap
 
-from mbo_core import keys
 from mbo_core.errors import TaskError
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 ROWS = 90
@@ -124,7 +124,7 @@ def test_the_encoders_slip_is_an_option(made, known_proxy, encoder_std):
 
 
 def test_it_needs_scores_with_a_spread(made):
-    assert made()[0].needs == {"values", "spread"}
+    assert made()[0].needs == {"values", "uncertainty"}
 
 
 def test_the_proxys_state_can_be_exchanged(made, equal, known_proxy):

@@ -11,7 +11,7 @@ from mbo_cbas.density import WithDensity
 from mbo_cbas.update import log_ratio
 from mbo_cbas.weights import effective, log_tail
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 ROWS = 90

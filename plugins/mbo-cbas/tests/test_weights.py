@@ -10,7 +10,7 @@ from mbo_cbas.weights import Scored, effective, log_tail, log_weights, quantile,
 from torch.distributions import Normal
 from torch.func import vmap
 
-from mbo_core import keys
+from mbo_core.functional import keys
 from mbo_core.stages import Prediction
 
 KEY = keys.key(3)

@@ -15,7 +15,7 @@ from mbo_cma_es.law import Law, Ranked
 from mbo_cma_es.shape import Shape
 from mbo_cma_es.stopping import History
 from mbo_cma_es.strategy import Strategy
-from mbo_core import keys
+from mbo_core.functional import keys
 from mbo_core.stages import Key
 
 

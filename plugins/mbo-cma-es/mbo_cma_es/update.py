@@ -13,10 +13,20 @@ from torch.func import vmap
 from mbo_cma_es.run import Drawn, Run, Search
 from mbo_cma_es.shape import Full, Separable
 from mbo_cma_es.strategy import population_of, strategy
-from mbo_core import keys
-from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, steps_from_top, top
-from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update
+from mbo_core.functional import keys
+from mbo_core.stages import (
+    CANDIDATES,
+    Ability,
+    Data,
+    Info,
+    Key,
+    Proxy,
+    Update,
+    option,
+    stage_option,
+    steps_from_top,
+    top,
+)
 
 
 class CMAState(NamedTuple):
@@ -38,7 +48,7 @@ class CMAES(Update):
     coordinates, two or three up to 256.
     """
 
-    proxy: Proxy = part("the proxy whose mean is searched")
+    proxy: Proxy = stage_option("the proxy whose mean is searched")
     candidates: int = option(CANDIDATES, "number of designs, and of runs", at_least=1)
     generations: int = option(100, "the most that a run takes", at_least=0)
     step_size: float = option(0.5, "standard deviation of the first samples, sigma_0, in encoded units", above=0.0)

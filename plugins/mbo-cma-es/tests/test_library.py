@@ -15,7 +15,7 @@ from mbo_cma_es.run import Drawn, Search
 from mbo_cma_es.shape import Full, Separable
 from mbo_cma_es.strategy import population_of, strategy
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses matplotlib, which it needs for plots alone

@@ -13,9 +13,8 @@ from mbo_cma_es.strategy import population_of, strategy
 from mbo_cma_es.update import CMAES
 from torch.func import vmap
 
-from mbo_core import keys
-from mbo_core.parts import top
-from mbo_core.stages import Data, EncodedSpace, Prediction, Proxy, Schedule
+from mbo_core.functional import keys
+from mbo_core.stages import Data, EncodedSpace, Prediction, Proxy, Schedule, top
 
 KEY = keys.key(3)
 

@@ -8,8 +8,7 @@ from typing import ClassVar
 from mbo_grad_ascent.ascent import ascend
 from torch import Tensor
 
-from mbo_core.options import option
-from mbo_core.stages import Adversary, Batch, Data, Key, Mined, Model, Moves, State
+from mbo_core.stages import Adversary, Batch, Data, Key, Mined, Model, Moves, State, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class DesignAscent(Adversary):
         """Where the designs end up, detached; the weights stay."""
 
         def slope(x: Tensor) -> Tensor:
-            return model.slope(start.params, x)
+            return model.input_gradient(start.params, x)
 
         x = ascend(slope, start.x, self.step_size, self.steps, self.entropy_weight, key)
         return start._replace(x=x), state

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from mbo_core import keys
-from mbo_core.nets import Activation, Layers, PointMLP
-from mbo_core.optim import Adam, AdamState
-from mbo_core.options import option, part
+from mbo_core.functional import keys
+from mbo_core.functional.nets import Activation, Layers, PointMLP
+from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
     Ability,
     Adversary,
@@ -28,6 +27,8 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    option,
+    stage_option,
 )
 
 
@@ -57,7 +58,7 @@ class Conservative(Proxy):
     not: alpha here is twice the paper's. With the adversary `none` Delta is 0 and this is plain regression.
     """
 
-    adversary: Adversary = part("what moves designs to where the network over-values them")
+    adversary: Adversary = stage_option("what moves designs to where the network over-values them")
     overestimation_limit: float = option(
         0.5, "tau, in standardised scores; 0.5 on continuous and 2.0 on discrete designs"
     )
@@ -72,8 +73,8 @@ class Conservative(Proxy):
     held_out: int = option(500, "rows set aside at random and not trained on", at_least=0)
 
     name: ClassVar[str] = "conservative"
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "refit", "weights"})
-    withstands: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "partial_fit", "params"})
+    trains_against: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
 
     def schedule(self, data: Data) -> Schedule:
         """Plain epochs."""

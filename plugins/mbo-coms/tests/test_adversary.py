@@ -10,11 +10,9 @@ from mbo_coms.adversary import DesignAscent
 from mbo_grad_ascent.proxy import Regression
 from mbo_grad_ascent.update import GradientAscent
 
-from mbo_core import keys
-from mbo_core.encoding import SoftLogits
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace, Mined, Model, Prediction
-from mbo_core.task import Space, Task
+from mbo_core.functional import keys
+from mbo_core.stages import Batch, Data, EncodedSpace, Mined, Model, NoAdversary, Prediction, SoftLogits
+from mbo_core.tasks import Space, Task
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (128, 4))

@@ -12,9 +12,8 @@ from mbo_coms.adversary import DesignAscent
 from mbo_coms.proxy import Conservative
 from torch.func import vmap
 
-from mbo_core import keys
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Adversary, Batch, Data, EncodedSpace
+from mbo_core.functional import keys
+from mbo_core.stages import Adversary, Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (50, 4))

@@ -13,9 +13,8 @@ from mbo_grad_ascent.update import GradientAscent
 from torch import Tensor
 from torch.func import vmap
 
-from mbo_core import batches, keys, precision
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace, Mined
+from mbo_core.functional import batches, keys, precision
+from mbo_core.stages import Batch, Data, EncodedSpace, Mined, NoAdversary
 
 EPOCH = 5
 LIMITS = torch.tensor([0.1, 0.5, 2.0])

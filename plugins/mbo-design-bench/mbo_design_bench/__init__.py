@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mbo_core.hookspecs import hookimpl
+from mbo_core.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from mbo_core.task import TaskOffer
+    from mbo_core.tasks import TaskOffer
 
 
 @hookimpl

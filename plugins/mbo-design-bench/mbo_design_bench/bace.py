@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import Cells, Task, TaskOffer, Verdict
+from mbo_core.tasks import Cells, Task, TaskOffer, Verdict
 from mbo_design_bench import forest, guard, molecules, rows
 from mbo_design_bench.bace_csv import LENGTH, TOKENS
 from mbo_design_bench.facts_beyond import BACE as FACTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mbo_core.task import TaskOffer
+from mbo_core.tasks import TaskOffer
 from mbo_design_bench import bace, flexs, ni_superalloy, rna
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from mbo_core import store
 from mbo_core.errors import StoreError, TaskError
+from mbo_core.runs import store
 
 VARIABLE = "MBO_DATA_DIR"
 UNREADABLE = f"allow yourself to read it, or name another folder in {VARIABLE}"

@@ -7,7 +7,7 @@ tables, the ends of y the constants that BDI and Offline-RaM ship. `mbo_design_b
 from __future__ import annotations
 
 from mbo_core.errors import RecipeError, nearest
-from mbo_core.task import Space
+from mbo_core.tasks import Space
 from mbo_design_bench import facts_beyond
 from mbo_design_bench.layout import Archive, Facts, Layout
 

@@ -6,7 +6,7 @@ materials the lower 80 % (Superconductor), sequences and molecules the lower hal
 
 from __future__ import annotations
 
-from mbo_core.task import Space
+from mbo_core.tasks import Space
 from mbo_design_bench import bace_csv
 from mbo_design_bench.layout import Archive, Facts, Layout
 

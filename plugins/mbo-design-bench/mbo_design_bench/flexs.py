@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from mbo_core.errors import RecipeError, TaskError, nearest
-from mbo_core.task import Task, TaskInfo, TaskOffer
+from mbo_core.tasks import Task, TaskInfo, TaskOffer
 from mbo_design_bench import build_tf_bind_8, checksums, data, shards, tf_bind_8, wheels
 from mbo_design_bench.facts import TF_BIND_8
 

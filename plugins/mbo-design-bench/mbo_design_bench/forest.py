@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import OracleSet
+from mbo_core.tasks import OracleSet
 from mbo_design_bench import guard
 
 FORESTS = 8

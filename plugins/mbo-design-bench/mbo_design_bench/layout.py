@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mbo_core.task import Kind, OracleKind, Space, TaskInfo
+from mbo_core.tasks import Kind, OracleKind, Space, TaskInfo
 from mbo_design_bench import data
 
 TRABUCCO = "task: Trabucco et al. 2022, Design-Bench, arXiv:2202.08450"

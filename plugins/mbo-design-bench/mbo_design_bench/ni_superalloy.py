@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mbo_core.task import Task, TaskOffer
+from mbo_core.tasks import Task, TaskOffer
 from mbo_design_bench import data, forest, rows
 from mbo_design_bench.facts_beyond import NI_SUPERALLOY as FACTS
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import Space, Task, TaskInfo, TaskOffer
+from mbo_core.tasks import Space, Task, TaskInfo, TaskOffer
 from mbo_design_bench import guard
 
 NAME = "Quadratic2D-Exact-v0"

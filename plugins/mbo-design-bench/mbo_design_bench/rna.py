@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Task, TaskOffer
+from mbo_core.tasks import Task, TaskOffer
 from mbo_design_bench import data, guard, rows
 from mbo_design_bench.facts_beyond import RNA as FACTS
 from mbo_design_bench.facts_beyond import RNA_TARGETS

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Cells, Oracle, Task
+from mbo_core.tasks import Cells, Oracle, Task
 from mbo_design_bench import checksums, data, shards
 from mbo_design_bench.layout import SUBSAMPLE_SEED, Facts
 

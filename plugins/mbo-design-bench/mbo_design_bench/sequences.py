@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mbo_core.errors import TaskError
-from mbo_core.task import OracleSet, Task, TaskOffer
+from mbo_core.tasks import OracleSet, Task, TaskOffer
 from mbo_design_bench import learned, rows
 from mbo_design_bench.facts import GFP, UTR
 from mbo_design_bench.layout import Facts

@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space
+from mbo_core.tasks import Space
 from mbo_design_bench import data
 from mbo_design_bench.layout import Layout
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mbo_core.task import Task, TaskOffer
+from mbo_core.tasks import Task, TaskOffer
 from mbo_design_bench import forest, rows
 from mbo_design_bench.facts import SUPERCONDUCTOR as FACTS
 from mbo_design_bench.forest import Forest

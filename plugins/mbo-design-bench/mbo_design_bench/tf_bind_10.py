@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Task, TaskOffer
+from mbo_core.tasks import Task, TaskOffer
 from mbo_design_bench import guard, rows
 from mbo_design_bench.facts import TF_BIND_10 as FACTS
 

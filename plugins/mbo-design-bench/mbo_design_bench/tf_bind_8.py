@@ -18,7 +18,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import Space, Task, TaskInfo, TaskOffer
+from mbo_core.tasks import Space, Task, TaskInfo, TaskOffer
 from mbo_design_bench import facts, guard
 
 NAME = facts.TF_BIND_8.name

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mbo_core import keys
 from mbo_core.errors import MboError
-from mbo_core.task import Space
+from mbo_core.functional import keys
+from mbo_core.tasks import Space
 from mbo_design_bench.forest import spearman
 from mbo_design_bench.forms import Form
 from mbo_design_bench.network import Network, predict

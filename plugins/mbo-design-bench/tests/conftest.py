@@ -13,7 +13,7 @@ import pytest
 from mbo_design_bench import facts, shards, superconductor
 from mbo_design_bench.layout import Facts, Layout
 
-from mbo_core.task import Space, Task
+from mbo_core.tasks import Space, Task
 
 collect_ignore = ["fake"]  # it imports what nobody has
 

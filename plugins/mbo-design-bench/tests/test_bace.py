@@ -11,7 +11,7 @@ from mbo_design_bench import bace, bace_csv, data, facts_beyond, rows
 import mbo_core as mbo
 from mbo_core.cli import main
 from mbo_core.errors import TaskError
-from mbo_core.task import Task
+from mbo_core.tasks import Task
 
 FACTS = facts_beyond.BACE
 

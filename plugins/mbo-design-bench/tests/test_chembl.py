@@ -8,7 +8,7 @@ from mbo_design_bench import chembl, shards
 from mbo_design_bench.layout import Layout
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space
+from mbo_core.tasks import Space
 
 WORDS = ("C", "[CLS]", "O", "(", *(f"[unused{i}]" for i in range(9)), "[SEP]", "N")
 

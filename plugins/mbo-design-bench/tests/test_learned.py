@@ -14,8 +14,8 @@ from safetensors.torch import load, save
 
 from mbo_core.cli import main
 from mbo_core.errors import TaskError
-from mbo_core.evaluation import OracleEvaluator
-from mbo_core.task import Space
+from mbo_core.stages import OracleEvaluation
+from mbo_core.tasks import Space
 
 NAME = "GFP-Transformer-v0"
 WEIGHTS = np.array([5.0, -3.0, 2.0, 1.0, 0.5])
@@ -126,7 +126,7 @@ def test_other_seeds_are_scored_beside_the_task_s_own(toy):
     assert raised.value.hint == f"`mbo data train-oracle {NAME} --seed 0` trains it"
     train(NAME, "--seed", 0, "--epochs", 5)
     task = sequences.load(toy, toy)
-    scores = OracleEvaluator().score(torch.tensor(task.x[:9]), task)
+    scores = OracleEvaluation().score(torch.tensor(task.x[:9]), task)
     assert torch.equal(scores["normalised_oracle_0"], scores["normalised"])
     assert not torch.allclose(scores["normalised_oracle_1"], scores["normalised"])
     assert [note["seed"] for note in task.info.notes["oracles"]] == [0, 1]

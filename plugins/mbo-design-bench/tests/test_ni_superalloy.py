@@ -12,7 +12,7 @@ from mbo_design_bench import build_ni_superalloy, ni_superalloy
 from mbo_design_bench.facts_beyond import NI_COLUMNS
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Task
+from mbo_core.tasks import Task
 
 
 @pytest.fixture(scope="module")

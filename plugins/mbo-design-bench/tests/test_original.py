@@ -16,7 +16,7 @@ from mbo_design_bench.layout import Layout
 from mbo_design_bench.original import adapter, export, registered, stand_ins
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space
+from mbo_core.tasks import Space
 
 FAKE = Path(__file__).with_name("fake")
 

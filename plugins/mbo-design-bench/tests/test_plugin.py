@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from mbo_core.cli import main
-from mbo_core.task import TaskOffer
+from mbo_core.tasks import TaskOffer
 
 OFFERS = {offer.name: offer for offer in mbo_design_bench.mbo_tasks()}
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from mbo_design_bench.robots import made
 
-from mbo_core import keys
-from mbo_core.encoding import OneHot, SoftLogits, Standardised, encode_task
-from mbo_core.task import TaskOffer
+from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.stages import OneHot, SoftLogits, Standardised
+from mbo_core.tasks import TaskOffer
 
 ROWS = 24
-ENCODINGS = {"continuous": [Standardised()], "discrete": [SoftLogits(), SoftLogits(standardise=True), OneHot()]}
+DEFAULT_ENCODINGS = {"continuous": [Standardised()], "discrete": [SoftLogits(), SoftLogits(standardise=True), OneHot()]}
 
 OTHER_LABELS = {"HopperController-Exact-v0", "AntMorphology-Exact-v0", "DKittyMorphology-Exact-v0", "TFBind10-Exact-v0"}
 """Their labels are of another simulator, or of several rows of one design: `comparable` and the notes say so."""
@@ -32,7 +33,7 @@ def test_a_row_encoded_and_decoded_scores_its_label(offer: TaskOffer):
         pytest.skip(f"not ready here: {reason}")
     task = offer.load()
     rows = np.random.default_rng(0).permutation(len(task.x))[:ROWS]
-    for encoding in ENCODINGS[task.kind]:
+    for encoding in DEFAULT_ENCODINGS[task.kind]:
         encoded = encode_task(encoding, keys.key(0)[None], task)
         designs = encoded.decode(encoded.x[rows]).numpy()
         assert np.array_equal(designs, task.x[rows])

@@ -10,7 +10,7 @@ from mbo_design_bench import facts, quadratic, rows, sequences, shards, tf_bind_
 from mbo_design_bench.layout import Archive, Layout
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space
+from mbo_core.tasks import Space
 
 REAL = {
     # all rows, visible rows, normalised score of the best visible row

@@ -8,7 +8,7 @@ from mbo_design_bench import shards
 from mbo_design_bench.layout import Layout
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space
+from mbo_core.tasks import Space
 
 X, Y = np.zeros((4, 5), np.int32), np.zeros((4, 1), np.float32)
 

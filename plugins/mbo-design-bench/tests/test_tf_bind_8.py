@@ -7,7 +7,7 @@ import pytest
 from mbo_design_bench import tf_bind_8
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Task
+from mbo_core.tasks import Task
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from mbo_core import keys
+from mbo_core.functional import keys
 from mbo_core.stages import Key
 
 

@@ -8,10 +8,9 @@ from typing import ClassVar, Literal, NamedTuple
 from torch import Tensor
 from torch.func import grad_and_value, vmap
 
-from mbo_core import batches, keys
-from mbo_core.nets import Activation, GaussianMLP, GaussianParams, Layers, PointMLP, gaussian_nll
-from mbo_core.optim import Adam, AdamState
-from mbo_core.options import option, part
+from mbo_core.functional import batches, keys
+from mbo_core.functional.nets import Activation, GaussianMLP, GaussianParams, Layers, PointMLP, gaussian_nll
+from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
     Ability,
     Adversary,
@@ -26,6 +25,8 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    option,
+    stage_option,
 )
 
 
@@ -44,7 +45,7 @@ class Regression(Proxy):
     Under an adversary that moves weights the loss is taken where they were moved to.
     """
 
-    adversary: Adversary = part("what it is trained against")
+    adversary: Adversary = stage_option("what it is trained against")
     hidden: tuple[int, ...] = option((2048, 2048), "width of each hidden layer", at_least=1)
     activation: Activation = option("leaky-relu", "of the hidden layers; the leaky slope is 0.3")
     learning_rate: float = option(3e-4, "of Adam", at_least=0.0)
@@ -53,8 +54,8 @@ class Regression(Proxy):
     held_out: int = option(200, "rows set aside at random and not trained on", at_least=0)
 
     name: ClassVar[str] = "regression"
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "refit", "weights"})
-    withstands: ClassVar[frozenset[Moves]] = frozenset({"weights"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "partial_fit", "params"})
+    trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
         """Plain epochs."""
@@ -106,7 +107,7 @@ class Ensemble(Proxy):
     its own split and batches. Prediction is the mixture of the members.
     """
 
-    adversary: Adversary = part("what each member is trained against")
+    adversary: Adversary = stage_option("what each member is trained against")
     members: int = option(5, "number of networks, B", at_least=1)
     bootstrap: bool = option(True, "train each member on rows drawn with replacement, once")
     shuffle: Literal["shared", "own"] = option("shared", "whether the members see the same batches")
@@ -120,9 +121,9 @@ class Ensemble(Proxy):
 
     name: ClassVar[str] = "ensemble"
     abilities: ClassVar[frozenset[Ability]] = frozenset(
-        {"values", "gradients", "spread", "refit", "members", "weights"}
+        {"values", "gradients", "uncertainty", "partial_fit", "members", "params"}
     )
-    withstands: ClassVar[frozenset[Moves]] = frozenset({"weights"})
+    trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
         """Epochs with a bootstrap for each member."""

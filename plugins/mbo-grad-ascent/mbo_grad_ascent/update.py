@@ -7,9 +7,20 @@ from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from torch import Tensor
 
-from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, steps_from_top, top
-from mbo_core.stages import Ability, Data, Info, Key, Proxy, Update, WithMembers
+from mbo_core.stages import (
+    CANDIDATES,
+    Ability,
+    Data,
+    Info,
+    Key,
+    Proxy,
+    Update,
+    WithMembers,
+    option,
+    stage_option,
+    steps_from_top,
+    top,
+)
 from mbo_grad_ascent.ascent import ascend, slope_of
 
 
@@ -28,7 +39,7 @@ class GradientAscent(Update):
     repeats "Grad. Min". Here `mean` is the mean, and `mean-as-published` what was run.
     """
 
-    proxy: Proxy = part("the proxy to climb")
+    proxy: Proxy = stage_option("the proxy to climb")
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
     steps: int = option(200, "number of steps, T", at_least=0)
     step_size: float = option(0.01, "step before the factor sqrt(d), eta_0; raw gradients, no momentum", at_least=0.0)

@@ -9,7 +9,7 @@ import torch
 from mbo_grad_ascent.ascent import ascend, entropy_gradient, scaled, slope_of
 from torch.func import grad, vmap
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (6, 4))

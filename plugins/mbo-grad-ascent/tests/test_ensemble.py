@@ -10,9 +10,8 @@ import torch
 from mbo_grad_ascent.proxy import Ensemble
 from torch.distributions import Normal
 
-from mbo_core import batches, keys
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace
+from mbo_core.functional import batches, keys
+from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (90, 4))

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import mbo_core as mbo
-from mbo_core import keys
-from mbo_core.build import written
+from mbo_core.functional import keys
+from mbo_core.recipes.recipe import written
 from mbo_core.testing import resolved
 
 NAMES = ["grad-ascent", "grad-ascent-min", "grad-ascent-mean"]

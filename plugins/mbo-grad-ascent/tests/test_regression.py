@@ -9,9 +9,8 @@ import pytest
 import torch
 from mbo_grad_ascent.proxy import Ensemble, Regression
 
-from mbo_core import keys
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Adversary, Batch, Data, EncodedSpace
+from mbo_core.functional import keys
+from mbo_core.stages import Adversary, Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (50, 3))
@@ -78,4 +77,4 @@ def test_the_loss_is_taken_where_the_weights_were_moved_to(proxy):
 
 @pytest.mark.parametrize("proxy", [Regression, Ensemble])
 def test_neither_withstands_designs_that_are_moved(proxy):
-    assert proxy.withstands == {"weights"}
+    assert proxy.trains_against == {"weights"}

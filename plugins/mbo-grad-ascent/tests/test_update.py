@@ -7,9 +7,8 @@ import torch
 from mbo_grad_ascent.proxy import Ensemble
 from mbo_grad_ascent.update import GradientAscent
 
-from mbo_core import batches, keys
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Data, EncodedSpace, Schedule
+from mbo_core.functional import batches, keys
+from mbo_core.stages import Data, EncodedSpace, NoAdversary, Schedule
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (300, 4))

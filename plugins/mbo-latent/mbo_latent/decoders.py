@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from mbo_core import keys
-from mbo_core.nets import MLP, GaussianParams, Layers, bounded_std, gaussian_nll
+from mbo_core.functional import keys
+from mbo_core.functional.nets import MLP, GaussianParams, Layers, bounded_std, gaussian_nll
 from mbo_core.stages import Key, Params, Prediction
 
 Bounds: TypeAlias = Literal["trained", "frozen"]
@@ -87,7 +87,7 @@ class Gaussian:
         width: coordinates of a design, d.
         hidden: width of each hidden layer; their slope below zero is 0.3.
         std_bounds: exp(a_min) and exp(a_max) at the start; a standard deviation then lies between the first and
-            the sum of the two, see `mbo_core.nets.bounded_std`.
+            the sum of the two, see `mbo_core.functional.nets.bounded_std`.
         bounds: whether a_min and a_max are trained.
     """
 

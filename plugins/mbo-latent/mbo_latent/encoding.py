@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.func import vmap
 from torch.nn.functional import one_hot
 
-from mbo_core import keys
-from mbo_core.encoding import Statistics, statistics, unit
 from mbo_core.errors import TaskError
-from mbo_core.options import option
-from mbo_core.stages import Encoding, Info, Key, Schedule, Values
-from mbo_core.task import Task
+from mbo_core.functional import keys
+from mbo_core.stages import Encoding, Info, Key, Representation, Schedule, Statistics, option, statistics, unit
+from mbo_core.tasks import Task
 from mbo_latent.decoders import Bounds, Categorical
 from mbo_latent.vae import ROWS_AT_ONCE, VAE, EncoderStd, VAEParams, fit
 
@@ -66,7 +64,7 @@ class Latent(Encoding):
     )
 
     name: ClassVar[str] = "latent"
-    designs: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
+    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
     seeded: ClassVar[bool] = True
 
     def init(self, key: Key, task: Task) -> LatentState:
@@ -106,7 +104,7 @@ class Latent(Encoding):
         return (self.latent,)
 
     @property
-    def values(self) -> Values:
+    def representation(self) -> Representation:
         """Free real numbers."""
         return "real"
 

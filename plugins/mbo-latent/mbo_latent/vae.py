@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.func import grad_and_value
 
-from mbo_core import batches, keys
-from mbo_core.nets import GaussianParams
-from mbo_core.optim import Adam, AdamState
+from mbo_core.functional import batches, keys
+from mbo_core.functional.nets import GaussianParams
+from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import EncodedSpace, Key, Params, Prediction, Schedule
 from mbo_latent.decoders import Bounds, Categorical, Decoder, Gaussian
 
@@ -58,7 +58,7 @@ class VAE:
 
         mean_i w_i [ -log p(x_i | z_i) + beta * KL( N(m_i, s_i^2) || N(0, I) ) ],   z_i = m_i + s_i * noise
 
-    With l the output between two soft bounds (`mbo_core.nets.bounded_std` before its exponential), `exp` makes the
+    With l the output between two soft bounds (`nets.bounded_std` before its exponential), `exp` makes the
     encoder's std e^l and `softplus` ln(1 + e^l). The latter is what design-baselines runs, though its decoder and
     its proxies take e^l of the same l; it narrows the range (0.1, 0.3) to (0.095, 0.262).
 
@@ -151,7 +151,7 @@ def divergence(posterior: Prediction) -> Tensor:
 
 def decoder_for(space: EncodedSpace, hidden: tuple[int, ...]) -> Decoder:
     """The decoder that fits a space: categories for one-hot designs, else normal coordinates."""
-    if space.values == "one-hot":
+    if space.representation == "one-hot":
         length, classes = space.shape
         return Categorical(length, classes, hidden)
     return Gaussian(len(space.lower), hidden)

@@ -11,7 +11,7 @@ from torch.distributions import Categorical as Category
 from torch.distributions import Normal
 from torch.func import grad, vmap
 
-from mbo_core import keys
+from mbo_core.functional import keys
 from mbo_core.stages import Prediction
 
 KEY = keys.key(3)

@@ -13,8 +13,8 @@ from torch.func import vmap
 from torch.nn.functional import one_hot
 
 import mbo_core as mbo
-from mbo_core import keys
-from mbo_core.build import written
+from mbo_core.functional import keys
+from mbo_core.recipes.recipe import written
 
 KEY = keys.key(3)
 SMALL = {"latent": 4, "hidden": (32,), "batch_size": 32, "learning_rate": 1e-2}

@@ -11,7 +11,7 @@ import torch
 from mbo_latent.encoding import Latent
 
 import mbo_core as mbo
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -11,11 +11,11 @@ from mbo_latent.vae import VAE, Categorical, Gaussian, decoder_for, divergence, 
 from torch.distributions import Normal, kl_divergence
 from torch.func import grad, vmap
 
-from mbo_core import batches, keys
-from mbo_core.encoding import OneHot, Standardised, encode_task
 from mbo_core.errors import TaskError
-from mbo_core.stages import Prediction, Schedule
-from mbo_core.task import Space, Task
+from mbo_core.functional import batches, keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.stages import OneHot, Prediction, Schedule, Standardised
+from mbo_core.tasks import Space, Task
 
 KEY = keys.key(3)
 ROWS, WIDTH, LATENT = 30, 8, 3

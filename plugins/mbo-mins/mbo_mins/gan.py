@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mbo_core import keys
+from mbo_core.functional import keys
 from mbo_core.stages import EncodedSpace, Key
 from mbo_mins.nets import Conditional
 
@@ -89,7 +89,7 @@ class Designs:
 
 def designs_of(space: EncodedSpace, keep: float) -> Designs:
     """Categories for one-hot rows, else numbers."""
-    if space.values != "one-hot":
+    if space.representation != "one-hot":
         return Designs(None, keep)
     length, classes = space.shape
     return Designs((length, classes), keep)

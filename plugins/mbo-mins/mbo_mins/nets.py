@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mbo_core import keys
-from mbo_core.nets import glorot_uniform
+from mbo_core.functional import keys
+from mbo_core.functional.nets import glorot_uniform
 from mbo_core.stages import Key
 
 SLOPE = 0.2

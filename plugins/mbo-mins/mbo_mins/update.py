@@ -8,10 +8,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mbo_core import batches, keys
-from mbo_core.options import option
-from mbo_core.parts import CANDIDATES
-from mbo_core.stages import Ability, Data, Info, Key, Schedule, Update
+from mbo_core.functional import batches, keys
+from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Schedule, Update, option
 from mbo_mins.gan import GAN, Terms, annealed, critic_loss, designs_of, kept
 from mbo_mins.weights import Weighting, effective
 

@@ -7,9 +7,10 @@ import torch
 from mbo_mins.gan import GAN, Designs
 from mbo_mins.update import MINs
 
-from mbo_core import keys
-from mbo_core.encoding import OneHot, Standardised, encode_task
-from mbo_core.task import Space, Task
+from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.stages import OneHot, Standardised
+from mbo_core.tasks import Space, Task
 
 KEY = keys.key(3)
 ROWS = 200

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mbo_mins.gan import Designs, Rows, critic_loss, kept, terms
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 LETTERS = Designs((5, 3))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from mbo_mins.nets import Conditional
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 

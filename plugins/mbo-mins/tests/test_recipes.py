@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mbo_core.build import written
+from mbo_core.recipes.recipe import written
 from mbo_core.testing import resolved
 
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"

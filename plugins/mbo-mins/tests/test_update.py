@@ -7,10 +7,11 @@ import torch
 from mbo_mins.gan import GAN
 from mbo_mins.update import MINs
 
-from mbo_core import keys
-from mbo_core.encoding import Standardised, encode_task
 from mbo_core.errors import TaskError
-from mbo_core.task import Task
+from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.stages import Standardised
+from mbo_core.tasks import Task
 
 KEY = keys.key(3)
 KINDS = pytest.mark.parametrize("kind", ["one-hot", "real"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mbo_mins.weights import Weighting, effective
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 ROWS = 10_000

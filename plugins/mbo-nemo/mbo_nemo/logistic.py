@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from mbo_core.errors import TaskError
-from mbo_core.nets import softplus
+from mbo_core.functional.nets import softplus
 
 STD_OF_SCALE = math.pi / math.sqrt(3)
 """The standard deviation of a logistic distribution of scale 1."""

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.func import grad_and_value, vmap
 
-from mbo_core import batches, keys
-from mbo_core.nets import MLP, Activation, Layers
-from mbo_core.optim import Adam, AdamState
-from mbo_core.options import option, part
+from mbo_core.functional import batches, keys
+from mbo_core.functional.nets import MLP, Activation, Layers
+from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
     Ability,
     Adversary,
@@ -28,6 +27,8 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    option,
+    stage_option,
 )
 from mbo_nemo.logistic import STD_OF_SCALE, Bins, check_scores, ends_of
 
@@ -70,7 +71,7 @@ class LabelBank(Proxy):
     that it sets no difference between them.
     """
 
-    adversary: Adversary = part("what each network is trained against")
+    adversary: Adversary = stage_option("what each network is trained against")
     bins: int = option(20, "number of bins and of networks, K", at_least=2)
     span: float = option(
         0.25, "headroom of the bins above the best score, in ranges of the data; as in the update", at_least=0.0
@@ -88,9 +89,9 @@ class LabelBank(Proxy):
 
     name: ClassVar[str] = "label-bank"
     abilities: ClassVar[frozenset[Ability]] = frozenset(
-        {"values", "gradients", "spread", "refit", "members", "weights"}
+        {"values", "gradients", "uncertainty", "partial_fit", "members", "params"}
     )
-    withstands: ClassVar[frozenset[Moves]] = frozenset({"weights"})
+    trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
         """Plain epochs, without a member axis: the warm start is the same for all members.

@@ -10,11 +10,23 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from mbo_core import batches, keys
-from mbo_core.optim import Adam, AdamState
-from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, steps_from_top, top
-from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, Update, WithMembers
+from mbo_core.functional import batches, keys
+from mbo_core.functional.optim import Adam, AdamState
+from mbo_core.stages import (
+    CANDIDATES,
+    Ability,
+    Batch,
+    Data,
+    Info,
+    Key,
+    Proxy,
+    Update,
+    WithMembers,
+    option,
+    stage_option,
+    steps_from_top,
+    top,
+)
 from mbo_nemo.logistic import STD_OF_SCALE, Bins, Normalised, check_scores, ends_of, normalise
 from mbo_nemo.proxy import LabelBank
 
@@ -57,7 +69,7 @@ class NormalisedLikelihood(Update):
     newest: the mean distance of the two expected scores.
     """
 
-    proxy: Proxy = part("the members that are told a label each")
+    proxy: Proxy = stage_option("the members that are told a label each")
     candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
     steps: int = option(200, "number of steps, T", at_least=0)
     learning_rate: float = option(
@@ -90,7 +102,7 @@ class NormalisedLikelihood(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Members that can be told labels of their own, and their likelihood as a function of x."""
-        return frozenset({"values", "gradients", "spread", "refit", "members"})
+        return frozenset({"values", "gradients", "uncertainty", "partial_fit", "members"})
 
     def length(self, data: Data) -> int:
         """The number of steps.

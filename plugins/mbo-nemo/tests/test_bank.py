@@ -13,10 +13,9 @@ from mbo_nemo.proxy import LabelBank
 from torch import nn
 from torch.func import grad, vmap
 
-from mbo_core import batches, keys
 from mbo_core.errors import TaskError
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Adversary, Batch, Data, EncodedSpace
+from mbo_core.functional import batches, keys
+from mbo_core.stages import Adversary, Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (90, 4))

@@ -14,9 +14,8 @@ from mbo_nemo.update import NormalisedLikelihood
 from torch import Tensor
 from torch.func import vmap
 
-from mbo_core import keys
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace
+from mbo_core.functional import keys
+from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
 
 BINS = 21
 NEAR, FAR = (-1.8, -1.5, -1.2, 1.2, 1.5, 1.8), (6.0, 8.0)

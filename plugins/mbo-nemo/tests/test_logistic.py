@@ -9,9 +9,9 @@ import torch
 from mbo_nemo.logistic import STD_OF_SCALE, Bins, check_scores, ends_of, normalise
 from torch.func import grad, vmap
 
-from mbo_core import keys
 from mbo_core.errors import TaskError
-from mbo_core.nets import MLP
+from mbo_core.functional import keys
+from mbo_core.functional.nets import MLP
 
 ENDS = torch.tensor([-2.0, 3.0])
 FAR = torch.cat([torch.linspace(-1e3, 1e3, 401), torch.tensor([-1e4, -30.0, -0.3, 0.5, 30.0, 1e4])])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mbo_core as mbo
-from mbo_core.build import written
+from mbo_core.recipes.recipe import written
 from mbo_core.testing import resolved
 
 NAMES = ["nemo", "ensemble-nemo"]

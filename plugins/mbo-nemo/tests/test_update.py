@@ -14,10 +14,9 @@ from mbo_nemo.proxy import LabelBank
 from mbo_nemo.update import NormalisedLikelihood
 from torch.func import grad, vmap
 
-from mbo_core import batches, keys
 from mbo_core.errors import TaskError
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace
+from mbo_core.functional import batches, keys
+from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (300, 4))
@@ -358,4 +357,4 @@ def test_a_bank_with_other_bins_is_refused():
 def test_it_says_what_it_needs():
     assert search().needs <= LabelBank.abilities
     assert search().needs <= Ensemble.abilities
-    assert {"refit", "members", "gradients"} < search().needs
+    assert {"partial_fit", "members", "gradients"} < search().needs

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, one_hot
 
-from mbo_core import keys
+from mbo_core.functional import keys
 from mbo_core.stages import Key
 
 

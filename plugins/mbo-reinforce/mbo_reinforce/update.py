@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from mbo_core import keys
-from mbo_core.optim import Adam, AdamState
-from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, top
-from mbo_core.stages import Ability, Data, EncodedSpace, Info, Key, Proxy, Update
+from mbo_core.functional import keys
+from mbo_core.functional.optim import Adam, AdamState
+from mbo_core.stages import CANDIDATES, Ability, Data, EncodedSpace, Info, Key, Proxy, Update, option, stage_option, top
 from mbo_reinforce.policy import Categorical, Normal, Policy
 
 ROUNDING = 1e-6
@@ -45,7 +43,7 @@ class Reinforce(Update):
     std stays. The proxy is only asked for its mean: neither is it differentiated nor does it change.
     """
 
-    proxy: Proxy = part("what rewards the policy")
+    proxy: Proxy = stage_option("what rewards the policy")
     candidates: int = option(CANDIDATES, "number of designs, drawn from the policy with its noise", at_least=1)
     starts: int = option(
         128, "the policy starts as a fit to so many of the best designs, or to all where there are fewer", at_least=1
@@ -87,7 +85,7 @@ class Reinforce(Update):
     def step(self, key: Key, state: ReinforceState, data: Data) -> tuple[ReinforceState, Info]:
         """Draw, reward and climb; the candidates are fresh draws of the policy.
 
-        The info has the mean `predicted` score of the step's samples, the `best` and their `spread`, the
+        The info has the mean `predicted` score of the step's samples, the `best` and their `uncertainty`, the
         `gradient_norm`, and the `entropy` of the policy before the step.
         """
         sample_key, draw_key = keys.split(key)
@@ -100,7 +98,7 @@ class Reinforce(Update):
         info = {
             "predicted": reward.mean(),
             "best": reward.amax(),
-            "spread": reward.std(correction=0),
+            "uncertainty": reward.std(correction=0),
             "gradient_norm": torch.linalg.vector_norm(slope),
             "entropy": policy.entropy(state.policy),
         }
@@ -112,7 +110,7 @@ class Reinforce(Update):
 
     def policy(self, space: EncodedSpace) -> Policy:
         """Categories for one-hot rows, else normal coordinates."""
-        if space.values == "one-hot":
+        if space.representation == "one-hot":
             length, classes = space.shape
             return Categorical(length, classes, self.smoothing)
         return Normal(self.exploration_std)

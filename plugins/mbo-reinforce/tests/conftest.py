@@ -10,10 +10,10 @@ import torch
 from mbo_reinforce.update import Reinforce
 from torch import Tensor
 
-from mbo_core import keys
-from mbo_core.encoding import OneHot, Standardised, encode_task
-from mbo_core.stages import Prediction, Proxy, Schedule
-from mbo_core.task import Space, Task
+from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_task
+from mbo_core.stages import OneHot, Prediction, Proxy, Schedule, Standardised
+from mbo_core.tasks import Space, Task
 
 KEY = keys.key(3)
 ROWS = 200

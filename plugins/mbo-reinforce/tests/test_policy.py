@@ -12,7 +12,7 @@ from torch.distributions import Independent
 from torch.distributions import Normal as Bell
 from torch.func import grad
 
-from mbo_core import keys
+from mbo_core.functional import keys
 
 KEY = keys.key(3)
 MEANS = torch.tensor([1.0, -2.0, 0.5])

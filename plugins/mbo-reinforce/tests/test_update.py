@@ -11,8 +11,8 @@ from mbo_grad_ascent.proxy import Ensemble
 from mbo_reinforce.policy import Categorical, Normal
 from mbo_reinforce.update import advantages, terms
 
-from mbo_core import keys
-from mbo_core.parts import NoAdversary
+from mbo_core.functional import keys
+from mbo_core.stages import NoAdversary
 
 KEY = keys.key(11)
 MANY = 100_000
@@ -211,7 +211,7 @@ def test_the_infos_tell_of_the_rewards_and_of_the_policy_that_drew_them(made, ki
     expected = {
         "predicted": reward.mean(),
         "best": reward.max(),
-        "spread": reward.std(correction=0),
+        "uncertainty": reward.std(correction=0),
         "gradient_norm": 10 * state.optimiser.first.norm(),  # of which Adam's first mean is a tenth
         "entropy": policy.entropy(start.policy),
     }

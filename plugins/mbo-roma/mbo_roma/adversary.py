@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mbo_core.options import option
-from mbo_core.stages import Adversary, Batch, Data, Key, Mined, Model, Moves, State
+from mbo_core.stages import Adversary, Batch, Data, Key, Mined, Model, Moves, State, option
 from mbo_roma.ball import Ball
 
 

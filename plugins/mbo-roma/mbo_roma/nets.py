@@ -8,7 +8,7 @@ from typing import TypedDict
 import torch
 from torch import Tensor
 
-from mbo_core.nets import MLP, Layers
+from mbo_core.functional.nets import MLP, Layers
 from mbo_core.stages import Key, Prediction
 
 MEMORY = 0.99

@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from torch import Tensor
 from torch.func import grad_and_value
 
-from mbo_core import keys
-from mbo_core.nets import GaussianMLP, gaussian_nll
-from mbo_core.optim import Adam, AdamState, clip_by_norm
-from mbo_core.options import option, part
+from mbo_core.functional import keys
+from mbo_core.functional.nets import GaussianMLP, gaussian_nll
+from mbo_core.functional.optim import Adam, AdamState, clip_by_norm
 from mbo_core.stages import (
     Ability,
     Adversary,
@@ -26,6 +25,8 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    option,
+    stage_option,
 )
 from mbo_roma.nets import ResidualMLP
 
@@ -52,7 +53,7 @@ class Smooth(Proxy):
     root mean square of recent errors, the same for all designs).
     """
 
-    adversary: Adversary = part("what moves the weights to where the loss is highest")
+    adversary: Adversary = stage_option("what moves the weights to where the loss is highest")
     loss: Literal["nll", "squared"] = option(
         "nll", 'Gaussian negative log-likelihood as in the released code, or "squared" error as in the paper'
     )
@@ -67,8 +68,8 @@ class Smooth(Proxy):
     held_out: int = option(200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0)
 
     name: ClassVar[str] = "smooth"
-    abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "spread", "refit", "weights"})
-    withstands: ClassVar[frozenset[Moves]] = frozenset({"weights"})
+    abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "params"})
+    trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
         """Epochs of whole batches."""

@@ -11,11 +11,25 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
-from mbo_core.nets import gaussian_nll
-from mbo_core.optim import Adam, AdamState
-from mbo_core.options import option, part
-from mbo_core.parts import CANDIDATES, steps_from_top, top
-from mbo_core.stages import Ability, Data, Info, Key, Model, Params, Prediction, Proxy, Update, WithWeights
+from mbo_core.functional.nets import gaussian_nll
+from mbo_core.functional.optim import Adam, AdamState
+from mbo_core.stages import (
+    CANDIDATES,
+    Ability,
+    Data,
+    Info,
+    Key,
+    Model,
+    Params,
+    Prediction,
+    Proxy,
+    Update,
+    WithParams,
+    option,
+    stage_option,
+    steps_from_top,
+    top,
+)
 from mbo_roma.ball import Ball
 
 
@@ -54,7 +68,7 @@ class LocalAdaptation(Update):
     steps, not a minimum.
     """
 
-    proxy: Proxy = part("the proxy to re-tune and climb")
+    proxy: Proxy = stage_option("the proxy to re-tune and climb")
     candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
     steps: int = option(500, "number of design steps, T", at_least=0)
     step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0)
@@ -87,8 +101,8 @@ class LocalAdaptation(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Weights to move; a standard deviation where consistency is a likelihood."""
-        needed: frozenset[Ability] = frozenset({"values", "gradients", "weights"})
-        return needed | {"spread"} if self.consistency == "nll" else needed
+        needed: frozenset[Ability] = frozenset({"values", "gradients", "params"})
+        return needed | {"uncertainty"} if self.consistency == "nll" else needed
 
     def length(self, data: Data) -> int:
         """The number of design steps."""
@@ -140,7 +154,7 @@ class LocalAdaptation(Update):
 
     @property
     def _model(self) -> Model:
-        return cast(WithWeights, self.proxy).model()
+        return cast(WithParams, self.proxy).model()
 
     @property
     def _ball(self) -> Ball:

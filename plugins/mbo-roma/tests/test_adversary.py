@@ -1,4 +1,4 @@
-"""`weight-ascent` finds a higher loss near the weights of any proxy that withstands it, and leaves nothing behind."""
+"""`weight-ascent` finds a higher loss near the weights of any proxy trained against it, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from mbo_roma.adversary import WeightAscent
 from mbo_roma.proxy import Smooth
 from torch import Tensor
 
-from mbo_core import keys
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace, Mined, Model, Prediction
+from mbo_core.functional import keys
+from mbo_core.stages import Batch, Data, EncodedSpace, Mined, Model, NoAdversary, Prediction
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (64, 4))

@@ -9,8 +9,8 @@ from mbo_roma.ball import Ball
 from torch import Tensor
 from torch.func import vmap
 
-from mbo_core import keys
-from mbo_core.nets import MLP, GaussianMLP
+from mbo_core.functional import keys
+from mbo_core.functional.nets import MLP, GaussianMLP
 
 KEY = keys.key(3)
 NET = MLP((16, 16), 2, "softplus")

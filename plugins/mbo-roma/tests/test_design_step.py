@@ -11,10 +11,9 @@ from mbo_grad_ascent.update import GradientAscent
 from mbo_roma.proxy import Smooth
 from mbo_roma.update import LocalAdaptation, capped
 
-from mbo_core import keys
-from mbo_core.optim import Adam
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace
+from mbo_core.functional import keys
+from mbo_core.functional.optim import Adam
+from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (150, 4))

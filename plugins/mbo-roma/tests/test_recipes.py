@@ -7,7 +7,7 @@ import re
 import pytest
 
 import mbo_core as mbo
-from mbo_core.build import written
+from mbo_core.recipes.recipe import written
 from mbo_core.testing import resolved
 
 SUPERCONDUCTOR = "Superconductor-RandomForest-v0"
@@ -155,11 +155,15 @@ def test_the_published_scores():
 
 
 REFUSED = {
-    "likelihood without a std": ("coms-local-adaptation", ["update.consistency=nll"], 'needs a proxy with "spread"'),
+    "likelihood without a std": (
+        "coms-local-adaptation",
+        ["update.consistency=nll"],
+        'needs a proxy with "uncertainty"',
+    ),
     "no weights": (
         "roma",
         ["proxy.use=none", "adversary.use=none"],
-        '"gradients" and "spread" and "values" and "weights"',
+        '"gradients" and "uncertainty" and "values" and "params"',
     ),
     "designs moved": ("roma", ["adversary.use=design-ascent"], 'moves "designs", which proxy "smooth"'),
     "no such cap": ("roma", ["update.gain_cap=0"], "gain_cap"),

@@ -183,14 +183,9 @@ def test_the_whole_search_leaves_the_trained_weights_to_the_bit():
         @mbo.hookimpl(wrapper=True)
         def mbo_update_solution(self, run, proxy):
             before = optree.tree_map(torch.clone, proxy.state)
-            solution = yield
+            candidates = yield
             kept.append(all(map(torch.equal, optree.tree_leaves(before), optree.tree_leaves(proxy.state))))
-            return solution
+            return candidates
 
-    found = mbo.installed()
-    found.manager.register(Watching(), "watching")
-    try:
-        run("roma", table("continuous"), registry=found)
-    finally:
-        found.manager.unregister(name="watching")
+    run("roma", table("continuous"), plugins=[Watching()])
     assert kept == [True]

@@ -12,12 +12,11 @@ from mbo_roma.nets import ResidualMLP
 from mbo_roma.proxy import Smooth
 from torch.func import vmap
 
-from mbo_core import batches, keys
 from mbo_core.errors import TaskError
-from mbo_core.nets import GaussianMLP, bounded_std, gaussian_nll
-from mbo_core.optim import Adam
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Adversary, Batch, Data, EncodedSpace
+from mbo_core.functional import batches, keys
+from mbo_core.functional.nets import GaussianMLP, bounded_std, gaussian_nll
+from mbo_core.functional.optim import Adam
+from mbo_core.stages import Adversary, Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (300, 4))

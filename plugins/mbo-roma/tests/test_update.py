@@ -9,10 +9,9 @@ from mbo_grad_ascent.proxy import Ensemble, Regression
 from mbo_roma.proxy import Smooth
 from mbo_roma.update import LocalAdaptation
 
-from mbo_core import keys
-from mbo_core.nets import gaussian_nll
-from mbo_core.parts import NoAdversary
-from mbo_core.stages import Batch, Data, EncodedSpace
+from mbo_core.functional import keys
+from mbo_core.functional.nets import gaussian_nll
+from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (150, 4))
@@ -217,9 +216,9 @@ def test_the_direction_is_that_of_finite_differences(smooth):
 # What it needs and tells.
 
 
-@pytest.mark.parametrize(("consistency", "spread"), [("nll", {"spread"}), ("squared", set())])
+@pytest.mark.parametrize(("consistency", "uncertainty"), [("nll", {"uncertainty"}), ("squared", set())])
 def test_a_likelihood_needs_a_spread(consistency, spread):
-    assert update(consistency=consistency).needs == {"values", "gradients", "weights"} | spread
+    assert update(consistency=consistency).needs == {"values", "gradients", "params"} | spread
 
 
 def test_each_member_of_an_ensemble_moves_in_a_ball_of_its_own(states):

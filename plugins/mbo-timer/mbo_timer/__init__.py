@@ -7,11 +7,11 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from mbo_core.errors import StoreError, warn
-from mbo_core.hookspecs import hookimpl
-from mbo_core.store import write
+from mbo_core.plugins.hookspecs import hookimpl
+from mbo_core.runs.store import write
 
 if TYPE_CHECKING:
-    from mbo_core.pipeline import Gap, Run, Scores, Solution, TrainedProxy
+    from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 
 T = TypeVar("T")
 Wrapper: TypeAlias = Generator[None, T, T]
@@ -31,7 +31,7 @@ def mbo_mine_adversary(run: Run) -> Wrapper[Gap]:
 
 
 @hookimpl(wrapper=True)
-def mbo_update_solution(run: Run) -> Wrapper[Solution]:
+def mbo_update_solution(run: Run) -> Wrapper[Candidates]:
     """Time the search."""
     return (yield from _timed("mbo_update_solution", run))
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import mbo_core as mbo
-from mbo_core import hookspecs
 from mbo_core.errors import StoreError
+from mbo_core.plugins import hookspecs
 
 HOOKS = ["mbo_train_proxy", "mbo_mine_adversary", "mbo_update_solution", "mbo_evaluate"]
 X = np.random.default_rng(0).normal(size=(150, 2))
@@ -32,7 +32,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_each_stage_and_group_of_seeds_has_its_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("mbo_core.seeds.AT_ONCE", 2)
+    monkeypatch.setattr("mbo_core.runs.seeds.AT_ONCE", 2)
     go(tmp_path, seeds=3, out=tmp_path / "run")
     found = rows(tmp_path / "run")
     assert [(row["hook"], row["seeds"]) for row in found] == [(hook, seeds) for seeds in ("0 1", "2") for hook in HOOKS]

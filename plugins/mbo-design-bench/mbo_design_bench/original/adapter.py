@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space, Task, TaskInfo, TaskOffer
+from mbo_core.tasks import Space, Task, TaskInfo, TaskOffer
 from mbo_design_bench import checksums, data, facts, guard, rows
 from mbo_design_bench.original import registered, stand_ins
 from mbo_design_bench.original.registered import Registered

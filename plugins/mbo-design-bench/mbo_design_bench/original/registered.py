@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mbo_core.task import Kind, OracleKind
+from mbo_core.tasks import Kind, OracleKind
 from mbo_design_bench.original.stand_ins import GYM, PACKAGE, STAND_INS
 
 FOLDERS = {

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Verdict
+from mbo_core.tasks import Verdict
 
 INSTALL = "pip install 'mbo-design-bench[mujoco]'"
 GLOBALS = RLock()

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.task import Verdict
+from mbo_core.tasks import Verdict
 from mbo_design_bench import guard
 from mbo_design_bench.robots import engine
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from mbo_core import store
+from mbo_core.runs import store
 from mbo_design_bench.robots import made, tasks
 from mbo_design_bench.robots.made import Numbers
 from mbo_design_bench.shards import encoded

@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from mbo_core.errors import TaskError
-from mbo_core.task import Space, Task, TaskInfo, TaskOffer
+from mbo_core.tasks import Space, Task, TaskInfo, TaskOffer
 from mbo_design_bench import data, facts, rows
 from mbo_design_bench.layout import Facts
 from mbo_design_bench.robots import ant, dkitty, engine, hopper, legs, made, policies

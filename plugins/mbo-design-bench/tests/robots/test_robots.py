@@ -11,8 +11,8 @@ import pytest
 from mbo_design_bench.robots import ant, dkitty, engine, hopper, legs, made, policies, tasks
 
 from mbo_core.errors import TaskError
-from mbo_core.evaluation import OracleEvaluator
-from mbo_core.task import FallibleOracle
+from mbo_core.stages import OracleEvaluation
+from mbo_core.tasks import FallibleOracle
 
 mujoco = pytest.importorskip("mujoco", reason=engine.INSTALL)
 
@@ -259,7 +259,7 @@ def test_the_faults_reach_the_evaluation(monkeypatch):
     task = tasks.ant_gait()
     assert isinstance(task.oracle, FallibleOracle)
     monkeypatch.setattr(engine, "compiled", _refuse)
-    scores = OracleEvaluator().score(torch.from_numpy(ANTS[:2].copy()), task)
+    scores = OracleEvaluation().score(torch.from_numpy(ANTS[:2].copy()), task)
     assert scores["fault"] == ["it is too odd"] * 2
     assert scores["raw"].tolist() == [tasks.GAIT_LOWEST] * 2
 

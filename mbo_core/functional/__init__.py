@@ -1,0 +1,1 @@
+"""The library for plugin authors: keys, networks, optimisers, batches, precision."""

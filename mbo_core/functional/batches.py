@@ -1,0 +1,106 @@
+"""Cut the data into batches as a proxy's schedule says, reproducibly for each seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from mbo_core.errors import TaskError
+from mbo_core.functional import keys
+from mbo_core.stages.contracts import Batch, Data, Key, Schedule
+
+
+class Examples(NamedTuple):
+    """One seed's training rows; with `shuffle = "own"` both carry a leading member axis."""
+
+    rows: Tensor
+    """(m,) or (members, m) row numbers of the data."""
+    w: Tensor
+    """(m,) or (members, m) weights: ones, or the multiplicities of a bootstrap."""
+
+
+def check_rows(schedule: Schedule, rows: int) -> None:
+    """Refuse data that are too few for a schedule.
+
+    Raises:
+        TaskError: where fewer rows are left to train on than the schedule needs.
+    """
+    left = rows - schedule.held_out
+    least = schedule.batch_size if schedule.drop_last else 2
+    if left < least:
+        raise TaskError(
+            f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out; {least} are needed",
+            "give more data, or hold out fewer rows by the option held_out",
+        )
+
+
+def examples(key: Key, rows: int, schedule: Schedule) -> Examples:
+    """Draw one seed's training rows: a split, and a bootstrap of it where the schedule asks for one."""
+    split_key, bootstrap_key = keys.split(key)
+    members = schedule.members
+    if members is None:
+        chosen = keys.permutation(split_key, rows)[schedule.held_out :]
+        return Examples(chosen, _multiplicities(bootstrap_key, len(chosen), schedule))
+    if schedule.shuffle == "own":
+        chosen = vmap(lambda k: keys.permutation(k, rows))(keys.split(split_key, members))[:, schedule.held_out :]
+    else:
+        chosen = keys.permutation(split_key, rows)[schedule.held_out :]
+    draw = vmap(lambda k: _multiplicities(k, chosen.shape[-1], schedule))
+    return Examples(chosen, draw(keys.split(bootstrap_key, members)))
+
+
+def _multiplicities(key: Key, count: int, schedule: Schedule) -> Tensor:
+    return keys.bootstrap(key, count) if schedule.bootstrap else torch.ones(count, device=key.device)
+
+
+def shuffled(key: Key, drawn: Examples, schedule: Schedule) -> Examples:
+    """One epoch's order of the training rows."""
+    count = drawn.rows.shape[-1]
+    if drawn.rows.ndim == 1:
+        order = keys.permutation(key, count)
+        return Examples(drawn.rows[order], drawn.w[..., order])
+    order = vmap(lambda k: keys.permutation(k, count))(keys.split(key, len(drawn.rows)))
+    return Examples(drawn.rows.gather(-1, order), drawn.w.gather(-1, order))
+
+
+def slices(count: int, schedule: Schedule) -> list[slice]:
+    """Where an epoch of `count` rows is cut."""
+    size = schedule.batch_size
+    end = count - count % size if schedule.drop_last else count
+    return [slice(start, min(start + size, end)) for start in range(0, end, size)]
+
+
+def take(data: Data, epoch: Examples, part: slice) -> Batch:
+    """One batch of an epoch: x (n, d), y (n,), w (n,), each with a member axis where the rows or weights have one.
+
+    The weights average 1 over the batch, so that `mean(w * loss)` is the published sum of c * loss over the sum
+    of the multiplicities c; a batch in which all of them are 0 weighs nothing.
+    """
+    rows, w = epoch.rows[..., part], epoch.w[..., part]
+    mean = w.mean(-1, keepdim=True)
+    return Batch(data.x[rows], data.y[rows], w / torch.where(mean > 0, mean, torch.ones_like(mean)))
+
+
+def member_axes(batch: Batch) -> Any:
+    """Where a batch has its member axis: `in_dims` of vmap, 0 or None for each of x, y and w."""
+    without = (2, 1, 1)
+    return Batch._make(0 if tensor.ndim > ndim else None for tensor, ndim in zip(batch, without, strict=True))
+
+
+def epochs(key: Key, data: Data, schedule: Schedule) -> Iterator[Batch]:
+    """All batches of one seed's training, for code that trains outside the core's own loop.
+
+    Raises:
+        TaskError: if the data are too few.
+    """
+    check_rows(schedule, len(data.y))
+    draw_key, order_key = keys.split(key)
+    drawn = examples(draw_key, len(data.y), schedule)
+    for epoch in range(schedule.epochs):
+        order = shuffled(keys.fold_in(order_key, epoch), drawn, schedule)
+        for part in slices(order.rows.shape[-1], schedule):
+            yield take(data, order, part)

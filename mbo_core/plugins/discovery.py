@@ -1,0 +1,235 @@
+"""What can be known of plugins without importing them: names, versions, whether they may be used, and their methods.
+
+All of it comes from the metadata of the installed distributions and from where their modules lie, so that listing is
+fast and no plugin can hold it up.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import Distribution, EntryPoint
+from importlib.metadata import version as version_of
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from mbo_core.errors import RecipeError, nearest
+from mbo_core.toml import Document, plain, read, subtable
+
+Status = Literal["ok", "broken", "blocked", "incompatible", "duplicate"]
+"""What may be said of a plugin:
+
+* `ok`: it can be used.
+* `broken`: something of it does not work; what works of it can be used.
+* `blocked`: a person left it out, by `--without` or `MBO_PLUGINS`.
+* `incompatible`: it wants another version of the core; it is not imported.
+* `duplicate`: a name of it is taken by another plugin, which keeps it.
+"""
+
+
+@dataclass
+class Plugin:
+    """A plugin as its distribution declares it.
+
+    Attributes:
+        name: its entry point's name.
+        distribution: the distribution that installs it.
+        version: that distribution's version.
+        module: what its entry point points at.
+        status: see `Status`.
+        reason: why it is not `ok`, in one line.
+        trace: the traceback of the first error that it raised.
+        usable: whether it may be imported; what is broken in part is used for the rest.
+        point: its entry point.
+        requires: what its distribution requires.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    status: Status = "ok"
+    reason: str = ""
+    trace: str = ""
+    usable: bool = True
+    point: EntryPoint | None = field(default=None, repr=False)
+    requires: Sequence[str] = field(default=(), repr=False)
+
+    @property
+    def label(self) -> str:
+        """The distribution and its version."""
+        return f"{self.distribution} {self.version}".strip()
+
+    def fault(self, status: Status, reason: str, error: BaseException | None = None) -> None:
+        """Note what is wrong; the first fault gives the status, and all are named."""
+        line = " ".join(reason.split())
+        self.status = status if self.status == "ok" else self.status
+        self.reason = f"{self.reason}; {line}" if self.reason else line
+        if error is not None and not self.trace:
+            self.trace = "".join(traceback.format_exception(error))
+
+    def exclude(self, status: Status, reason: str) -> None:
+        """Note why nothing of it may be used."""
+        self.fault(status, reason)
+        self.usable = False
+
+    def answers_to(self, name: str) -> bool:
+        """Whether `name` is its own, or its distribution's."""
+        return name == self.name or canonicalize_name(name) == canonicalize_name(self.distribution)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A recipe that ships with a plugin."""
+
+    name: str
+    path: Path
+    plugin: Plugin
+
+    @cached_property
+    def document(self) -> Document:
+        """Its text, parsed."""
+        return read(self.path)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Its table `[method]`: name, summary, paper, deviations; what is wrong, if its file is not TOML."""
+        try:
+            table: Mapping[str, Any] = plain(subtable(self.document.table, "method"))
+        except RecipeError as error:
+            return {"summary": f"unreadable: {error.message}"}
+        return table
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which plugins a person wants.
+
+    Attributes:
+        without: plugins or distributions to leave out (`--without`).
+        only: those to use, all others being left out (`MBO_PLUGINS`), or None for all.
+    """
+
+    without: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+
+    def apply(self, plugins: Sequence[Plugin]) -> None:
+        """Block what is not wanted.
+
+        Raises:
+            RecipeError: for a name that no plugin has, with the nearest.
+        """
+        for source, names in (("--without", self.without), ("MBO_PLUGINS", self.only or ())):
+            _known(names, plugins, source)
+        for plugin in plugins:
+            if any(plugin.answers_to(name) for name in self.without):
+                plugin.exclude("blocked", "left out by --without")
+            elif self.only is not None and not any(plugin.answers_to(name) for name in self.only):
+                plugin.exclude("blocked", "not among those that MBO_PLUGINS names")
+
+
+def _known(names: Collection[str], plugins: Sequence[Plugin], source: str) -> None:
+    for name in names:
+        if not any(plugin.answers_to(name) for plugin in plugins):
+            known = [plugin.name for plugin in plugins]
+            raise RecipeError(f'{source}: there is no plugin "{name}"', nearest(name, known))
+
+
+def found(entry_points: Iterable[tuple[EntryPoint, Distribution]], choice: Choice) -> list[Plugin]:
+    """The plugins, ordered by name, with all that is wrong with them before they are imported."""
+    plugins = [_declared(point, distribution) for point, distribution in entry_points]
+    plugins.sort(key=lambda plugin: (plugin.name, plugin.distribution))
+    choice.apply(plugins)
+    taken = {"core": Plugin("core", "mbo-core", version_of("mbo-core"), "mbo_core")}
+    for plugin in plugins:
+        if plugin.usable:
+            _check_version(plugin)
+        if plugin.usable:
+            _check_name(plugin, taken)
+        if plugin.usable and not exists(plugin.module):
+            plugin.exclude("broken", f"there is no module {plugin.module}")
+    return plugins
+
+
+def _declared(point: EntryPoint, distribution: Distribution) -> Plugin:
+    about = distribution.metadata
+    name, version = about["Name"] or "a distribution without a name", about["Version"] or ""
+    requires = tuple(distribution.requires or ())
+    return Plugin(point.name, name, version, point.value, point=point, requires=requires)
+
+
+def unpackaged(given: object, number: int) -> Plugin:
+    """A plugin that no distribution installs: a module or an instance, the `number`-th that was given."""
+    home = getattr(given, "__name__", None)
+    name = str(home or type(given).__name__).rpartition(".")[2]
+    return Plugin(f"{name} (given {number + 1})", "", "", str(home or type(given).__module__))
+
+
+def _check_version(plugin: Plugin) -> None:
+    """Compare the range of the core that its distribution asks for with the core that is here."""
+    here = version_of("mbo-core")
+    for text in plugin.requires:
+        try:
+            needed = Requirement(text)
+        except InvalidRequirement:
+            continue
+        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if canonicalize_name(needed.name) == "mbo-core" and applies and not needed.specifier.contains(here, True):
+            plugin.exclude("incompatible", f"{plugin.label} needs mbo-core {needed.specifier}, and {here} is here")
+
+
+def _check_name(plugin: Plugin, taken: dict[str, Plugin]) -> None:
+    if plugin.name in taken:
+        plugin.exclude("duplicate", clash(plugin, f"the plugin name {plugin.name}", taken[plugin.name]))
+    taken.setdefault(plugin.name, plugin)
+
+
+def clash(plugin: Plugin, what: str, other: Plugin) -> str:
+    """That another plugin has a name already, and what to do about it."""
+    ways = [f"--without {one.distribution}" for one in (plugin, other) if one.distribution != "mbo-core"]
+    return f"{plugin.label} offers {what}, which {other.label} offers already ({' or '.join(ways)} leaves one out)"
+
+
+def exists(module: str) -> bool:
+    """Whether a module can be found; nothing is imported."""
+    top, _, rest = module.partition(":")[0].partition(".")
+    folders = _folders(top)
+    if not rest or not folders:
+        return folders is not None
+    inner = rest.replace(".", "/")
+    return any(Path(folder, inner).is_dir() or Path(folder, f"{inner}.py").is_file() for folder in folders)
+
+
+def recipes(plugin: Plugin) -> list[Path]:
+    """The recipe files beside a plugin's `__init__.py`, in order."""
+    return sorted(path for folder in home(plugin) for path in Path(folder, "recipes").glob("*.toml"))
+
+
+def home(plugin: Plugin) -> list[Path]:
+    """The folder of a plugin's package, found without importing it; none for a single module."""
+    top, *inner = plugin.module.partition(":")[0].split(".")
+    return [Path(folder, *inner) for folder in _folders(top) or ()]
+
+
+def _folders(top: str) -> list[str] | None:
+    """Where the submodules of a top-level module lie: none for a single file, None if there is no such module."""
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return None if spec is None else list(spec.submodule_search_locations or ())
+
+
+def outside_package(path: Path, plugin: Plugin) -> bool:
+    """Whether a recipe lies outside its plugin, by a link; an installer may link a whole package to its cache."""
+    return not any(path.resolve().is_relative_to(_resolved(folder)) for folder in home(plugin))
+
+
+def _resolved(folder: Path) -> Path:
+    return (folder / "__init__.py").resolve().parent if (folder / "__init__.py").exists() else folder.resolve()

@@ -1,0 +1,1 @@
+"""Recipes: from TOML to five stages that fit each other."""

@@ -1,0 +1,110 @@
+"""The resolved recipe: one part for each stage, built from tables and checked to fit each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mbo_core.errors import Mistakes, RecipeError, nearest
+from mbo_core.plugins.registry import Registry
+from mbo_core.plugins.requirements import may_offer
+from mbo_core.plugins.validation import role_of
+from mbo_core.recipes.layers import Family
+from mbo_core.recipes.words import ROLES
+from mbo_core.stages.contracts import Stage
+from mbo_core.stages.options import Option, Refused, convert, options
+from mbo_core.toml import Sourced, Table, subtable
+
+
+@dataclass
+class Builder:
+    """Makes stages of tables, noting what is wrong.
+
+    Attributes:
+        registry: what is installed.
+        family: the recipe, to tell where it says what.
+        mistakes: takes what is wrong.
+    """
+
+    registry: Registry
+    family: Family
+    mistakes: Mistakes
+
+    def parts(self, table: Table) -> dict[str, Stage | None]:
+        """The five parts; None for one that could not be made."""
+        made: dict[str, Stage | None] = {}
+        for section in ROLES:
+            made[section] = self.stage(section, section, subtable(table, section), made)
+        return made
+
+    def stage(self, kind: str, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
+        """One stage from its table."""
+        use = table.get("use")
+        name = use.value if isinstance(use, Sourced) else None
+        where = self.family.where(*path.split(".")) if use is None else location(use)
+        if not isinstance(name, str):
+            self.mistakes.add(where, f"{path} names no stage", f'write use = "..." in [{path}]')
+            return None
+        try:
+            stage = self.registry.stage(kind, name)
+        except RecipeError as error:
+            self.mistakes.add(where, error.message, may_offer(self.family.documents, self.registry) or error.hint)
+            return None
+        return self._construct(stage, path, table, made)
+
+    def _construct(self, stage: type[Stage], path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
+        known = options(stage)
+        before = len(self.mistakes.found)
+        values = {option.name: self._inner(option, path, table, made) for option in known.values() if option.stage}
+        for key, value in table.items():
+            if key == "use":
+                continue
+            if key not in known or key in ROLES:
+                fact = f'{path} "{stage.name}" has no option "{key}"'
+                self.mistakes.add(location(value), fact, nearest(key, set(known) - set(ROLES)))
+            elif known[key].stage is None:
+                self._option(known[key], path, value, values)
+        if len(self.mistakes.found) > before or None in values.values():
+            return None
+        try:
+            return stage(**values)
+        except ValueError as error:
+            self._misfit(error, stage, path, table)
+            return None
+
+    def _misfit(self, error: ValueError, stage: type[Stage], path: str, table: Table) -> None:
+        """Note what a stage says against its options together, where one that it names as `option=value` stands."""
+        known = options(stage)
+        named = [name for name in dict.fromkeys(re.findall(r"(\w+)=", str(error))) if name in known]
+        places = [location(table[name]) for name in named if name in table]
+        # One that was given on the command line is the likelier to be mistaken.
+        places.sort(key=lambda place: not place.startswith("--set"))
+        where = places[0] if places else self.family.where(*path.split("."))
+        hint = "; ".join(f"{name}: {known[name].limits.doc}" for name in named)
+        self.mistakes.add(where, f'{path} "{stage.name}": {error}', hint or None)
+
+    def _inner(self, option: Option, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
+        if option.name in made:
+            return made[option.name]
+        kind = role_of(cast("type[Stage]", option.stage))
+        return self.stage(kind, f"{path}.{option.name}", subtable(table, option.name), made)
+
+    def _option(self, option: Option, path: str, value: Table | Sourced, values: dict[str, Any]) -> None:
+        if isinstance(value, dict):
+            self.mistakes.add(location(value), f"{path}.{option.name} is {option.type_name}, not a table")
+            return
+        try:
+            values[option.name] = convert(option, value.value)
+        except Refused as refusal:
+            self.mistakes.add(value.where, f"{path}.{option.name} {refusal}", option.limits.doc or None)
+
+
+def location(value: Table | Sourced) -> str:
+    """Where the first value of a table was written."""
+    while isinstance(value, dict):
+        if not value:
+            return ""
+        value = next(iter(value.values()))
+    return value.where

@@ -1,0 +1,274 @@
+"""A recipe's layers: which lies over which, and what may stand in them. Nothing here imports torch.
+
+A parent, which `extends` names, is resolved whole before its child is laid over it: base, `when.<kind>`, `when.<task>`
+of the oldest, then of its child, and so on; what is for a task is also for `prefix:<task>`. Then come the presets in
+the same order, and `--set`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mbo_core.errors import Mistakes, RecipeError, nearest
+from mbo_core.plugins.requirements import may_offer
+from mbo_core.recipes.words import ABOUT, DEFAULT_ENCODINGS, DEFAULT_STAGES, PUBLISHED, ROLES, RUN, TABLES
+from mbo_core.toml import Document, Sourced, Table, assignment, leaves, merge, plain, read, subtable
+
+if TYPE_CHECKING:
+    from mbo_core.plugins.registry import Registry
+    from mbo_core.tasks.space import Kind
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def find(name: str | Path, registry: Registry) -> Document:
+    """A recipe's document: a method by name, else a file or a run's folder (write ./coms for a folder called coms).
+
+    Raises:
+        RecipeError: if there is none, with the nearest known name.
+    """
+    if str(name) in registry.methods:
+        return registry.method(str(name)).document
+    path = Path(name)
+    # Of os.path, for which a name that is too long or lies in a locked folder is no folder; pathlib raises.
+    if os.path.isdir(path):
+        if not os.path.exists(path / "recipe.toml"):
+            raise RecipeError(f"{path} is a folder without a recipe.toml", "name a file, a run's folder or a method")
+        path = path / "recipe.toml"
+    if path.suffix == ".toml" or os.path.isfile(path) or _URL.match(str(name)):
+        return _read(str(name), path)
+    return registry.method(str(name)).document
+
+
+def _read(name: str, path: Path) -> Document:
+    if _URL.match(name):
+        raise RecipeError(f"{name} is a URL", "download the recipe, read it, and name its file")
+    document = read(path)
+    if not document.table:
+        raise RecipeError(f"the recipe {path} is empty", 'start from a method, e.g. with extends = "coms"')
+    return document
+
+
+@dataclass(frozen=True)
+class Family:
+    """A recipe with its parents.
+
+    Attributes:
+        documents: the oldest first, the recipe itself last.
+    """
+
+    documents: tuple[Document, ...]
+
+    @property
+    def recipe(self) -> Document:
+        """The recipe itself."""
+        return self.documents[-1]
+
+    @property
+    def presets(self) -> Table:
+        """All presets by name, each as its documents write it."""
+        return self._merged("preset")
+
+    def where(self, *keys: str) -> str:
+        """File and line of a table: in the recipe or, if it is inherited, in a parent."""
+        holding = [one for one in self.documents if keys[:1] in one.lines]
+        return (holding or self.documents)[-1].where(*keys)
+
+    def about(self) -> dict[str, Any]:
+        """The table `[method]`; a parent's name is not inherited, for what changes a method is another method."""
+        name = plain(subtable(self.recipe.table, "method")).get("name", self.recipe.name)
+        return {**plain(self._merged("method")), "name": name}
+
+    def _merged(self, key: str) -> Table:
+        return reduce(merge, (subtable(one.table, key) for one in self.documents), {})
+
+
+def family(document: Document, registry: Registry) -> Family:
+    """A recipe with all its parents.
+
+    Raises:
+        RecipeError: if one cannot be found, or descends from itself.
+    """
+    documents = [document]
+    while "extends" in documents[0].table:
+        parent = _parent(documents[0], registry)
+        documents.insert(0, parent)
+        if any(_same(parent, other) for other in documents[1:]):
+            names = " -> ".join(one.path.name if one.path else one.name for one in reversed(documents))
+            raise RecipeError(f"{documents[1].where('extends')}: extends goes round in a circle: {names}")
+    return Family(tuple(documents))
+
+
+def _same(one: Document, other: Document) -> bool:
+    return one.path is not None and other.path is not None and one.path.resolve() == other.path.resolve()
+
+
+def _parent(document: Document, registry: Registry) -> Document:
+    named = document.table["extends"]
+    where = document.where("extends")
+    if not isinstance(named, Sourced) or not isinstance(named.value, str):
+        raise RecipeError(f"{where}: extends names one method or file")
+    try:
+        if not named.value.endswith(".toml"):
+            return _method(named.value, document, registry)
+        beside = document.path.parent / named.value if document.path else Path(named.value)
+        _stay_inside(document, beside, registry)
+        return _read(named.value, beside)
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error.message}", error.hint) from error
+
+
+def _method(name: str, document: Document, registry: Registry) -> Document:
+    try:
+        return registry.method(name).document
+    except RecipeError as error:
+        raise RecipeError(error.message, may_offer([document], registry) or error.hint) from error
+
+
+def _stay_inside(document: Document, parent: Path, registry: Registry) -> None:
+    home = shipped_in(document, registry)
+    if home is not None and not parent.resolve().is_relative_to(home):
+        hint = "name a method, or a file in the plugin's own folder of recipes"
+        raise RecipeError(f"a plugin's recipe cannot extend {parent}", hint)
+
+
+def shipped_in(document: Document, registry: Registry) -> Path | None:
+    """The folder of recipes of the plugin that a recipe ships with, or None for a person's own."""
+    if document.path is None:
+        return None
+    folders = {method.path.parent.resolve() for method in registry.methods.values()}
+    return next((folder for folder in folders if document.path.resolve().is_relative_to(folder)), None)
+
+
+def flatten(
+    family: Family, kind: Kind, task: str | None = None, preset: str | None = None, sets: Sequence[str] = ()
+) -> Table:
+    """One table for each stage, with the name of its part.
+
+    Args:
+        family: the recipe and its parents.
+        kind: of the task.
+        task: its name.
+        preset: one of the family's.
+        sets: `section.option=VALUE` assignments.
+
+    Raises:
+        RecipeError: if what is set is no assignment.
+    """
+    table: Table = {
+        name: {"use": Sourced(use, "")} for name, use in {**DEFAULT_STAGES, "encoding": DEFAULT_ENCODINGS[kind]}.items()
+    }
+    grown: list[Table] = []
+    for one in family.documents:
+        when = subtable(one.table, "when")
+        for layer in (one.table, subtable(when, kind), *(subtable(when, name) for name in _names(task or ""))):
+            table = merge(table, _sections(layer))
+        grown.append(table)
+    for one, own in zip(family.documents, grown, strict=True):
+        layer = _sections(subtable(subtable(one.table, "preset"), preset or ""))
+        table = merge(table, _for_kept_stages(layer, own, grown[-1]))
+    for given in sorted(map(assignment, sets), key=_precedence):
+        table = merge(table, _sections(given))
+    return table
+
+
+def _names(task: str) -> Sequence[str]:
+    """The names by which `when` means a task, the nearest last: `prefix:NAME` is another's version of NAME.
+
+    >>> _names("design_bench:TFBind8-Exact-v0")
+    ('TFBind8-Exact-v0', 'design_bench:TFBind8-Exact-v0')
+    """
+    _, colon, name = task.partition(":")
+    return (name, task) if colon else (task,)
+
+
+def _sections(layer: Table) -> Table:
+    return {key: value for key, value in layer.items() if key in ROLES and isinstance(value, dict)}
+
+
+def _for_kept_stages(preset: Table, before: Table, after: Table) -> Table:
+    """A preset without what is meant for stages of its recipe that a child has exchanged."""
+    kept: Table = {}
+    for key, value in preset.items():
+        old, new = subtable(before, key), subtable(after, key)
+        if isinstance(value, dict) and _use(value) in (None, _use(old)):
+            if _use(old) != _use(new):
+                continue
+            value = _for_kept_stages(value, old, new)
+        kept[key] = value
+    return kept
+
+
+def _use(table: Table) -> Any:
+    return plain(table.get("use", Sourced(None, "")))
+
+
+def _precedence(given: Table) -> float:
+    """Outer stages are named first, then inner ones, then options are set: a new name drops what was set before it."""
+    return min((len(keys) for keys, _ in leaves(given) if keys[-1] == "use"), default=math.inf)
+
+
+def check_words(document: Document, mistakes: Mistakes) -> None:
+    """Note the tables and keys of a document, in use or not, that no recipe has."""
+    for key, value in document.table.items():
+        if key not in TABLES:
+            mistakes.add(document.where(key), f'"{key}" is no part of a recipe', nearest(key, TABLES))
+        elif key != "extends" and not isinstance(value, dict):
+            mistakes.add(document.where(key), f"{key} is a table", f"write [{key}]")
+    for layer in ("when", "preset"):
+        for name, value in subtable(document.table, layer).items():
+            if isinstance(value, Sourced):
+                mistakes.add(value.where, f"{layer}.{name} is a table", f"write [{layer}.{name}]")
+                continue
+            for key, inner in value.items():
+                check_section(key, inner, document.where(layer, name, key), mistakes)
+    for section, names in (("method", ABOUT), ("run", RUN)):
+        for key in subtable(document.table, section):
+            if key not in names:
+                mistakes.add(document.where(section, key), f'{section} has no key "{key}"', nearest(key, names))
+    for section, key in (("method", "name"), ("run", "task"), ("run", "preset")):
+        if not isinstance(plain(subtable(document.table, section)).get(key, ""), str):
+            mistakes.add(document.where(section, key), f"{section}.{key} is a string")
+    for task, scores in subtable(document.table, "published").items():
+        check_published(scores, document.where("published", task), mistakes)
+
+
+def check_published(scores: Table | Sourced, where: str, mistakes: Mistakes) -> None:
+    """Note published scores of a task that could not be shown beside those of a run."""
+    if not isinstance(scores, dict):
+        mistakes.add(where, "published scores are a table", 'write [published."TASK"]')
+        return
+    for key, value in scores.items():
+        if key not in PUBLISHED:
+            mistakes.add(where, f'published scores have no key "{key}"', nearest(key, PUBLISHED))
+        elif key == "source" and not isinstance(plain(value), str):
+            mistakes.add(where, "source is a string")
+        elif key != "source" and not _mean_and_std(plain(value)):
+            mistakes.add(where, f"{key} is a mean and a standard deviation", f'write "{key}" = [0.5, 0.1]')
+
+
+def _mean_and_std(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(one) in {int, float} for one in value)
+
+
+def check_sets(sets: Iterable[str], mistakes: Mistakes) -> None:
+    """Note what is set that is no stage's."""
+    for text in sets:
+        for key, value in assignment(text).items():
+            check_section(key, value, f"--set {text}", mistakes)
+
+
+def check_section(key: str, value: Table | Sourced, where: str, mistakes: Mistakes) -> None:
+    """Note a key of a layer that names no stage, or is no table."""
+    if key not in ROLES:
+        mistakes.add(where, f'"{key}" is no stage', nearest(key, ROLES))
+    elif not isinstance(value, dict):
+        mistakes.add(where, f"{key} is a table", f"name its stage with {key}.use")

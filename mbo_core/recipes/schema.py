@@ -1,0 +1,186 @@
+"""A JSON schema (draft-07) of the recipes that can be written with what is installed, for editors that complete TOML.
+
+A stage's options depend on its `use`. In a recipe with a parent, and in `when` and `preset`, a table may leave `use`
+to another layer: then it may hold the options of any stage of its kind.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, cast, get_args, get_origin
+
+from mbo_core.errors import RecipeError
+from mbo_core.plugins.registry import Registry
+from mbo_core.plugins.validation import role_of
+from mbo_core.recipes.words import DEFAULT_ENCODINGS, DEFAULT_STAGES, ROLES
+from mbo_core.stages.contracts import Stage
+from mbo_core.stages.options import Limits, Option, options, to_toml
+from mbo_core.toml import subtable
+
+FILE = "recipe.schema.json"
+"""The name that new recipes look for."""
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+TEXTS: Schema = {"type": "array", "items": TEXT}
+SCORE: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+
+
+def schema(registry: Registry) -> Schema:
+    """The schema of all recipes; a plain nest that JSON holds."""
+    definitions = {
+        f"{kind}-{where}": _table(kind, where, registry) for kind in ROLES for where in ("whole", "inner", "layer")
+    }
+    layer = _object({section: _ref(section, "layer") for section in ROLES}, "overrides, by stage")
+    whole = {"properties": {section: _ref(section, "whole") for section in ROLES}}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A recipe of mbo",
+        "definitions": {**definitions, "layer": layer},
+        **_object(_properties(registry), "a part for each stage, and its options"),
+        "if": {"not": {"required": ["extends"]}},
+        "then": whole,
+    }
+
+
+def _properties(registry: Registry) -> Schema:
+    layer = {"$ref": "#/definitions/layer"}
+    method = f"a method ({', '.join(registry.methods)}) or a TOML file beside this one"
+    parents = [{"enum": list(registry.methods)}, {"type": "string", "pattern": r"\.toml$"}]
+    return {
+        "extends": {"description": method, "anyOf": parents},
+        **{section: _ref(section, "layer") for section in ROLES},
+        "method": _method(),
+        "published": {"type": "object", "description": "published scores, by task", "additionalProperties": _scores()},
+        "when": _object(dict.fromkeys(_conditions(registry), layer), "overrides for a kind of task, or for one task"),
+        "preset": {"type": "object", "description": "overrides by name, e.g. quick", "additionalProperties": layer},
+        "run": _run(),
+    }
+
+
+def _method() -> Schema:
+    described = {
+        "name": {**TEXT, "description": "by default the file's name"},
+        "summary": {**TEXT, "description": "what it does, in one line"},
+        "paper": {**TEXT, "description": "where it was published, e.g. arXiv:2107.06882"},
+        "code": {**TEXT, "description": "the released code that it was read from, with its commit"},
+        "deviations": {**TEXTS, "description": "where it differs from the paper or the released code"},
+        "requires": {**TEXTS, "description": "what has to be installed, e.g. mbo-coms>=0.1"},
+    }
+    return _object(described, "what the recipe is")
+
+
+def _scores() -> Schema:
+    return _object({"100th": SCORE, "50th": SCORE, "source": TEXT}, "mean and standard deviation, and the source")
+
+
+def _run() -> Schema:
+    number = {"type": "integer", "minimum": 0}
+    seeds = [{"type": "integer", "minimum": 1}, {"type": "array", "items": number, "minItems": 1, "uniqueItems": True}]
+    described = {
+        "task": {**TEXT, "description": "the task, where --task is not given"},
+        "seeds": {"description": "how many, or which", "anyOf": seeds},
+        "preset": {**TEXT, "description": "the preset that was laid over the base"},
+    }
+    return _object(described, "what an earlier run was run on")
+
+
+def _conditions(registry: Registry) -> list[str]:
+    """Kinds and tasks; also those of packages that are not installed, where an installed method names them."""
+    named = []
+    for method in registry.methods.values():
+        try:
+            named += [*subtable(method.document.table, "when")]
+        except RecipeError:
+            # The registry says what is wrong with that file.
+            continue
+    return list(dict.fromkeys([*DEFAULT_ENCODINGS, *registry.tasks, *sorted(named)]))
+
+
+def _table(kind: str, where: str, registry: Registry) -> Schema:
+    """A stage's table: `whole`, where nothing else names the stage; `inner` to another; or a `layer` over one."""
+    stages = [cast("type[Stage]", offered.value) for (of, _), offered in registry.stages.items() if of == kind]
+    inside = "layer" if where == "layer" else "inner"
+    # All options are named here, as editors complete from `properties`; which go together stands below.
+    every = _object({"use": _use(stages), **_any(stages, inside)}, f"the {kind}")
+    return {**every, "allOf": [*(_if_used(stage, inside) for stage in stages), *_if_unnamed(kind, where, stages)]}
+
+
+def _if_used(stage: type[Stage], inside: str) -> Schema:
+    named = {"properties": {"use": {"const": stage.name}}, "required": ["use"]}
+    return {"if": named, "then": _object({"use": True, **_options(stage, inside)}, summary(stage))}
+
+
+def _if_unnamed(kind: str, where: str, stages: Iterable[type[Stage]]) -> list[Schema]:
+    if where == "layer":
+        return []
+    if where == "inner":
+        return [{"required": ["use"]}]
+    silent = [stage for stage in stages if stage.name in {*DEFAULT_ENCODINGS.values(), DEFAULT_STAGES.get(kind)}]
+    return [{"if": {"not": {"required": ["use"]}}, "then": _object(_any(silent, "inner"), f"the {kind}")}]
+
+
+def _use(stages: Iterable[type[Stage]]) -> Schema:
+    said = {stage.name: summary(stage) for stage in stages}
+    lines = "\n".join(f"* {name}: {line}" for name, line in said.items())
+    # Editors built on taplo show a line for each value.
+    return {"description": lines, "enum": list(said), "x-taplo": {"docs": {"enumValues": list(said.values())}}}
+
+
+def summary(stage: type[Stage]) -> str:
+    """The first line of a stage's docstring."""
+    return next(iter((stage.__doc__ or "").strip().splitlines()), "")
+
+
+def _any(stages: Iterable[type[Stage]], where: str) -> Schema:
+    """The options of all these stages; one that several have may be what any of them allows."""
+    found: dict[str, list[Schema]] = {}
+    for stage in stages:
+        for name, one in _options(stage, where).items():
+            if one not in found.setdefault(name, []):
+                found[name].append(one)
+    return {name: ones[0] if len(ones) == 1 else {"anyOf": ones} for name, ones in found.items()}
+
+
+def _options(stage: type[Stage], where: str) -> Schema:
+    return {name: _option(one, where) for name, one in options(stage).items() if name not in ROLES}
+
+
+def _option(option: Option, where: str) -> Schema:
+    if option.stage is not None:
+        return _ref(role_of(cast("type[Stage]", option.stage)), where)
+    default = to_toml({"default": option.default}) if _is_plain(option.default) else {}
+    return {"description": option.limits.doc, **_type(option.type, option.limits), **default}
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, str, tuple))
+
+
+def _type(kind: Any, limits: Limits) -> Schema:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return {"enum": list(inner)}
+    if origin is tuple:
+        return {"type": "array", "items": _type(inner[0], limits)}
+    if origin in {typing.Union, types.UnionType}:
+        return {"anyOf": [_type(one, limits) for one in inner if one is not type(None)]}
+    if kind in {int, float}:
+        return {"type": "integer" if kind is int else "number", **_range(limits)}
+    return {"type": "boolean" if kind is bool else "string"}
+
+
+def _range(limits: Limits) -> Schema:
+    bounds = {"minimum": limits.at_least, "exclusiveMinimum": limits.above, "maximum": limits.at_most}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def _object(properties: Mapping[str, Any], description: str) -> Schema:
+    facts = {"type": "object", "description": description}
+    return {**facts, "properties": dict(properties), "additionalProperties": False}
+
+
+def _ref(kind: str, where: str) -> Schema:
+    return {"$ref": f"#/definitions/{kind}-{where}"}

@@ -1,0 +1,1 @@
+"""Runs: from a recipe, a task and seeds to a result."""

@@ -1,0 +1,190 @@
+"""A cache of trained proxies: a plugin that answers `mbo_train_proxy` where the same was trained before.
+
+It has one entry a seed: `<key>.json` with the steps of the training and the description of the state, and the
+tensors in `<digest>.safetensors`, named by the checksum of both, so that two runs that write the same entry at once
+cannot mix theirs. The key holds versions and no code: while you edit a stage, run without a cache.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from mbo_core.errors import MboError, StoreError, warn
+from mbo_core.plugins.hookspecs import hookimpl
+from mbo_core.recipes.recipe import written
+from mbo_core.runs.default import untrained
+from mbo_core.runs.records import Run, TrainedProxy
+from mbo_core.runs.seeds import joined, mode, unstack
+from mbo_core.runs.states import Json, Unstorable, pack, unpack
+from mbo_core.runs.store import slug, write
+
+FORMAT = 1
+"""The version of the entries' layout; it is part of the key."""
+
+ROLES = ("encoding", "adversary", "proxy")
+"""The parts of a recipe that a trained proxy depends on: updates may be tried on one proxy."""
+
+CHECKED_ROWS = 16
+"""Of so many designs a state that was packed and unpacked has to predict what it did before."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One seed's trained proxy.
+
+    Attributes:
+        state: its state.
+        steps: the kept infos of its training, as `Watch.rows` tells them.
+    """
+
+    state: Any
+    steps: Sequence[Mapping[str, Any]]
+
+
+@dataclass(eq=False)
+class Cache:
+    """The plugin; give it to a run: `mbo.run(..., plugins=[Cache.create(folder)])`.
+
+    Args:
+        folder: where the entries are.
+    """
+
+    folder: Path
+    _writes: bool = True
+
+    @classmethod
+    def create(cls, folder: Path) -> Cache:
+        """The cache in a folder, which is made where there is none.
+
+        Raises:
+            StoreError: if it is a file, or cannot be made.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {folder}: {error.strerror}", "name another --cache") from error
+        return cls(folder)
+
+    @hookimpl(tryfirst=True, specname="mbo_train_proxy")
+    def recall(self, run: Run) -> TrainedProxy | None:
+        """The seeds that are here; the others are left to whoever comes next."""
+        if not run.recipe.proxy.schedule(run.data).epochs:
+            return None  # It is complete after `init`, which a cache has to call as well.
+        found = {seed: entry for seed in run.seeds if (entry := self._load(run.only([seed])))}
+        for seed, entry in found.items():
+            run.watch.replay(seed, entry.steps)
+        if not found:
+            return None
+        states = [entry.state for entry in found.values()]
+        return TrainedProxy(joined(states, mode(run.recipe.proxy)), tuple(found), {}, tuple(found))
+
+    @hookimpl(wrapper=True, trylast=True, specname="mbo_train_proxy")
+    def keep(self, run: Run) -> Generator[None, TrainedProxy, TrainedProxy]:
+        """Store what was trained now, and hand it on as it comes back from what is stored."""
+        trained = yield
+        if trained.cached or not run.recipe.proxy.schedule(run.data).epochs:
+            return trained
+        states = [
+            self._kept(run.only([seed]), state)
+            for seed, state in zip(trained.seeds, unstack(trained.state) if trained.seeds else (), strict=True)
+        ]
+        return replace(trained, state=joined(states, mode(run.recipe.proxy))) if states else trained
+
+    def _load(self, run: Run) -> Entry | None:
+        """The entry of the one seed of `run`; what is wrong with it is told, and then it counts as missing."""
+        path = self._path(key(run))
+        try:
+            if not path.exists():
+                return None
+            record = json.loads(path.read_bytes())
+            entry, tensors = record["entry"], self._tensors(record["digest"]).read_bytes()
+            if _digest(entry, tensors) != record["digest"]:
+                raise StoreError("its checksum is another")
+            return Entry(unpack(load(tensors), entry["state"], untrained(run, "loop")[0]), entry["steps"])
+        except (MboError, OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+            warn(f"the cached proxy {path} is trained anew: {_line(error)}")
+            return None
+
+    def _kept(self, run: Run, state: Any) -> Any:
+        """The state of the one seed of `run` as it comes back from what is stored, so that all runs go on alike."""
+        if not self._writes:
+            return state
+        try:
+            tensors, described = pack(state)
+            back = unpack(tensors, described, untrained(run, "loop")[0])
+            _check_alike(run, state, back)
+            self._write(key(run), {"state": described, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
+        except MboError as error:
+            warn(f'the proxy "{run.recipe.proxy.name}" is not cached: {_line(error)}')
+            self._writes = False
+            return state
+        return back
+
+    def _write(self, name: str, entry: Json, tensors: bytes) -> None:
+        digest = _digest(entry, tensors)
+        write(self._tensors(digest), tensors)
+        # Last, as an entry without its tensors would be complained of.
+        write(self._path(name), json.dumps({"digest": digest, "entry": entry}))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _tensors(self, digest: str) -> Path:
+        return self.folder / f"{slug(digest)}.safetensors"
+
+
+def key(run: Run) -> str:
+    """What a trained proxy depends on, of the one seed of `run`, as 64 hexadecimal digits."""
+    task, stages = run.task, [getattr(run.recipe, section) for section in ROLES]
+    content = {
+        "format": FORMAT,
+        "recipe": [written(stage) for stage in stages],
+        "data": [_of_array(task.x), _of_array(task.y), asdict(task.space)],
+        "seed": run.seeds[0],
+        "device": str(run.encoded.y.device),
+        "float32_products": torch.get_float32_matmul_precision(),
+        "versions": _versions(run),
+    }
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _of_array(values: NDArray[Any]) -> list[Any]:
+    return [str(values.dtype), values.shape, sha256(values.tobytes()).hexdigest()]
+
+
+def _versions(run: Run) -> dict[str, str]:
+    """Of the core, what it computes with, and the distributions of the stages."""
+    plugins = {name: of for role in ROLES for name, of in run.recipe.distributions.get(role, {}).items()}
+    return {**plugins, "mbo-core": version("mbo-core"), "torch": torch.__version__, "numpy": np.__version__}
+
+
+def _check_alike(run: Run, state: Any, back: Any) -> None:
+    """Notice an object whose state dict is not all that it needs.
+
+    Raises:
+        Unstorable: if the two predict differently.
+    """
+    x = run.data.x[:CHECKED_ROWS]
+    for before, after in zip(*(run.recipe.proxy.predict(one, x) for one in (state, back)), strict=True):
+        if not torch.allclose(before, after, rtol=1e-4, atol=1e-5, equal_nan=True):
+            raise Unstorable("its state predicts differently after a round trip through its state_dict()")
+
+
+def _digest(entry: Json, tensors: bytes) -> str:
+    return sha256(json.dumps(entry, sort_keys=True).encode() + tensors).hexdigest()
+
+
+def _line(error: Exception) -> str:
+    return error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"

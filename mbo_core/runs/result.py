@@ -1,0 +1,251 @@
+"""What a run gives back: designs, scores and how they came about, as objects, tables and JSON."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs.records import Candidates, Gap, Scores
+from mbo_core.runs.watch import Watch
+from mbo_core.tasks.oracles import OracleSet
+from mbo_core.tasks.scoring import PERCENTILES, percentile
+from mbo_core.tasks.task import Task
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        raw: (candidates, length) the designs as the oracle takes them.
+        encoded: (candidates, d) as the stages moved them.
+        predicted: (candidates,) raw scores that the proxy expected, or None.
+        scores: (candidates,) a name: `raw` and `normalised`, and more where there are several oracles; empty without.
+        gap: how far the adversary moved the trained proxy.
+        steps: the infos of training and search.
+        told: what the search told of each candidate at its last step, e.g. NEMO's log Gamma, and the evaluation's
+            texts, e.g. `fault`.
+    """
+
+    raw: NDArray[Any]
+    encoded: torch.Tensor
+    predicted: NDArray[np.float64] | None
+    scores: Mapping[str, NDArray[np.float64]]
+    gap: float
+    steps: Sequence[Mapping[str, float | int | str]]
+    told: Mapping[str, Sequence[float | str]] = field(default_factory=dict)
+
+    @property
+    def end(self) -> Mapping[str, float | int | str]:
+        """The infos of the search's last step; none where it took none."""
+        return next((step for step in reversed(self.steps) if step["phase"] == "search"), {})
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All arrays as tensors, to store."""
+        arrays = {"designs": self.raw, **self.scores}
+        if self.predicted is not None:
+            arrays["predicted"] = self.predicted
+        return {"encoded": self.encoded, **{name: torch.tensor(array) for name, array in arrays.items()}}
+
+    def rows(self, task: Task, seen: set[bytes]) -> list[dict[str, Any]]:
+        """One row a candidate: the design, whether it is in the data, and its scores."""
+        values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.told)
+        if self.predicted is not None:
+            values["predicted"] = self.predicted.tolist()
+        return [
+            {
+                **task.cells(design),
+                "in_data": design.tobytes() in seen,
+                **{name: value[i] for name, value in values.items()},
+            }
+            for i, design in enumerate(self.raw)
+        ]
+
+
+@dataclass
+class Result:
+    """A run of a recipe on a task.
+
+    Attributes:
+        recipe: the resolved recipe.
+        task: the task.
+        seeds: the seeds asked for.
+        trials: what each seed gave that has designs.
+        failed: why a seed has none, or why the oracle could not score them.
+        seconds: the wall time.
+        status: `running`, `done`, `failed` (a seed or more) or `interrupted`.
+        folder: where the run is stored, or None.
+        quality: what a lossy encoding tells of itself, one value a seed.
+        cached: the seeds whose proxies were not trained in this run.
+    """
+
+    recipe: Recipe
+    task: Task
+    seeds: tuple[int, ...]
+    precision: str = "highest"
+    device: str = "cpu"
+    trials: dict[int, Trial] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    status: str = "running"
+    folder: Path | None = None
+    quality: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    cached: list[int] = field(default_factory=list)
+
+    @property
+    def designs(self) -> NDArray[Any]:
+        """(finished seeds, candidates, length) raw designs, in the order of `seeds`."""
+        raw = [self.trials[seed].raw for seed in self.seeds if seed in self.trials]
+        return np.stack(raw) if raw else np.zeros((0, 0, self.task.space.length))
+
+    @cached_property
+    def seen(self) -> set[bytes]:
+        """The visible designs, to tell new ones from old."""
+        return {design.tobytes() for design in self.task.x}
+
+    @property
+    def scores(self) -> dict[str, dict[str, list[float | None]]]:
+        """Percentiles, one a seed, None where there is none: `{"normalised": {"100th": [...], ...}, "raw": ...}`."""
+        return {name: self._percentiles(name) for name in ("normalised", "raw")}
+
+    @property
+    def scores_by_oracle(self) -> dict[str, dict[str, list[float | None]]]:
+        """The percentiles of the normalised scores by each of several oracles; empty where there is one or none."""
+        columns = self.task.oracle.columns if isinstance(self.task.oracle, OracleSet) else {}
+        return {oracle: self._percentiles(name) for oracle, name in columns.items()}
+
+    @property
+    def spread_over_oracles(self) -> dict[str, float]:
+        """The population standard deviation over several oracles of each percentile's mean over seeds."""
+        means = {
+            f"{q}th": [np.mean(each) for scores in self.scores_by_oracle.values() if (each := _there(scores[f"{q}th"]))]
+            for q in PERCENTILES
+        }
+        return {of: float(np.std(each)) for of, each in means.items() if each}
+
+    def _percentiles(self, name: str) -> dict[str, list[float | None]]:
+        return {f"{q}th": [self._percentile(seed, name, q) for seed in self.seeds] for q in PERCENTILES}
+
+    def _percentile(self, seed: int, name: str, q: float) -> float | None:
+        trial = self.trials.get(seed)
+        return percentile(trial.scores[name], q) if trial and name in trial.scores else None
+
+    @property
+    def best_in_data(self) -> dict[str, float]:
+        """The best visible score, normalised and raw."""
+        best = np.array([self.task.best_in_data])
+        return {"normalised": float(self.task.normalise(best)[0]), "raw": float(best[0])}
+
+    def counts(self) -> dict[str, list[int | None]]:
+        """How many of each seed's candidates are distinct, and how many of the distinct ones are not in the data."""
+        distinct = {seed: {design.tobytes() for design in trial.raw} for seed, trial in self.trials.items()}
+        return {
+            "distinct": [len(distinct[seed]) if seed in distinct else None for seed in self.seeds],
+            "new": [len(distinct[seed] - self.seen) if seed in distinct else None for seed in self.seeds],
+        }
+
+    def faults(self) -> dict[str, dict[str, str]]:
+        """Why candidates could not be scored and have the task's lowest score, by seed and candidate."""
+        told = {seed: trial.told.get("fault", ()) for seed, trial in self.trials.items()}
+        return {
+            str(seed): {str(i): str(reason) for i, reason in enumerate(reasons) if reason}
+            for seed, reasons in told.items()
+            if any(reasons)
+        }
+
+    def remarks(self) -> dict[str, list[str]]:
+        """What the search wants people to know of a seed, though it gave designs."""
+        texts = self.recipe.update.remarks
+        found = {seed: [texts[info] for info in texts if trial.end.get(info)] for seed, trial in self.trials.items()}
+        return {str(seed): each for seed, each in found.items() if each}
+
+    def frame(self) -> DataFrame:
+        """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
+        from pandas import DataFrame
+
+        return DataFrame(
+            {"seed": seed, **row}
+            for seed in self.seeds
+            if seed in self.trials
+            for row in self.trials[seed].rows(self.task, self.seen)
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The run as one JSON object."""
+        return {
+            "recipe": self.recipe.name,
+            "preset": self.recipe.preset,
+            "task": self.task.name,
+            "seeds": list(self.seeds),
+            "scores": self.scores,
+            "scores_by_oracle": self.scores_by_oracle,
+            "spread_over_oracles": self.spread_over_oracles,
+            "best_in_data": self.best_in_data,
+            "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
+            "candidates": self.counts(),
+            "failed": {str(seed): reason for seed, reason in self.failed.items()},
+            "cached_proxies": self.cached,
+            "faults": self.faults(),
+            "remarks": self.remarks(),
+            "seconds": round(self.seconds, 3),
+            "run": str(self.folder) if self.folder else None,
+        }
+
+    def record(self, versions: Mapping[str, str]) -> dict[str, Any]:
+        """The summary with all that is needed to repeat the run."""
+        machine = {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "threads": torch.get_num_threads(),
+            "device": self.device,
+            "float32_products": self.precision,
+        }
+        return {
+            "status": self.status,
+            **self.summary(),
+            "percentile_rule": "nearest",
+            "encoding_quality": dict(self.quality),
+            "y_min": self.task.y_min,
+            "y_max": self.task.y_max,
+            "task_notes": dict(self.task.info.notes),
+            "published": self.recipe.published.get(self.task.name),
+            "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},
+            "machine": machine,
+        }
+
+    def add(self, candidates: Candidates, scores: Scores, gap: Gap, watch: Watch) -> tuple[int, ...]:
+        """Take in a group of seeds, and tell which have designs: also those that the oracle failed to score."""
+        for i, seed in enumerate(candidates.seeds):
+            self.trials[seed] = Trial(
+                raw=candidates.raw[i],
+                encoded=candidates.x[i],
+                predicted=None if candidates.predicted is None else candidates.predicted[i],
+                scores={name: values[seed] for name, values in scores.values.items() if seed in values},
+                gap=gap.values[seed],
+                steps=watch.rows(seed),
+                told={**watch.of_candidates(seed), **_texts(scores, seed)},
+            )
+        self.failed.update(candidates.failed)
+        self.failed.update(scores.failed)
+        return candidates.seeds
+
+
+def _texts(scores: Scores, seed: int) -> dict[str, Sequence[str]]:
+    return {name: texts[seed] for name, texts in scores.texts.items() if seed in texts}
+
+
+def _there(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]

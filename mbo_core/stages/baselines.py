@@ -1,0 +1,126 @@
+"""The `none` parts: what a recipe has where it names nothing for a stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mbo_core.errors import TaskError
+from mbo_core.stages.contracts import (
+    Ability,
+    Adversary,
+    Batch,
+    Data,
+    Info,
+    Key,
+    Mined,
+    Model,
+    Moves,
+    Prediction,
+    Proxy,
+    Schedule,
+    State,
+    Update,
+)
+from mbo_core.stages.options import option
+
+CANDIDATES = 128
+"""The number of designs that a method proposes, by the convention of Design-Bench."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoAdversary(Adversary):
+    """Moves nothing: under it every proxy is trained plainly."""
+
+    name: ClassVar[str] = "none"
+    moves: ClassVar[frozenset[Moves]] = frozenset()
+
+    def init(self, key: Key, data: Data) -> tuple[()]:
+        """No state."""
+        return ()
+
+    def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
+        """The start, unmoved."""
+        return start, state
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoProxy(Proxy):
+    """Models nothing, for methods that search without a proxy."""
+
+    name: ClassVar[str] = "none"
+    abilities: ClassVar[frozenset[Ability]] = frozenset()
+
+    def schedule(self, data: Data) -> Schedule:
+        """No training."""
+        return Schedule(epochs=0, batch_size=1)
+
+    def init(self, key: Key, data: Data) -> Tensor:
+        """An empty state."""
+        return torch.zeros(0, device=data.x.device)
+
+    def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
+        """Never called, as the schedule has no epoch."""
+        return state, {"loss": batch.y.new_zeros(())}
+
+    def predict(self, state: State, x: Tensor) -> Prediction:
+        """Not a number: nothing is known."""
+        unknown = torch.full_like(x[:, 0], torch.nan)
+        return Prediction(unknown, unknown)
+
+
+class Fixed(NamedTuple):
+    """Candidates that do not move."""
+
+    x: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoUpdate(Update):
+    """Proposes the best designs in the data: the baseline that every method has to beat."""
+
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+
+    name: ClassVar[str] = "none"
+
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """Nothing."""
+        return frozenset()
+
+    def length(self, data: Data) -> int:
+        """No step."""
+        return steps_from_top(0, data, self.candidates)
+
+    def init(self, key: Key, data: Data, proxy_state: Any) -> Fixed:
+        """The best designs in the data."""
+        return Fixed(top(data, self.candidates))
+
+    def step(self, key: Key, state: Fixed, data: Data) -> tuple[Fixed, Info]:
+        """Never called."""
+        return state, {}
+
+    def designs(self, state: Fixed) -> Tensor:
+        """The best designs in the data."""
+        return state.x
+
+
+def steps_from_top(steps: int, data: Data, count: int) -> int:
+    """The length of a search of so many steps that starts from the best `count` designs.
+
+    Raises:
+        TaskError: if there are fewer rows than that.
+    """
+    if len(data.y) < count:
+        raise TaskError(
+            f"the data have {len(data.y)} rows, fewer than {count} candidates", f"set update.candidates={len(data.y)}"
+        )
+    return steps
+
+
+def top(data: Data, count: int) -> Tensor:
+    """The `count` designs with the largest scores, (count, d), best first, ties by row."""
+    return data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]]

@@ -1,0 +1,339 @@
+"""The four stages, what flows between them, and the contracts of the abilities.
+
+A stage is a frozen dataclass whose fields are its options. `init` makes a state, `step` maps a state to the
+next state and an `info` that people read. All of it is written for ONE seed: the core lifts it to many
+(`mbo_core.runs.seeds`). Who may know whom::
+
+    encoding  <  adversary  <  proxy  <  update  <  evaluation
+
+Each stage may hold and call what stands to its left. Only evaluation is given the task with its oracle.
+
+Shapes: `n` designs in a batch, `N` rows of data, `d` coordinates of an encoded design, `members` networks of
+an ensemble.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
+
+from torch import Tensor
+from torch.func import grad
+
+if TYPE_CHECKING:
+    from mbo_core.tasks.task import Task
+
+Key: TypeAlias = Tensor
+"""A splittable random key, (2,) int64; see `mbo_core.functional.keys`."""
+
+State: TypeAlias = Any
+"""What the next step needs: a nest of tensors (tuples, dicts) or, under `lift = "loop"`, any object."""
+
+Params: TypeAlias = Any
+"""The weights of a model: a nest of tensors."""
+
+Info: TypeAlias = Mapping[str, Tensor]
+"""What people look at: a finite scalar a name, or from an update one value for each candidate (candidates,).
+
+A proxy's always has `loss`.
+"""
+
+Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit", "members", "params"]
+"""What a proxy can do. Each has one contract, tested by `mbo_core.testing`:
+
+* `values`: `predict(state, x).mean` is the predicted standardised score of each design.
+* `gradients`: that mean is differentiable in `x`.
+* `uncertainty`: `predict(state, x).std` is a positive standard deviation that means something.
+* `partial_fit`: `step` may be called again at any later time, with any batch, and honours `batch.w`.
+* `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
+* `params`: `model()` gives the functions of `params`, and `state.params` exists.
+"""
+
+Moves: TypeAlias = Literal["designs", "weights"]
+"""What an adversary moves, and what a proxy can be trained against."""
+
+Representation: TypeAlias = Literal["real", "one-hot"]
+"""What an encoding's vectors are: free real numbers, or exact rows of a simplex."""
+
+ABILITIES: frozenset[Ability] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "members", "params"})
+
+
+class Batch(NamedTuple):
+    """Rows of data.
+
+    For a proxy with the ability `members` each of the three may carry a leading member axis.
+    """
+
+    x: Tensor
+    """(n, d) encoded designs."""
+    y: Tensor
+    """(n,) standardised scores."""
+    w: Tensor
+    """(n,) importance weights, always there: a loss is the mean over the n rows of w times the row's loss.
+
+    A bootstrap's multiplicities come as weights, divided by their mean over the batch.
+    """
+
+
+class Prediction(NamedTuple):
+    """A proxy's view of n designs, in standardised scores."""
+
+    mean: Tensor
+    """(n,)"""
+    std: Tensor
+    """(n,); zero for a proxy without the ability `uncertainty`."""
+
+
+class Mined(NamedTuple):
+    """Where an adversary moved the weights to, and the designs to."""
+
+    params: Params
+    x: Tensor
+    """(n, d)"""
+
+
+class Model(NamedTuple):
+    """A proxy as functions of its weights: what an adversary may move against."""
+
+    predict: Callable[[Params, Tensor], Prediction]
+    """`(params, x (n, d)) -> Prediction`, differentiable in both where the proxy has `gradients`."""
+    loss: Callable[[Params, Batch], Tensor]
+    """`(params, batch) -> ()`: the loss on the data alone, without any adversarial term."""
+    closed_input_gradient: Callable[[Params, Tensor], Tensor] | None = None
+    """`input_gradient` in closed form, for those who know it: without autograd small networks take half the time."""
+
+    def input_gradient(self, params: Params, x: Tensor) -> Tensor:
+        """How the predicted mean of each design x (n, d) rises, (n, d)."""
+        if self.closed_input_gradient is not None:
+            return self.closed_input_gradient(params, x)
+        found: Tensor = grad(lambda designs: self.predict(params, designs).mean.sum())(x)
+        return found
+
+
+@dataclass(frozen=True)
+class EncodedSpace:
+    """The space in which the stages see designs.
+
+    Attributes:
+        kind: the kind of the original designs.
+        shape: an encoded design's shape before it is flattened to d numbers, e.g. (8, 3) or (86,).
+        classes: the number of tokens K at a position of a discrete design, else None.
+        representation: free real numbers, or exact one-hot rows.
+        lower: (d,) smallest value of each coordinate over the data.
+        upper: (d,) largest value of each coordinate over the data.
+    """
+
+    kind: Literal["continuous", "discrete"]
+    shape: tuple[int, ...]
+    classes: int | None
+    representation: Representation
+    lower: Tensor
+    upper: Tensor
+
+
+@dataclass(frozen=True)
+class Data:
+    """The visible data as the stages see them, and all that a method may know.
+
+    Attributes:
+        x: (N, d) encoded designs.
+        y: (N,) standardised scores.
+        space: the encoded design space.
+    """
+
+    x: Tensor
+    y: Tensor
+    space: EncodedSpace
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the core cuts the data into batches for a proxy.
+
+    Attributes:
+        epochs: passes over the training rows; 0 for a proxy that is complete after `init`.
+        batch_size: rows a step; the last batch of an epoch may be smaller.
+        held_out: rows set aside at random and never trained on.
+        drop_last: leave out an epoch's incomplete last batch.
+        members: the length of the member axis, or None for a proxy without members.
+        bootstrap: draw the training rows with replacement once, a draw a member; the multiplicities are `batch.w`.
+        shuffle: with members, whether all see the same batches or each has its own split and order.
+    """
+
+    epochs: int
+    batch_size: int
+    held_out: int = 0
+    drop_last: bool = False
+    members: int | None = None
+    bootstrap: bool = False
+    shuffle: Literal["shared", "own"] = "shared"
+
+
+class Stage(ABC):
+    """A part of a recipe: a frozen, keyword-only dataclass whose fields are its options.
+
+    A subclass is final: wrap it in another stage, never override what is implemented.
+
+    Options that do not go together raise a ValueError in `__post_init__`, before any work. Those that its text names as
+    `option=value` are looked up: people are told where one of them was written, and what they mean.
+    """
+
+    name: ClassVar[str]
+    """How recipes call it, e.g. `gradient-ascent`; unique among the stages of its kind."""
+    lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
+    """How the core runs many seeds: `loop` for a stage with Python control flow or an outside library."""
+
+
+def stages_inside(stage: Stage) -> list[Stage]:
+    """The stages that a stage holds as options."""
+    values = (getattr(stage, field.name) for field in fields(cast(Any, stage)))
+    return [value for value in values if isinstance(value, Stage)]
+
+
+def with_inner(stage: Stage) -> list[Stage]:
+    """A stage and all that it holds, at any depth, outer ones first."""
+    return [stage, *(one for held in stages_inside(stage) for one in with_inner(held))]
+
+
+class Encoding(Stage):
+    """The map from designs to the float vectors that the stages see, and back."""
+
+    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]]
+    """The kinds of task it can encode."""
+    seeded: ClassVar[bool] = False
+    """Whether fitting it is random, so that each seed has its own."""
+
+    @abstractmethod
+    def init(self, key: Key, task: Task) -> State:
+        """Fit the encoding to a task's visible designs (never to its oracle)."""
+
+    @abstractmethod
+    def encode(self, state: State, x: Tensor) -> Tensor:
+        """Raw designs, float64 (n, d_raw) or int64 (n, L), to float vectors (n, d)."""
+
+    @abstractmethod
+    def decode(self, state: State, x: Tensor) -> Tensor:
+        """Float vectors (n, d) to raw designs, float64 (n, d_raw) or int64 (n, L)."""
+
+    @abstractmethod
+    def shape(self, state: State) -> tuple[int, ...]:
+        """An encoded design's shape before it is flattened, e.g. (8, 3)."""
+
+    @property
+    @abstractmethod
+    def representation(self) -> Representation:
+        """What the vectors are."""
+
+
+@runtime_checkable
+class WithQuality(Protocol):
+    """An encoding that loses something, and can tell how much."""
+
+    def quality(self, state: State, task: Task) -> Info:
+        """Scalars for the run's record, e.g. the share of visible designs that decode to themselves."""
+
+
+class Adversary(Stage):
+    """What moves designs or weights to where the proxy is worst."""
+
+    moves: ClassVar[frozenset[Moves]]
+
+    @abstractmethod
+    def init(self, key: Key, data: Data) -> State:
+        """Make the adversary's state; `()` where it keeps none."""
+
+    @abstractmethod
+    def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
+        """Move `start` to where `model` is worst; what is returned carries no gradient."""
+
+
+class Proxy(Stage):
+    """A learned model of the objective."""
+
+    abilities: ClassVar[frozenset[Ability]]
+    trains_against: ClassVar[frozenset[Moves]] = frozenset()
+    """The moves of an adversary under which it can train."""
+
+    @abstractmethod
+    def schedule(self, data: Data) -> Schedule:
+        """How the core cuts `data` into batches; data which it cannot learn from are refused here.
+
+        Raises:
+            TaskError: before any training.
+        """
+
+    @abstractmethod
+    def init(self, key: Key, data: Data) -> State:
+        """An untrained state."""
+
+    @abstractmethod
+    def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
+        """One training step on a batch; the info has at least `loss`."""
+
+    @abstractmethod
+    def predict(self, state: State, x: Tensor) -> Prediction:
+        """Predict n designs, (n, d)."""
+
+
+@runtime_checkable
+class WithParams(Protocol):
+    """A proxy with the ability `params`; its state has an attribute `params`."""
+
+    def model(self) -> Model:
+        """The proxy as functions of its weights."""
+
+
+@runtime_checkable
+class WithMembers(Protocol):
+    """A proxy with the ability `members`."""
+
+    def predict_members(self, state: State, x: Tensor) -> Prediction:
+        """Predict n designs by each member: mean and std (members, n)."""
+
+
+class Update(Stage):
+    """What moves candidate designs: the search."""
+
+    remarks: ClassVar[Mapping[str, str]] = {}
+    """By the name of an info: what people have to know of a seed whose last step gave another value than 0 for it."""
+
+    @property
+    @abstractmethod
+    def needs(self) -> frozenset[Ability]:
+        """What its proxy has to be able to do; it may depend on the options."""
+
+    @abstractmethod
+    def length(self, data: Data) -> int:
+        """The number of steps that the core takes.
+
+        Called with the data before any training, so that data which it cannot search from are refused here.
+
+        Raises:
+            TaskError: e.g. for fewer rows than candidates.
+        """
+
+    @abstractmethod
+    def init(self, key: Key, data: Data, proxy_state: State) -> State:
+        """The state before the first step."""
+
+    @abstractmethod
+    def step(self, key: Key, state: State, data: Data) -> tuple[State, Info]:
+        """One step of the search."""
+
+    @abstractmethod
+    def designs(self, state: State) -> Tensor:
+        """The current candidates, (candidates, d), encoded."""
+
+
+class Evaluation(Stage):
+    """What scores the final candidates; the only stage that is given the task."""
+
+    @abstractmethod
+    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor | Sequence[str]]:
+        """Score raw designs, float64 (n, d_raw) or int64 (n, L): one (n,) tensor a name; `raw` is always there.
+
+        A name may also have n texts, which the record shows beside the scores; those of `fault` say why a design could
+        not be scored, and are empty for the others.
+        """

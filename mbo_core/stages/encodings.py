@@ -1,0 +1,180 @@
+"""The one place where designs become vectors and vectors become designs, and scores are standardised.
+
+Raw designs stay on the processor in float64 or int64: a float32 round trip of raw values is known to change a
+simulator's score, so only the encoded vectors are float32.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from mbo_core.errors import TaskError
+from mbo_core.stages.contracts import Encoding, Key, Representation
+from mbo_core.stages.options import option
+from mbo_core.tasks.task import Task
+
+
+class Statistics(NamedTuple):
+    """Mean and population standard deviation of each coordinate, float64 (d,); a constant one has std 1."""
+
+    mean: Tensor
+    std: Tensor
+
+
+class TokenState(NamedTuple):
+    """What a token encoding keeps: the number of classes and positions, and its statistics."""
+
+    classes: int
+    length: int
+    statistics: Statistics
+
+
+def statistics(values: Tensor) -> Statistics:
+    """Mean and population std of each column of (n, d) values, in float64."""
+    wide = values.double()
+    mean, std = wide.mean(0), wide.std(0, correction=0)
+    # A column of equal values has a std of rounding errors only, which must not be divided by, and so has its mean.
+    constant = wide.amax(0) == wide.amin(0)
+    return Statistics(torch.where(constant, wide[0], mean), torch.where(constant, torch.ones_like(std), std))
+
+
+def unit(width: int) -> Statistics:
+    """The statistics that change nothing."""
+    return Statistics(torch.zeros(width, dtype=torch.float64), torch.ones(width, dtype=torch.float64))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standardised(Encoding):
+    """Continuous designs with each coordinate centred and divided by its population standard deviation."""
+
+    name: ClassVar[str] = "standardised"
+    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"continuous"})
+
+    def init(self, key: Key, task: Task) -> Statistics:
+        """The statistics of the visible designs."""
+        return statistics(torch.tensor(task.x))
+
+    def encode(self, state: Statistics, x: Tensor) -> Tensor:
+        """Float64 (n, d) to float32 (n, d)."""
+        return ((x.double() - state.mean) / state.std).float()
+
+    def decode(self, state: Statistics, x: Tensor) -> Tensor:
+        """Float32 (n, d) to float64 (n, d)."""
+        return x.double() * state.std + state.mean
+
+    def shape(self, state: Statistics) -> tuple[int, ...]:
+        """(d,)."""
+        return tuple(state.mean.shape)
+
+    @property
+    def representation(self) -> Representation:
+        """Free real numbers."""
+        return "real"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneHot(Encoding):
+    """Discrete designs as exact one-hot rows, flattened from (L, K)."""
+
+    name: ClassVar[str] = "one-hot"
+    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
+
+    def init(self, key: Key, task: Task) -> TokenState:
+        """The number of classes and positions."""
+        classes = task.space.classes or 1
+        return TokenState(classes, task.space.length, unit(task.space.length * classes))
+
+    def encode(self, state: TokenState, x: Tensor) -> Tensor:
+        """Tokens (n, L) to float32 (n, L * K)."""
+        return one_hot(x.long(), state.classes).flatten(1).float()
+
+    def decode(self, state: TokenState, x: Tensor) -> Tensor:
+        """Float (n, L * K) to the likeliest tokens (n, L)."""
+        return x.reshape(len(x), state.length, state.classes).argmax(2)
+
+    def shape(self, state: TokenState) -> tuple[int, ...]:
+        """(L, K)."""
+        return (state.length, state.classes)
+
+    @property
+    def representation(self) -> Representation:
+        """Exact one-hot rows."""
+        return "one-hot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftLogits(Encoding):
+    """Discrete designs as the logits of smoothed one-hot rows (Design-Bench).
+
+    A token a of K classes has the probabilities `p_k = mass * 1[k = a] + (1 - mass) / K`. With the reference
+    `first` the vector is `ln p_k - ln p_0` for k = 1..K-1, so class 0 has its mass in the negative of all
+    entries and is left less easily than the others; `mean` subtracts the mean of all K instead, which treats
+    the classes alike. Decoding takes the largest, and a round trip is exact.
+    """
+
+    mass: float = option(
+        0.6, "probability mass moved onto the token (lambda of Design-Bench)", above=0.0, at_most=0.999
+    )
+    reference: Literal["first", "mean"] = option(
+        "first", "what is subtracted from the log-probabilities: that of class 0 (Design-Bench), or their mean"
+    )
+    standardise: bool = option(
+        True, "centre and scale each logit over the visible designs, as gradient ascent does and COMs do not"
+    )
+
+    name: ClassVar[str] = "soft-logits"
+    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
+
+    def init(self, key: Key, task: Task) -> TokenState:
+        """The classes and, if asked for, the statistics of the visible logits.
+
+        Raises:
+            TaskError: for a single class, which leaves no logit.
+        """
+        classes, length = task.space.classes or 1, task.space.length
+        if classes < 2:
+            hint = "give amounts as real numbers (1.0, not 1); tokens of one class leave nothing to search"
+            raise TaskError(f"{task.name}: its tokens are of one class, which no logits tell from others", hint)
+        state = TokenState(classes, length, unit(length * self._width(classes)))
+        if not self.standardise:
+            return state
+        return state._replace(statistics=statistics(self._logits(state, torch.tensor(task.x))))
+
+    def encode(self, state: TokenState, x: Tensor) -> Tensor:
+        """Tokens (n, L) to float32 (n, L * (K - 1)), or (n, L * K) with the reference `mean`."""
+        mean, std = state.statistics
+        return ((self._logits(state, x) - mean) / std).float()
+
+    def decode(self, state: TokenState, x: Tensor) -> Tensor:
+        """Float (n, d) to the likeliest tokens (n, L)."""
+        mean, std = state.statistics
+        logits = (x.double() * std + mean).reshape(len(x), *self.shape(state))
+        if self.reference == "first":
+            logits = torch.cat([torch.zeros_like(logits[..., :1]), logits], dim=2)
+        return logits.argmax(2)
+
+    def shape(self, state: TokenState) -> tuple[int, ...]:
+        """(L, K - 1), or (L, K) with the reference `mean`."""
+        return (state.length, self._width(state.classes))
+
+    @property
+    def representation(self) -> Representation:
+        """Free real numbers."""
+        return "real"
+
+    def _width(self, classes: int) -> int:
+        return classes - 1 if self.reference == "first" else classes
+
+    def _logits(self, state: TokenState, x: Tensor) -> Tensor:
+        other = (1 - self.mass) / state.classes
+        # p_a / p_k for any k but a; its logarithm is all that the differences of logits hold.
+        logits = one_hot(x.long(), state.classes).double() * math.log((self.mass + other) / other)
+        if self.reference == "first":
+            return (logits - logits[..., :1])[..., 1:].flatten(1)
+        return (logits - logits.mean(-1, keepdim=True)).flatten(1)

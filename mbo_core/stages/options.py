@@ -1,0 +1,182 @@
+"""Options: the fields of a stage, their types, ranges and docs, and how values from TOML become them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+T = TypeVar("T")
+
+_METADATA = "mbo.option"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a number may be, and what the option means.
+
+    Attributes:
+        doc: the meaning, with symbol, unit and source.
+        at_least: the smallest allowed value.
+        above: a value that must be exceeded.
+        at_most: the largest allowed value.
+    """
+
+    doc: str = ""
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+
+    def refusal(self, value: float) -> str | None:
+        """Why a number is out of range, or None."""
+        if self.at_least is not None and not value >= self.at_least:
+            return f"is {value}, below {self.at_least}"
+        if self.above is not None and not value > self.above:
+            return f"is {value}, not above {self.above}"
+        if self.at_most is not None and not value <= self.at_most:
+            return f"is {value}, above {self.at_most}"
+        return None
+
+    def range(self) -> str:
+        """The range for people, e.g. `>= 0, <= 1`."""
+        parts = ((">=", self.at_least), (">", self.above), ("<=", self.at_most))
+        return ", ".join(f"{sign} {bound:g}" for sign, bound in parts if bound is not None)
+
+
+def option(
+    default: T,
+    doc: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+) -> T:
+    """A field of a stage that people may set.
+
+    Args:
+        default: its value when a recipe is silent.
+        doc: its meaning: symbol, unit, equation, released code against paper.
+        at_least: the smallest allowed number.
+        above: a number that must be exceeded.
+        at_most: the largest allowed number.
+    """
+    limits = Limits(doc, at_least, above, at_most)
+    field: T = dataclasses.field(default=default, metadata={_METADATA: limits})
+    return field
+
+
+def stage_option(doc: str) -> Any:
+    """A field that holds another stage: one named `adversary` or `proxy` receives the recipe's."""
+    return dataclasses.field(metadata={_METADATA: Limits(doc)})
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field of a stage, as people see it."""
+
+    name: str
+    type: Any
+    default: Any
+    limits: Limits
+    stage: type | None
+    """The abstract stage that the field holds, or None for a plain value."""
+
+    @property
+    def type_name(self) -> str:
+        """The type as a recipe's author writes it."""
+        return _type_name(self.type)
+
+
+def _type_name(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " | ".join(f'"{value}"' for value in get_args(kind))
+    if get_origin(kind) in {typing.Union, types.UnionType}:
+        return " | ".join(_type_name(one) for one in get_args(kind) if one is not type(None))
+    return str(getattr(kind, "__name__", kind)) if get_origin(kind) is None else str(kind)
+
+
+def options(stage: type) -> dict[str, Option]:
+    """The fields of a stage class, by name, in order."""
+    from mbo_core.stages.contracts import Stage
+
+    hints = typing.get_type_hints(stage)
+    found = {}
+    for field in dataclasses.fields(stage):
+        kind = hints[field.name]
+        holds = kind if isinstance(kind, type) and issubclass(kind, Stage) else None
+        limits = field.metadata.get(_METADATA, Limits())
+        found[field.name] = Option(field.name, kind, field.default, limits, holds)
+    return found
+
+
+class Refused(Exception):
+    """A value does not fit an option; the message completes `<option> ...`."""
+
+
+def convert(option: Option, value: Any) -> Any:
+    """A TOML value as the option's type.
+
+    Raises:
+        Refused: with the reason.
+    """
+    converted = _convert(option.type, value)
+    for number in converted if isinstance(converted, tuple) else (converted,):
+        refusal = None
+        if isinstance(number, (int, float)) and not isinstance(number, bool):
+            finite = isinstance(number, int) or math.isfinite(number)
+            refusal = option.limits.refusal(number) if finite else f"is {number}, not a finite number"
+        if refusal:
+            raise Refused(refusal)
+    return converted
+
+
+def _convert(kind: Any, value: Any) -> Any:
+    origin = get_origin(kind)
+    if origin is Literal:
+        return _choice(get_args(kind), value)
+    if origin is tuple:
+        return _items(get_args(kind)[0], value)
+    if origin in {typing.Union, types.UnionType}:
+        return _union(get_args(kind), value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise Refused(f"is {value!r}, not {_article(kind.__name__)}")
+    return value
+
+
+def _choice(choices: tuple[Any, ...], value: Any) -> Any:
+    if value not in choices or type(value) not in {type(choice) for choice in choices}:
+        raise Refused(f"is {value!r}, not one of {', '.join(repr(choice) for choice in choices)}")
+    return value
+
+
+def _items(kind: Any, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise Refused(f"is {value!r}, not a list of {kind.__name__}")
+    return tuple(_convert(kind, item) for item in value)
+
+
+def _union(kinds: tuple[Any, ...], value: Any) -> Any:
+    for kind in (kind for kind in kinds if kind is not type(None)):
+        try:
+            return _convert(kind, value)
+        except Refused:
+            continue
+    names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds if kind is not type(None))
+    raise Refused(f"is {value!r}, not {_article(names)}")
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def to_toml(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as TOML holds them: no None, tuples as lists."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
+    }

@@ -1,0 +1,63 @@
+"""Scores of the final designs: percentiles, normalised scores, means and spreads over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mbo_core.errors import MboError, TaskError
+from mbo_core.stages.contracts import Evaluation
+from mbo_core.tasks.oracles import FallibleOracle, Oracle, OracleSet, Verdict
+from mbo_core.tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class OracleEvaluation(Evaluation):
+    """Scores each candidate once by the task's oracle, raw and normalised, or by each of several."""
+
+    name: ClassVar[str] = "oracle"
+
+    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor | Sequence[str]]:
+        """Raw and normalised scores, float64 (n,) each; with `fault`, n texts, where a design could not be scored.
+
+        Where the oracle is a set of several, also the normalised score by each of them (see `OracleSet.columns`) and
+        the population standard deviation of these, `oracle_std`.
+
+        Raises:
+            TaskError: for a task without an oracle, or designs outside its space.
+            MboError: if the oracle answers with other than n finite numbers.
+        """
+        if task.oracle is None:
+            raise TaskError(f"{task.name} has no oracle to score designs with")
+        table = designs.numpy()
+        task.check(table)
+        oracles = task.oracle if isinstance(task.oracle, OracleSet) else OracleSet({"": task.oracle})
+        verdicts = [_asked(oracle, table, task.name) for oracle in oracles.members.values()]
+        raw = np.stack([verdict.scores for verdict in verdicts])
+        normalised = task.normalise(raw)
+        scores = {"raw": raw[0], "normalised": normalised[0]}
+        if oracles.columns:
+            scores.update(zip(oracles.columns.values(), normalised, strict=True))
+            scores["oracle_std"] = normalised.std(axis=0)
+        faults = [verdicts[0].faults.get(row, "") for row in range(len(table))]
+        found = {name: torch.from_numpy(score) for name, score in scores.items()}
+        return {**found, "fault": faults} if any(faults) else found
+
+
+def _asked(oracle: Oracle, table: NDArray[Any], task: str) -> Verdict:
+    # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
+    designs = table.copy()
+    verdict = oracle.judge(designs) if isinstance(oracle, FallibleOracle) else Verdict(oracle.score(designs), {})
+    raw = np.array(verdict.scores, dtype=np.float64)
+    if raw.shape != (len(table),):
+        raise MboError(f"the oracle of {task} gave scores of shape {raw.shape} for {len(table)} designs")
+    if not np.isfinite(raw).all():
+        bad = int(np.argmin(np.isfinite(raw)))
+        raise MboError(f"the oracle of {task} scored design {bad} as {raw[bad]}")
+    return Verdict(raw, verdict.faults)

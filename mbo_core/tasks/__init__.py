@@ -1,0 +1,23 @@
+"""Tasks: tables of tried designs, their spaces, oracles, and how scores are summed up."""
+
+from mbo_core.tasks.oracles import FallibleOracle, Oracle, OracleSet, Verdict
+from mbo_core.tasks.scoring import percentile, summary
+from mbo_core.tasks.space import OWN_COLUMNS, Cells, Kind, Space
+from mbo_core.tasks.task import OracleKind, Task, TaskInfo, TaskOffer
+
+__all__ = [
+    "OWN_COLUMNS",
+    "Cells",
+    "FallibleOracle",
+    "Kind",
+    "Oracle",
+    "OracleKind",
+    "OracleSet",
+    "Space",
+    "Task",
+    "TaskInfo",
+    "TaskOffer",
+    "Verdict",
+    "percentile",
+    "summary",
+]

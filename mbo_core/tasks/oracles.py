@@ -1,0 +1,65 @@
+"""The true objective, or what stands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Oracle(Protocol):
+    """The true objective, or a model that stands for it. Only evaluation may call it."""
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """Score raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an oracle says that cannot score every design.
+
+    Attributes:
+        scores: (n,) raw scores; a design that could not be scored has the lowest of the task.
+        faults: why, by the row of each such design.
+    """
+
+    scores: NDArray[np.float64]
+    faults: Mapping[int, str]
+
+
+@runtime_checkable
+class FallibleOracle(Oracle, Protocol):
+    """An oracle that cannot score every design, such as a simulator, and that says why."""
+
+    def judge(self, designs: NDArray[Any]) -> Verdict:
+        """The same scores as `score`, with the reason for each that stands for no measurement."""
+
+
+@dataclass(frozen=True)
+class OracleSet:
+    """Oracles that might each stand for the truth, e.g. one network trained from several seeds.
+
+    The first is the task's oracle. The others score the same designs beside it, since methods may rank otherwise under
+    an oracle that differs in nothing but its seed (Surana et al. 2025, arXiv:2502.17246).
+
+    Attributes:
+        members: the oracles by name, e.g. "0", "1"; one at least.
+    """
+
+    members: Mapping[str, Oracle]
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """What the first oracle says."""
+        return next(iter(self.members.values())).score(designs)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The names of the normalised scores of each oracle, by oracle; none where there is but one.
+
+        >>> OracleSet({"0": None, "1": None}).columns
+        {'0': 'normalised_oracle_0', '1': 'normalised_oracle_1'}
+        """
+        return {name: f"normalised_oracle_{name}" for name in self.members} if len(self.members) > 1 else {}

@@ -1,0 +1,148 @@
+"""A stage that a plugin offers, put among partners that are always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import tomli_w
+
+from mbo_core.errors import Mistakes, RecipeError
+from mbo_core.plugins.discovery import Plugin
+from mbo_core.plugins.registry import Registry
+from mbo_core.recipes.builder import Builder
+from mbo_core.recipes.fit import check
+from mbo_core.recipes.layers import Family
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.stages.baselines import NoAdversary, NoUpdate
+from mbo_core.stages.contracts import Encoding, Proxy, Stage
+from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
+from mbo_core.stages.options import options
+from mbo_core.stages.oracle import OracleEvaluation
+from mbo_core.tasks.space import Kind
+from mbo_core.testing.mix import Mix
+from mbo_core.testing.reference_stages import SHIFTS, AbleProxy, Climb, KeepBetter
+from mbo_core.testing.settings import Settings, inner_stages, listed, shrunk
+from mbo_core.testing.tiny_tasks import CANDIDATES
+from mbo_core.toml import parse, subtable
+
+PLAIN: Mapping[Kind, tuple[Encoding, ...]] = {"continuous": (Standardised(),), "discrete": (SoftLogits(), OneHot())}
+"""The encodings for stages that are checked by themselves: the first that they accept."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """The plugin itself."""
+
+    plugin: Plugin
+    registry: Registry
+    settings: Settings
+
+    @property
+    def label(self) -> str:
+        """The plugin's name."""
+        return self.plugin.name
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A stage that the plugin offers, and the partners with which it is checked."""
+
+    kind: str
+    stage: type[Stage]
+    package: Package
+
+    @property
+    def label(self) -> str:
+        """E.g. `proxy conservative`."""
+        return f"{self.kind} {self.stage.name}"
+
+    def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None]) -> Stage:
+        """The stage with options as a recipe has them, through a recipe's text.
+
+        Raises:
+            RecipeError: with all that is wrong.
+        """
+        text = tomli_w.dumps({self.kind: {"use": self.stage.name, **options}})
+        document, mistakes = parse(text, self.label), Mistakes()
+        builder = Builder(self.package.registry, Family((document,)), mistakes)
+        made = builder.stage(self.kind, self.kind, subtable(document.table, self.kind), partners)
+        mistakes.raise_if_any()
+        return cast(Stage, made)
+
+    def small(self, partners: Mapping[str, Stage | None]) -> Stage:
+        """The stage with its small options; a stage inside it that they do not name is the first here that fits.
+
+        Raises:
+            RecipeError: with all that is wrong.
+        """
+        refusals = [RecipeError("this plugin offers no stage to put into it", 'name one in [small] with "use"')]
+        for table in self._tables():
+            try:
+                return self.made(table, partners)
+            except RecipeError as error:
+                refusals.append(error)
+        raise refusals[-1]
+
+    def _tables(self) -> Iterator[dict[str, Any]]:
+        registry, known = self.package.registry, listed(self.package.registry)
+        own = [one for one, offered in registry.stages.items() if offered.plugin.name == self.package.plugin.name]
+        named = known.get((self.kind, self.stage.name), {})
+        fillings: list[dict[str, Any]] = [{}]
+        for name, kind in inner_stages(self.stage).items():
+            if name in named:
+                continue
+            uses = [use for of, use in own if of == kind and use != self.stage.name]
+            fillings = [{**filling, name: {"use": use}} for filling in fillings for use in uses]
+        for filling in fillings:
+            yield shrunk(self.kind, {"use": self.stage.name, **filling}, known, registry, CANDIDATES)
+
+    def mixes(self, kind: Kind) -> list[Mix]:
+        """The stage with each of its partners.
+
+        Raises:
+            RecipeError: if it does not fit the kind of task.
+        """
+        return [self._mix(kind, suffix, partners) for suffix, partners in self._partners()]
+
+    def _partners(self) -> list[tuple[str, dict[str, type[Stage]]]]:
+        if self.kind != "proxy":
+            return [("", {})]
+        proxy = cast("type[Proxy]", self.stage)
+        judged = KeepBetter if "values" in proxy.abilities else NoUpdate
+        climbed = Climb if "gradients" in proxy.abilities else judged
+        moved: list[tuple[str, dict[str, type[Stage]]]] = [
+            (f", {moves} moved", {"adversary": SHIFTS[moves], "update": judged})
+            for moves in sorted(proxy.trains_against)
+        ]
+        return [("", {"update": climbed}), *moved]
+
+    def _mix(self, kind: Kind, suffix: str, partners: Mapping[str, type[Stage]]) -> Mix:
+        refusals: list[RecipeError] = []
+        for encoding in PLAIN[kind]:
+            try:
+                recipe = self._recipe(encoding, partners)
+                mistakes = Mistakes()
+                check(recipe, kind, self.package.registry, mistakes)
+                mistakes.raise_if_any()
+                return Mix(f"{self.label}, {kind}{suffix}", self.kind, kind, recipe)
+            except RecipeError as error:
+                refusals.append(error)
+        raise refusals[0]
+
+    def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]]) -> Recipe:
+        parts: dict[str, Any] = {"encoding": encoding}
+        for section, default in (("adversary", NoAdversary), ("proxy", AbleProxy), ("update", KeepBetter)):
+            parts[section] = self._part(section, partners.get(section, default), parts)
+        parts["evaluation"] = self._part("evaluation", OracleEvaluation, parts)
+        if self.kind == "encoding":
+            parts["encoding"] = self.small({})
+        return Recipe(name=self.label, about={}, published={}, preset=None, **parts)
+
+    def _part(self, section: str, default: type[Stage], parts: Mapping[str, Stage]) -> Stage:
+        if section == self.kind:
+            return self.small(parts)
+        known = options(default)
+        values: dict[str, Any] = {name: parts[name] for name, option in known.items() if option.stage is not None}
+        return default(**values, **({"candidates": CANDIDATES} if "candidates" in known else {}))

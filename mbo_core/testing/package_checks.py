@@ -1,0 +1,177 @@
+"""Checks of the package: how it is found, what importing it costs, and what it says of itself."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from mbo_core.plugins import hookspecs
+from mbo_core.plugins.discovery import Plugin, home, recipes
+from mbo_core.stages.options import Option, Refused, convert, options, to_toml
+from mbo_core.testing.case import Fault, Inapplicable, demand
+from mbo_core.testing.offered_stage import Offer, Package
+
+HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "botorch", "gpytorch", "mujoco", "matplotlib")
+"""What takes longer to import than a list of methods may take."""
+
+KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+Defined: TypeAlias = "ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef"
+
+
+def settings(package: Package) -> None:
+    """`conformance.toml`, where there is one, names what the plugin offers."""
+    package.settings.mistakes.raise_if_any()
+
+
+def entry_point(package: Package) -> None:
+    """The plugin works, follows the naming convention, and says which versions of the core it needs."""
+    plugin = package.plugin
+    package.registry.examine()
+    demand(plugin.status == "ok", f"the plugin is {plugin.status}: {plugin.reason}", "mend what the reason names")
+    wanted = {
+        "entry point": (plugin.name, canonicalize_name(plugin.name)),
+        "distribution": (canonicalize_name(plugin.distribution), f"mbo-{plugin.name}"),
+        "module": (_module(package), f"mbo_{plugin.name.replace('-', '_')}"),
+    }
+    for what, (found, expected) in wanted.items():
+        demand(found == expected, f"the {what} is called {found}", f"call it {expected}")
+    _demand_bounds(plugin)
+
+
+def _demand_bounds(plugin: Plugin) -> None:
+    needed = [Requirement(line) for line in plugin.requires]
+    signs = {spec.operator for one in needed if canonicalize_name(one.name) == "mbo-core" for spec in one.specifier}
+    bounded = signs & {"==", "~="} or (signs & {">", ">="} and signs & {"<", "<="})
+    fact = f"{plugin.distribution} does not say from which and up to which version of mbo-core it works"
+    demand(bounded, fact, 'write "mbo-core>=0.1,<0.2" among the dependencies: the versions that it was tested with')
+
+
+def _module(package: Package) -> str:
+    return package.plugin.module.partition(":")[0]
+
+
+def hooks(package: Package) -> None:
+    """Each function of the plugin that is called like a hook is marked as one, and there is one, or a recipe."""
+    plugin, mark = _loaded(package), f"{hookspecs.PROJECT}_impl"
+    functions = inspect.getmembers(plugin, inspect.isroutine)
+    for name, function in functions:
+        if name.startswith("mbo_"):
+            demand(hasattr(function, mark), f"{name} is not marked, so it is never called", "write @hookimpl above it")
+    offers = any(hasattr(function, mark) for _, function in functions) or recipes(package.plugin)
+    demand(offers, "the plugin has neither a hook nor a recipe", "write the hook mbo_stages or mbo_tasks")
+
+
+def _loaded(package: Package) -> Any:
+    if not package.plugin.usable or package.plugin.point is None:
+        raise Inapplicable("it cannot be used: see the check `entry-point`")
+    try:
+        return package.plugin.point.load()
+    except (Exception, SystemExit) as error:
+        raise Inapplicable("it cannot be imported: see the check `entry-point`") from error
+
+
+def light_import(package: Package) -> None:
+    """Importing the module imports no heavy library, and prints nothing."""
+    _loaded(package)
+    module = _module(package)
+    done = _fresh(
+        f"import sys, json, {module}\nsys.stdout.write(chr(0) + json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))"
+    )
+    demand(done.returncode == 0, f"a fresh Python cannot import it: {done.stderr[-500:]}", "mend the import")
+    printed, _, heavy = done.stdout.partition("\0")
+    names = ", ".join(json.loads(heavy))
+    demand(not names, f"importing {module} imports {names}", "import them inside the hook")
+    said = (printed + done.stderr).strip()
+    demand(not said, f"importing {module} prints {said[:80]!r}", "print nothing at import")
+
+
+def _fresh(code: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def docstrings(package: Package) -> None:
+    """Every public module, class, function and method has a docstring."""
+    missing = [
+        f"{path.name}:{getattr(node, 'lineno', 1)} {name}"
+        for path in _sources(package)
+        for name, node in _public(ast.parse(path.read_text(encoding="utf-8")), path.stem)
+        if not ast.get_docstring(node)
+    ]
+    demand(not missing, f"no docstring: {', '.join(missing)}", "say in one line what it is, with shapes")
+
+
+def _sources(package: Package) -> list[Path]:
+    """The plugin's files, which are read and not imported: an optional library may be missing."""
+    folders = home(package.plugin)
+    if not folders and (spec := find_spec(_module(package))) is not None and spec.origin:
+        return [Path(spec.origin)]
+    files = {path.relative_to(folder): path for folder in folders for path in folder.rglob("*.py")}
+    return [path for inside, path in sorted(files.items()) if "tests" not in inside.parts]
+
+
+def _public(node: Defined, name: str) -> Iterator[tuple[str, Defined]]:
+    """What is defined at the top and in public classes, by name."""
+    yield name, node
+    for inner in node.body:
+        if isinstance(inner, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and inner.name[0] != "_":
+            if isinstance(inner, ast.ClassDef):
+                yield from _public(inner, inner.name)
+            elif not any(_decorates(one, "overload", "setter") for one in inner.decorator_list):
+                yield inner.name, inner
+
+
+def _decorates(decorator: ast.expr, *names: str) -> bool:
+    return ast.unparse(decorator).rpartition(".")[2] in names
+
+
+def meanings(offer: Offer) -> None:
+    """The stage has a summary, and each option a meaning: `mbo show` prints them."""
+    summary = (vars(offer.stage).get("__doc__") or "").strip()
+    # A dataclass without a docstring is given its signature for one.
+    written = summary and not summary.startswith(f"{offer.stage.__name__}(")
+    demand(written, f"{offer.stage.__name__} has no docstring", "say in one line what it does, then how")
+    silent = [name for name, option in options(offer.stage).items() if not option.limits.doc]
+    fact = f"no meaning is given of {', '.join(silent)}"
+    demand(not silent, fact, 'write option(default, "its meaning: symbol, unit, source"), or part("what it is for")')
+
+
+def names(offer: Offer) -> None:
+    """A stage is called in lower case with hyphens, an option in lower case with underscores."""
+    demand(KEBAB.fullmatch(offer.stage.name), f'the stage is called "{offer.stage.name}"', "write e.g. gradient-ascent")
+    for name in options(offer.stage):
+        demand(SNAKE.fullmatch(name), f'an option is called "{name}"', "write e.g. step_size")
+
+
+def bad_options(offer: Offer) -> None:
+    """An option's default is a value that a recipe may give it, and its limits leave room for one."""
+    for name, option in options(offer.stage).items():
+        low, high = option.limits.at_least, option.limits.at_most
+        room = low is None or high is None or low <= high
+        demand(room, f"no value of {name} is within {option.limits.range()}", "change its limits")
+        if option.stage is None:
+            _demand_default(option)
+
+
+def _demand_default(option: Option) -> None:
+    for name, value in to_toml({option.name: option.default}).items():
+        try:
+            convert(option, value)
+        except Refused as refusal:
+            fact = f"the default of {name} cannot be given in a recipe: it {refusal}"
+            raise Fault(fact, "change the default, the type or the limits") from None

@@ -1,0 +1,232 @@
+"""Partners that are always there: a proxy with every ability, searches, and adversaries for either kind of move.
+
+They are of no use but to check other stages with, and no recipe can name them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import optree
+import torch
+from torch import Tensor
+from torch.func import grad, grad_and_value, vmap
+
+from mbo_core.functional import batches, keys
+from mbo_core.functional.nets import MLP, Layers
+from mbo_core.functional.optim import Adam, AdamState
+from mbo_core.stages.baselines import steps_from_top, top
+from mbo_core.stages.contracts import (
+    ABILITIES,
+    Ability,
+    Adversary,
+    Batch,
+    Data,
+    Info,
+    Key,
+    Mined,
+    Model,
+    Moves,
+    Prediction,
+    Proxy,
+    Schedule,
+    State,
+    Update,
+)
+from mbo_core.stages.options import option, stage_option
+from mbo_core.testing.tiny_tasks import CANDIDATES
+
+MEMBERS = 2
+NET = MLP(hidden=(8,), outputs=1, activation="softplus")
+NOISE = 0.1
+"""The standard deviation that every prediction has, beside that between the members."""
+
+
+class AbleState(NamedTuple):
+    """Weights with a leading member axis, Adam's moments, and what the adversary keeps."""
+
+    params: Layers
+    optimiser: AdamState
+    adversary: State
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbleProxy(Proxy):
+    """A small ensemble under squared error that has every ability and trains_against every move."""
+
+    adversary: Adversary = stage_option("what it is trained against")
+
+    name: ClassVar[str] = "able"
+    abilities: ClassVar[frozenset[Ability]] = ABILITIES
+    trains_against: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
+
+    def schedule(self, data: Data) -> Schedule:
+        """A few steps."""
+        return Schedule(epochs=2, batch_size=18)
+
+    def init(self, key: Key, data: Data) -> AbleState:
+        """Weights of its own for each member."""
+        member_keys = keys.split(keys.fold_in(key, 0), MEMBERS)
+        params = vmap(lambda member: NET.init(member, data.x.shape[1]))(member_keys)
+        return AbleState(params, Adam(0.01).init(params), self.adversary.init(keys.fold_in(key, 1), data))
+
+    def step(self, key: Key, state: AbleState, batch: Batch) -> tuple[AbleState, Info]:
+        """One step of Adam where the adversary moved the weights to, away from the designs that it found."""
+        start = Mined(state.params, batch.x)
+        mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
+
+        def loss(params: Layers) -> Tensor:
+            overestimation = batch.w * (_means(params, mined.x) - _means(params, batch.x))
+            return self._loss(params, batch) + 0.1 * overestimation.mean()
+
+        grads, value = grad_and_value(loss)(mined.params)
+        return AbleState(*Adam(0.01).step(state.params, grads, state.optimiser), adversary), {"loss": value}
+
+    def predict(self, state: AbleState, x: Tensor) -> Prediction:
+        """Mean and standard deviation of the mixture."""
+        return self._predict(state.params, x)
+
+    def predict_members(self, state: AbleState, x: Tensor) -> Prediction:
+        """Each member's mean, (members, n)."""
+        means = _means(state.params, x)
+        return Prediction(means, torch.full_like(means, NOISE))
+
+    def model(self) -> Model:
+        """Prediction of the mixture and the members' mean loss as functions of the weights."""
+        return Model(self._predict, self._loss)
+
+    def _predict(self, params: Layers, x: Tensor) -> Prediction:
+        means = _means(params, x)
+        return Prediction(means.mean(0), (NOISE**2 + means.var(0, correction=0)).sqrt())
+
+    def _loss(self, params: Layers, batch: Batch) -> Tensor:
+        losses: Tensor = vmap(_member_loss, in_dims=(0, batches.member_axes(batch)))(params, batch)
+        return losses.mean()
+
+
+def _member(params: Layers, x: Tensor) -> Tensor:
+    return NET.apply(params, x).squeeze(-1)
+
+
+def _means(params: Layers, x: Tensor) -> Tensor:
+    return vmap(_member, in_dims=(0, 0 if x.ndim == 3 else None))(params, x)
+
+
+def _member_loss(params: Layers, batch: Batch) -> Tensor:
+    return (batch.w * (_member(params, batch.x) - batch.y) ** 2).mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShiftDesigns(Adversary):
+    """Moves designs by one step up the prediction."""
+
+    name: ClassVar[str] = "shift-designs"
+    moves: ClassVar[frozenset[Moves]] = frozenset({"designs"})
+
+    def init(self, key: Key, data: Data) -> tuple[()]:
+        """No state."""
+        return ()
+
+    def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
+        """The designs, one step up."""
+        return start._replace(x=(start.x + 0.1 * model.input_gradient(start.params, start.x)).detach()), state
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShiftWeights(Adversary):
+    """Moves weights by one step up the loss."""
+
+    name: ClassVar[str] = "shift-weights"
+    moves: ClassVar[frozenset[Moves]] = frozenset({"weights"})
+
+    def init(self, key: Key, data: Data) -> tuple[()]:
+        """No state."""
+        return ()
+
+    def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
+        """The weights, one step up."""
+        slopes = grad(lambda params: model.loss(params, batch))(start.params)
+        moved = optree.tree_map(lambda leaf, slope: (leaf + 0.01 * slope).detach(), start.params, slopes)
+        return start._replace(params=moved), state
+
+
+SHIFTS: dict[Moves, type[Adversary]] = {"designs": ShiftDesigns, "weights": ShiftWeights}
+"""An adversary for each kind of move."""
+
+
+class SearchState(NamedTuple):
+    """The candidates, and the proxy that judges them."""
+
+    x: Tensor
+    proxy: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepBetter(Update):
+    """Changes each candidate at random, and keeps the change where the proxy values it more."""
+
+    proxy: Proxy = stage_option("what judges")
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+
+    name: ClassVar[str] = "keep-better"
+
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """Values."""
+        return frozenset({"values"})
+
+    def length(self, data: Data) -> int:
+        """Two steps."""
+        return steps_from_top(2, data, self.candidates)
+
+    def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
+        """The best designs in the data."""
+        return SearchState(top(data, self.candidates), proxy_state)
+
+    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+        """One change of each candidate."""
+        x = state.x + 0.1 * keys.normal(key, state.x.shape)
+        before, after = (self.proxy.predict(state.proxy, designs).mean for designs in (state.x, x))
+        return state._replace(x=torch.where((after > before)[:, None], x, state.x)), {"predicted": after.mean()}
+
+    def designs(self, state: SearchState) -> Tensor:
+        """The candidates."""
+        return state.x
+
+
+@dataclass(frozen=True, kw_only=True)
+class Climb(Update):
+    """Moves each candidate up the proxy's slope."""
+
+    proxy: Proxy = stage_option("what is climbed")
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+
+    name: ClassVar[str] = "climb"
+
+    @property
+    def needs(self) -> frozenset[Ability]:
+        """Values and their gradients."""
+        return frozenset({"values", "gradients"})
+
+    def length(self, data: Data) -> int:
+        """Two steps."""
+        return steps_from_top(2, data, self.candidates)
+
+    def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
+        """The best designs in the data."""
+        return SearchState(top(data, self.candidates), proxy_state)
+
+    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+        """One step up."""
+
+        def total(x: Tensor) -> Tensor:
+            return self.proxy.predict(state.proxy, x).mean.sum()
+
+        slope, value = grad_and_value(total)(state.x)
+        # Detached, for the slope of a module still hangs on its weights.
+        return state._replace(x=state.x + 0.05 * slope.detach()), {"predicted": value}
+
+    def designs(self, state: SearchState) -> Tensor:
+        """The candidates."""
+        return state.x

@@ -1,0 +1,215 @@
+"""Checks of runs: of each recipe, and of each stage among partners that can do everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import optree
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from mbo_core.errors import RecipeError, TaskError
+from mbo_core.functional import batches, keys
+from mbo_core.runs.records import Run
+from mbo_core.runs.seeds import Mode, mode
+from mbo_core.runs.states import Unstorable, pack, unpack
+from mbo_core.stages.contracts import Batch, Data
+from mbo_core.testing.case import Fault, Inapplicable, demand
+from mbo_core.testing.mix import SEEDS, Mix, Rehearsal, carry_out, prepare
+from mbo_core.testing.settings import FILE
+from mbo_core.testing.tiny_tasks import dull, tiny_task
+
+ALONE = SEEDS[1]
+KEY = keys.key(0)
+
+
+def runs(mix: Mix) -> None:
+    """A run with three seeds on a few rows ends without an error."""
+    error = mix.attempt
+    if not isinstance(error, Exception):
+        return
+    hint = getattr(error, "hint", None) or "the traceback shows where it came from"
+    if isinstance(error, TaskError):
+        hint = f"give options under [small] in {FILE} that suit few rows of data, such as held_out and batch_size"
+    elif "randomness" in str(error):
+        hint = 'draw from the key with mbo_core.functional.keys, or say lift = "loop" and use generators of your own'
+    raise Fault(f"{type(error).__name__}: {getattr(error, 'message', error)}", hint) from error
+
+
+def designs(mix: Mix) -> None:
+    """Each seed has exactly as many designs as asked for, finite and inside the space."""
+    trial = mix.attempt
+    if isinstance(trial, Exception):
+        raise Inapplicable("it does not run: see the check `runs`")
+    failed = {**trial.trained.failed, **trial.candidates.failed}
+    demand(not failed, f"seed {next(iter(failed), None)} has no designs: {next(iter(failed.values()), None)}", _FINITE)
+    _demand_inside(trial)
+    wanted, found = _candidates(mix), trial.candidates.raw.shape[1]
+    demand(wanted in {None, found}, f"there are {found} designs for candidates={wanted}", "return exactly so many")
+
+
+_FINITE = "keep designs finite: guard logarithms, divisions and square roots of 0"
+
+
+def _demand_inside(trial: Rehearsal) -> None:
+    for seed, raw in zip(trial.candidates.seeds, trial.candidates.raw, strict=True):
+        try:
+            trial.run.task.check(raw)
+        except TaskError as error:
+            raise Fault(f"a design of seed {seed} is none: {error.message}", error.hint) from error
+
+
+def remarks(mix: Mix) -> None:
+    """Each remark of a search is on an info that its steps give."""
+    search = mix.trial.run.watch.phases[-1]
+    unheard = [info for info in mix.recipe.update.remarks if search.done and info not in search.series]
+    demand(not unheard, f"it remarks on {', '.join(unheard)}, of which no step tells", "name an info of step")
+
+
+def _candidates(mix: Mix) -> int | None:
+    """How many designs were asked for; None where the search has no such option, nor a search inside it."""
+    update: Any = mix.recipe.update
+    held = [update, *(getattr(update, one.name) for one in fields(update))]
+    return next((one.candidates for one in held if "candidates" in getattr(one, "__dataclass_fields__", {})), None)
+
+
+def same_key(mix: Mix) -> None:
+    """The same keys give the same designs, to the last bit."""
+    first, again = mix.trial, carry_out(mix.recipe, tiny_task(mix.kind))
+    same = torch.equal(first.candidates.x, again.candidates.x)
+    demand(
+        same, "a second run gives other designs", "draw all that is random from the key, and keep nothing between runs"
+    )
+
+
+def seed_alone(mix: Mix) -> None:
+    """A seed gives the same designs alone and among others: to the last bit in a loop, else but for rounding."""
+    among, alone = (
+        mix.trial.candidates.x[SEEDS.index(ALONE)],
+        carry_out(mix.recipe, tiny_task(mix.kind), [ALONE]).candidates.x,
+    )
+    demand(alone.shape[:1] == (1,), "the seed fails alone", "let no seed need another")
+    rtol, atol = (1e-4, 1e-5) if _mode(mix) == "vmap" else (0.0, 0.0)
+    same = torch.allclose(alone[0], among, rtol=rtol, atol=atol)
+    fact = f"designs of seed {ALONE} alone and among seeds {SEEDS} differ by up to {(alone[0] - among).abs().max():.2g}"
+    demand(same, fact, "keep no state outside of what init and step return")
+
+
+def _mode(mix: Mix) -> Mode:
+    return mode(*mix.recipe.stages().values())
+
+
+def oracle_unseen(mix: Mix) -> None:
+    """Nothing but the evaluation asks the oracle."""
+    fact = f"the oracle was asked {mix.trial.asked} times before the evaluation"
+    demand(not mix.trial.asked, fact, "an encoding may use the task's x and y, never its oracle")
+
+
+def global_generators(mix: Mix) -> None:
+    """The random generators of torch, numpy and Python are as they were before the run."""
+    names = " and ".join(mix.trial.disturbed)
+    hint = "draw from the key with mbo_core.functional.keys; seed a library's own generator with numbers drawn from it"
+    demand(not names, f"the run draws from the global generator of {names}", hint)
+
+
+def state_on_disk(mix: Mix) -> None:
+    """The trained proxy, written to disk and read again, predicts the same to the last bit."""
+    proxy, state, data = mix.learnt
+    try:
+        tensors, described = pack(state)
+    except Unstorable as error:
+        raise Fault(error.message, error.hint) from error
+    read = unpack(load(save(tensors)), json.loads(json.dumps(described)), proxy.init(KEY, data))
+    before, after = proxy.predict(state, data.x), proxy.predict(read, data.x)
+    same = torch.equal(before.mean, after.mean) and torch.equal(before.std, after.std)
+    demand(same, "the proxy predicts otherwise after its state was on disk", "keep all that predict needs in the state")
+
+
+def rows(mix: Mix) -> None:
+    """Equal scores, equal rows, equal designs and very few rows are refused before training, or give designs."""
+    _ = mix.trial
+    for what, task in dull(mix.kind).items():
+        try:
+            prepare(mix.recipe, task, SEEDS[:1])
+        except (TaskError, RecipeError) as refusal:
+            demand(refusal.message, f"{what} are refused without a message", "say what is wrong with the data")
+            continue
+        except Exception as error:
+            raise Fault(f"{what}: {type(error).__name__}: {error}", _REFUSE) from error
+        _demand_designs(mix, what)
+
+
+_REFUSE = "refuse such data by a TaskError in schedule, length or an encoding's init, or guard against them"
+
+
+def _demand_designs(mix: Mix, what: str) -> None:
+    try:
+        trial = carry_out(mix.recipe, dull(mix.kind)[what], SEEDS[:1])
+        _demand_inside(trial)
+    except Exception as error:
+        raise Fault(f"{what}: {type(error).__name__}: {getattr(error, 'message', error)}", _REFUSE) from error
+    demand(not trial.candidates.failed, f"{what}: {trial.candidates.failed.get(0)}", _REFUSE)
+
+
+def inputs_untouched(mix: Mix) -> None:
+    """No stage changes what it is given: data, batch and designs and, under vmap, the state."""
+    recipe, run = mix.recipe, mix.trial.run.only(SEEDS[:1])
+    proxy, update, data = recipe.proxy, recipe.update, run.data
+    watch = Watch(_mode(mix))
+    _watch_encoding(run, watch)
+    state = watch("the proxy's init", partial(proxy.init, KEY, data), data)
+    for batch in _batches(mix, data):
+        state, _ = watch("the proxy's step", partial(proxy.step, KEY, state, batch), batch, state)
+    watch("the proxy's predict", partial(proxy.predict, state, data.x), data, state)
+    search = watch("the update's init", partial(update.init, KEY, data, state), data, state)
+    if update.length(data):
+        search, _ = watch("the update's step", partial(update.step, KEY, search, data), data, search)
+    watch("the update's designs", partial(update.designs, search), (), search)
+
+
+def _watch_encoding(run: Run, watch: Watch) -> None:
+    encoding, raw, x = run.recipe.encoding, run.encoded.raw, run.data.x
+    state = encoding.init(KEY, run.task)
+    watch("the encoding's encode", partial(encoding.encode, state, raw), raw, state)
+    watch("the encoding's decode", partial(encoding.decode, state, x), x, state)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Calls stages and looks whether what they were given is still the same.
+
+    Attributes:
+        how: a stage that runs in a loop may keep its state as it likes.
+    """
+
+    how: Mode
+
+    def __call__(self, what: str, call: Callable[[], Any], inputs: Any, state: Any = ()) -> Any:
+        """What is called returns.
+
+        Raises:
+            Fault: if it changed the inputs or, under vmap, the state.
+        """
+        given = _tensors((inputs, state if self.how == "vmap" else ()))
+        before = [tensor.clone() for tensor in given]
+        result = call()
+        same = all(map(torch.equal, given, before))
+        demand(same, f"{what} changes what it is given", "make new tensors; nothing is written in place")
+        return result
+
+
+def _tensors(nest: Any) -> list[Tensor]:
+    """All tensors of a nest; those of the data too, which are none to optree."""
+    leaves = optree.tree_leaves(nest)
+    parts = [[one.x, one.y, one.space.lower, one.space.upper] if isinstance(one, Data) else [one] for one in leaves]
+    return [one for part in parts for one in part if isinstance(one, Tensor)]
+
+
+def _batches(mix: Mix, data: Data) -> list[Batch]:
+    schedule = mix.recipe.proxy.schedule(data)
+    return list(batches.epochs(KEY, data, schedule))[:2] if schedule.epochs else []

@@ -1,0 +1,67 @@
+"""Tasks so small that a run on them takes a moment, and an oracle that counts its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mbo_core.tasks.space import Kind, Space
+from mbo_core.tasks.task import Task
+
+ROWS = 36
+CANDIDATES = 8
+LENGTH = {"continuous": 3, "discrete": 4}
+CLASSES = 3
+
+
+class Spy:
+    """An oracle that counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """Score (n, d) designs: (n,), largest where all coordinates are 1."""
+        self.calls += 1
+        return _scores(designs)
+
+
+def tiny_task(kind: Kind) -> Task:
+    """A task of `ROWS` different designs with different scores, and a spy for its oracle."""
+    x = _designs(kind)
+    return _task(kind, "toy", x, _scores(x))
+
+
+def dull(kind: Kind) -> Mapping[str, Task]:
+    """Data on which methods trip, by what is odd about them."""
+    x = _designs(kind)
+    y = _scores(x)
+    few = CANDIDATES - 3
+    return {
+        "equal scores": _task(kind, "equal scores", x, np.full(ROWS, 2.5)),
+        "rows that stand twice": _task(kind, "twice", np.repeat(x[::2], 2, 0), np.repeat(y[::2], 2)),
+        "equal designs": _task(kind, "equal designs", np.repeat(x[:1], ROWS, 0), y),
+        f"{few} rows": _task(kind, "few", x[:few], y[:few]),
+    }
+
+
+def _task(kind: Kind, name: str, x: NDArray[Any], y: NDArray[np.float64]) -> Task:
+    space = Space(kind, LENGTH[kind], CLASSES if kind == "discrete" else None)
+    return Task(name, x, y, space=space, oracle=Spy())
+
+
+def _designs(kind: Kind) -> NDArray[Any]:
+    numbers = np.random.default_rng(0)
+    if kind == "continuous":
+        return numbers.normal(size=(ROWS, LENGTH[kind]))
+    # Spread evenly over all designs, so that none stands twice and every token is at every position.
+    chosen = np.linspace(0, CLASSES ** LENGTH[kind] - 1, ROWS).astype(int)
+    return np.stack(np.unravel_index(numbers.permutation(chosen), [CLASSES] * LENGTH[kind]), axis=1)
+
+
+def _scores(x: NDArray[Any]) -> NDArray[np.float64]:
+    # The coordinates count differently, so that no two designs score alike.
+    return np.asarray(-((x - 1.0) ** 2 * (1 + 0.1 * np.arange(x.shape[1]))).sum(1) + 0.01 * x[:, 0], dtype=np.float64)

@@ -4,7 +4,7 @@ Everything is written for one network. Many at once, for seeds or for the member
 functions lifted with `torch.func.vmap` over keys and weights; each weight then has leading axes:
 
     >>> from torch.func import vmap
-    >>> from mbo_core import keys
+    >>> from mbo_core.functional import keys
     >>> net = MLP(hidden=(64, 64), outputs=1)
     >>> members = vmap(net.init, in_dims=(0, None))(keys.split(keys.key(0), 5), 8)
     >>> members[0]["weight"].shape

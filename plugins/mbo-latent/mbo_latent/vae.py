@@ -2,7 +2,7 @@
 
 Everything is for one network and draws only from keys, so it is lifted with `torch.func.vmap` like all else.
 
->>> from mbo_core import keys
+>>> from mbo_core.functional import keys
 >>> vae = VAE(Gaussian(width=6, hidden=(64,)), latent=2)
 >>> state = vae.start(keys.key(0), width=6)
 >>> state, loss = vae.step(state, noise=torch.zeros(8, 2), x=torch.zeros(8, 6), w=torch.ones(8))

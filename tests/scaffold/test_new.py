@@ -18,7 +18,7 @@ from mbo_core.cli import main
 from mbo_core.scaffold import write
 from mbo_core.scaffold.write import STYLES, create
 
-TOP = Path(__file__).parents[1]
+TOP = Path(__file__).parents[2]
 OURS = (TOP, TOP / "plugins/mbo-grad-ascent", TOP / "plugins/mbo-design-bench")
 
 

@@ -199,17 +199,17 @@ class Registry:
         fact = error.format_message() if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
         plugin.fault("broken", f"{doing}: {fact}", error)
 
-    def stage(self, kind: str, name: str) -> type[Stage]:
+    def stage(self, role: str, name: str) -> type[Stage]:
         """A stage class.
 
         Raises:
             RecipeError: with the nearest known name.
         """
-        known = [stage for of, stage in self.stages if of == kind]
+        known = [stage for of, stage in self.stages if of == role]
         found = matching(name, known)
         if found is None:
-            raise RecipeError(f'there is no {kind} "{name}"', nearest(name, known))
-        stage: type[Stage] = self.stages[kind, found].value
+            raise RecipeError(f'there is no {role} "{name}"', nearest(name, known))
+        stage: type[Stage] = self.stages[role, found].value
         return stage
 
     def task(self, name: str) -> TaskOffer:

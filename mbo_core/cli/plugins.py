@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
-from mbo_core.cli.group import Commands
+from mbo_core.cli.program import Commands
 from mbo_core.cli.plugins_check import check
 
 if TYPE_CHECKING:

@@ -266,6 +266,7 @@ class Job:
 
 
 def at_once(run: Run) -> int:
+    """How many seeds of a run are trained together."""
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def print_result(result: Result) -> None:
     """Scores by seed, their mean and spread, and what to compare them with."""
-    more = {"published": result.recipe.published.get(result.task.name), "encoding_quality": result.quality}
-    print_record({**result.summary(), **more})
+    print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
 
 
 def print_record(record: Mapping[str, Any]) -> None:
@@ -38,19 +37,27 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
     if spread := record.get("spread_over_oracles"):
         click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
-    for name, values in record["encoding_quality"].items():
-        click.echo(f"encoding: {name} {mean_std(values)}")
-    for seed, faults in record.get("faults", {}).items():
-        first = next(iter(faults.values()))
-        fact = f"{len(faults)} candidates could not be scored and have the task's lowest score"
-        click.echo(f"seed {seed}: {fact}; the first: {first}", err=True)
-    for seed, texts in record.get("remarks", {}).items():
-        for text in texts:
-            click.echo(f"seed {seed}: {text}", err=True)
+    for line in note_lines(record["notes"]):
+        click.echo(line)
     published = record.get("published") or {}
     if "source" in published:
         click.echo(f"published: {published['source']}")
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Notes as people read them: what is said of several seeds once, and figures with mean and std over seeds."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for note in notes:
+        groups.setdefault((note["source"], note["text"]), []).append(note)
+    return [_note_line(source, text, same) for (source, text), same in groups.items()]
+
+
+def _note_line(source: str, text: str, same: Sequence[Mapping[str, Any]]) -> str:
+    seeds = [str(note["seed"]) for note in same if note["seed"] is not None]
+    who = f" (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})" if seeds else ""
+    figures = [f"{name} {mean_std([note['values'][name] for note in same])}" for name in same[0]["values"]]
+    return f"{source}{who}: " + ", ".join([*([text] if text else []), *figures])
 
 
 def _series(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[Sequence[float | None]]:
@@ -86,12 +93,12 @@ def number(value: float | None) -> str:
 
 def mean_std(values: Sequence[float | None]) -> str:
     """Mean and population std of those that are there."""
-    from mbo_core.tasks.scoring import summary
+    from mbo_core.tasks.scoring import mean_and_std
 
     there = [value for value in values if value is not None]
     if not there:
         return "-"
-    mean, std = summary(there)
+    mean, std = mean_and_std(there)
     return f"{number(mean)} ± {number(std)}"
 
 

@@ -73,6 +73,7 @@ def _method(method: Method, found: Registry) -> dict[str, Any]:
 
 
 def _stage(kind: str, offered: Offered) -> dict[str, Any]:
+    from mbo_core.stages.contracts import infos
     from mbo_core.stages.options import options
 
     stage = offered.value
@@ -92,7 +93,8 @@ def _stage(kind: str, offered: Offered) -> dict[str, Any]:
         if isinstance(getattr(stage, fact, None), frozenset)
     }
     about = {"what": kind, "name": stage.name, "doc": inspect.getdoc(stage) or "", "seeds": stage.lift}
-    return {**about, **facts, **_from(offered.plugin), "options": rows}
+    told = {"infos": infos(stage)} if infos(stage) else {}
+    return {**about, **facts, **_from(offered.plugin), **told, "options": rows}
 
 
 def _task(offered: Offered) -> dict[str, Any]:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from mbo_core.tasks.task import TaskOffer
 
 
+RUNNER = "runner"
+"""The name under which the core's own way through a run is registered."""
+
+
 @dataclass(frozen=True)
 class Offered:
     """A stage or task with the plugin that offers it."""
@@ -80,7 +84,7 @@ class Registry:
 
     def hooks(self, runner: object) -> pluggy.PluginManager:
         """The hooks of one run: those of all plugins, and last of the one that carries it out."""
-        return _manager([("runner", runner), *self.manager.list_name_plugin()])
+        return _manager([(RUNNER, runner), *self.manager.list_name_plugin()])
 
     @cached_property
     def methods(self) -> dict[str, Method]:

@@ -20,11 +20,12 @@ from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
-from mbo_core.runs.default import check_data, trained_by
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.default import check_data
+from mbo_core.runs.encoded import encode_table
+from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
-from mbo_core.runs.seeds import stream_keys
+from mbo_core.runs.seeds import Stream
 from mbo_core.runs.store import Folder
 from mbo_core.runs.watch import Report, Watch
 from mbo_core.tasks.task import Task
@@ -210,31 +211,29 @@ class Job:
         self._record("running", start)
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
-        encoding_keys = stream_keys(self.plan.seeds, "encoding", "cpu")
-        encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
-        self.result.quality = encoded.quality(task)
+        encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
+        self.result.notes += encoded.notes(task.table)
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
-        hooks = self.plan.registry.hooks(default)
-        whole = Run(recipe, task, encoded, self.plan.seeds, hooks=hooks, folder=folder)
+        hooks = Hooks(self.plan.registry.hooks(default))
+        whole = Run(recipe, task, encoded, self.plan.seeds, folder=folder)
         check_data(whole)
         for group in lifting.groups(self.plan.seeds, _at_once(whole)):
             watch = Watch(self._reporter(group))
-            finished = self._group(replace(whole.only(group), watch=watch))
+            finished = self._group(hooks, replace(whole.only(group), watch=watch))
             for seed in finished:
                 self._store_seed(seed)
             self._record("running", start)
 
-    def _group(self, run: Run) -> tuple[int, ...]:
-        hook = run.hooks.hook
-        trained = trained_by(run)
+    def _group(self, hooks: Hooks, run: Run) -> tuple[int, ...]:
+        trained = hooks.train_proxy(run)
         self.result.failed.update(trained.failed)
         self.result.cached.extend(trained.cached)
         if not trained.seeds:
             return ()
-        gap = hook.mbo_mine_adversary(run=run, proxy=trained)
-        candidates = hook.mbo_update_solution(run=run, proxy=trained)
-        scores = hook.mbo_evaluate(run=run, candidates=candidates)
+        gap = hooks.mine_adversary(run, trained)
+        candidates = hooks.update_solution(run, trained)
+        scores = hooks.evaluate(run, candidates)
         return self.result.add(candidates, scores, gap, run.watch)
 
     def _reporter(self, group: tuple[int, ...]) -> Report:
@@ -269,7 +268,7 @@ def _at_once(run: Run) -> int:
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1
-    return lifting.at_once(proxy.init(run.keys("proxy")[0], run.data))
+    return lifting.at_once(proxy.init(run.keys(Stream.PROXY)[0], run.data))
 
 
 def versions(registry: Registry) -> Mapping[str, str]:

@@ -182,7 +182,7 @@ class Schedule:
 
 
 class Stage(ABC):
-    """A part of a recipe: a frozen, keyword-only dataclass whose fields are its options.
+    """What fills a role of a recipe: a frozen, keyword-only dataclass whose fields are its options.
 
     A subclass is final: wrap it in another stage, never override what is implemented.
 

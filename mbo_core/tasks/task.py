@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.errors import MboError, TaskError
-from mbo_core.tasks.oracles import Oracle
+from mbo_core.tasks.oracles import Oracle, Score, as_oracle
 from mbo_core.tasks.space import Cells, Kind, Space
 from mbo_core.tasks.table import Table
 
@@ -51,7 +51,8 @@ class Task:
         y: (N,) their scores, larger is better.
         w: (N,) importance weights of the rows, by default ones; proxies that train in batches honour them.
         space: the design space; by default read off `x`: whole numbers are tokens, all others amounts.
-        oracle: the true objective, or None for a table of experiments without one.
+        oracle: the true objective: a function from raw designs (n, length) to scores (n,), or an object whose `score`
+            is one; None for a table of experiments.
         y_min: the raw score that normalises to 0; by default the smallest visible.
         y_max: the raw score that normalises to 1; by default the largest visible.
         info: what people should know of it.
@@ -59,7 +60,7 @@ class Task:
             SMILES of a molecule.
 
     Raises:
-        TaskError: for empty, misshapen, non-finite or out-of-range data.
+        TaskError: for empty, misshapen, non-finite or out-of-range data, or an oracle that cannot be called.
     """
 
     def __init__(
@@ -70,14 +71,14 @@ class Task:
         *,
         w: ArrayLike | None = None,
         space: Space | None = None,
-        oracle: Oracle | None = None,
+        oracle: Oracle | Score | None = None,
         y_min: float | None = None,
         y_max: float | None = None,
         info: TaskInfo | None = None,
         cells: Callable[[NDArray[Any]], Cells] | None = None,
     ) -> None:
         self.table = Table.of(name, x, y, space, w)
-        self.oracle = oracle
+        self.oracle = as_oracle(oracle, name)
         self.y_min = float(self.y.min()) if y_min is None else y_min
         self.y_max = float(self.y.max()) if y_max is None else y_max
         self.info = info or TaskInfo("a table of past experiments")
@@ -104,6 +105,10 @@ class Task:
     def space(self) -> Space:
         """The space of the designs."""
         return self.table.space
+
+    def __repr__(self) -> str:
+        rows, length = self.x.shape
+        return f"Task({self.name!r}, {self.kind}, {rows} x {length})"
 
     @property
     def kind(self) -> Kind:

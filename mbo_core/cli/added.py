@@ -13,7 +13,7 @@ import click
 
 from mbo_core.cli.common import WITHOUT, registry
 from mbo_core.cli.group import Commands
-from mbo_core.errors import MboError, warn
+from mbo_core.errors import MboError, described, warn
 from mbo_core.plugins import hookspecs
 
 
@@ -79,7 +79,7 @@ def _load(point: EntryPoint) -> click.Command:
     try:
         command = point.load()
     except (Exception, SystemExit) as error:
-        fact = f"the command {point.name} of {owner} cannot be imported: {type(error).__name__}: {error}"
+        fact = f"the command {point.name} of {owner} cannot be imported: {described(error)}"
         raise MboError(fact) from error
     if not isinstance(command, click.Command):
         raise MboError(f"{owner} offers {command!r} as the command {point.name}, which is no click command")
@@ -92,6 +92,6 @@ def _name_plugin(error: Exception, without: tuple[str, ...]) -> None:
     plugin = installed(without).plugin_that_raised(error)
     if plugin is not None:
         traceback.print_exception(error)
-        fact = f"plugin {plugin.name} ({plugin.label}) raised {type(error).__name__}: {error}"
+        fact = f"plugin {plugin.name} ({plugin.label}) raised {described(error)}"
         hint = f"the lines above are for its authors; --without {plugin.name} leaves it out"
         raise MboError(fact, hint) from error

@@ -194,7 +194,11 @@ def merge(base: Table, layer: Table) -> Table:
 
 def _changes_use(old: Table, new: Table) -> bool:
     before, after = old.get("use"), new.get("use")
-    return isinstance(after, Sourced) and (not isinstance(before, Sourced) or before.value != after.value)
+    return isinstance(after, Sourced) and (not isinstance(before, Sourced) or not _same_name(before.value, after.value))
+
+
+def _same_name(one: Any, other: Any) -> bool:
+    return bool(str(one).casefold() == str(other).casefold())
 
 
 def leaves(table: Table, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Sourced]]:

@@ -18,7 +18,7 @@ from mbo_core.cli.common import (
     registry,
     set_option,
 )
-from mbo_core.cli.group import Commands
+from mbo_core.cli.program import Commands
 from mbo_core.cli.recipe_new import new
 from mbo_core.errors import RecipeError
 

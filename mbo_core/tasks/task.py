@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import TaskError, described
+from mbo_core.errors import TaskError, reason_of
 from mbo_core.tasks.oracles import Oracle, Score, as_oracle
 from mbo_core.tasks.space import Cells, Kind, Space
 
@@ -149,7 +149,7 @@ class TaskOffer:
         try:
             return self.missing()
         except Exception as error:
-            return described(error)
+            return reason_of(error)
 
 
 def _array(name: str, what: str, values: ArrayLike) -> NDArray[Any]:

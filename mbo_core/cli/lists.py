@@ -57,10 +57,12 @@ def list_tasks(as_json: bool) -> None:
 @plugins_option
 def list_stages(as_json: bool) -> None:
     """List the stages that recipes can name, by role."""
-    rows = []
-    for (role, name), offered in registry().stages.items():
-        doc = (offered.value.__doc__ or "").strip().splitlines()
-        rows.append({"role": role, "name": name, "summary": doc[0] if doc else "", "plugin": offered.plugin.name})
+    from mbo_core.stages.options import first_line
+
+    rows = [
+        {"role": role, "name": name, "summary": first_line(offered.value), "plugin": offered.plugin.name}
+        for (role, name), offered in registry().loaded().items()
+    ]
     _print(as_json, "stages", rows, ("role", "name", "summary", "plugin"))
 
 

@@ -13,8 +13,9 @@ from mbo_core.cli.common import json_option, plugins_option, print_json, print_t
 from mbo_core.errors import RecipeError, nearest
 
 if TYPE_CHECKING:
+    from mbo_core.plugins.collect import Offered
     from mbo_core.plugins.discovery import Method
-    from mbo_core.plugins.registry import Offered, Registry
+    from mbo_core.plugins.registry import Registry
 
 
 @click.command()

@@ -145,7 +145,7 @@ def _resolved(
         kind = _only_kind(document, found, preset, sets)
     one = resolve(document, found, kind=kind, task=task, preset=preset, sets=sets)
     flat: Table = flatten(lineage(document, found), kind, task, one.preset, sets)
-    return with_sources(one.to_toml({"task": task, "preset": one.preset} if task or one.preset else {}), flat)
+    return with_sources(one.to_toml({"task": task} if task else {}), flat)
 
 
 def _only_kind(document: Document, found: Registry, preset: str | None, sets: tuple[str, ...]) -> Kind:

@@ -81,7 +81,9 @@ class Plugin:
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is its own, or its distribution's."""
-        return name.casefold() == self.name.casefold() or canonicalize_name(name) == canonicalize_name(self.distribution)
+        return name.casefold() == self.name.casefold() or canonicalize_name(name) == canonicalize_name(
+            self.distribution
+        )
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,10 @@ from mbo_core.tasks.task import Task
 ENOUGH = 0.5
 """Seconds for which the steps of a phase are timed."""
 
-PATIENCE = 2.0
+PATIENCE = 3.0
 """Seconds after which a preparation, or a step after the first, is given up."""
 
-ROWS = 4096
+ROWS = 1024
 """The most rows on which an epoch of a preparation is timed; an epoch's time is in proportion to its rows."""
 
 HOW = (
@@ -204,9 +204,7 @@ class _Clock:
                 raise _Enough
 
 
-def _prepared(
-    stage: S, prepare: Callable[[S, T], Any], whole: T, few: T, times: float
-) -> tuple[float | None, Any]:
+def _prepared(stage: S, prepare: Callable[[S, T], Any], whole: T, few: T, times: float) -> tuple[float | None, Any]:
     """How long `prepare` takes, and what it makes without training.
 
     Args:

@@ -254,9 +254,7 @@ class Job:
     def _store_recipe(self) -> None:
         if self.folder:
             plan = self.plan
-            self.folder.recipe(
-                plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds, "preset": plan.recipe.preset})
-            )
+            self.folder.recipe(plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
 
     def _store_seed(self, seed: int) -> None:
         if self.folder:
@@ -266,6 +264,7 @@ class Job:
 
 
 def at_once(run: Run) -> int:
+    """How many seeds of a run are stacked."""
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1

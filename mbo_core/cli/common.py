@@ -22,7 +22,7 @@ set_option = click.option(
 )
 WITHOUT = "mbo.without"
 """Where the names given to --without are kept in click's context."""
-WIDTH = 110
+WIDTH = 100
 """Columns of a table that does not go to a terminal."""
 
 

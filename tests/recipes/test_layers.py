@@ -99,7 +99,9 @@ def test_a_parent_is_resolved_whole_and_means_its_own_stages_only(child, preset,
 
 def test_a_preset_that_names_the_stage_of_its_recipe_means_that_stage_only(tmp_path):
     parent = "proxy.use = 'sturdy'\npreset.quick.proxy = { use = 'sturdy', epochs = 5 }"
-    written(tmp_path, parent=parent, child="extends = 'parent.toml'\nproxy.use = 'none'\npreset.quick.encoding.mass = 0.9")
+    written(
+        tmp_path, parent=parent, child="extends = 'parent.toml'\nproxy.use = 'none'\npreset.quick.encoding.mass = 0.9"
+    )
     assert resolve(read(tmp_path / "child.toml"), REGISTRY, kind="discrete", preset="quick").proxy.name == "none"
 
 

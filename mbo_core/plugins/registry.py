@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from mbo_core.errors import MboError, RecipeError, matching, nearest
-from mbo_core.plugins import discovery, hookspecs
+from mbo_core.plugins import discovery, files, hookspecs
 from mbo_core.plugins.discovery import Choice, Method, Plugin
 from mbo_core.plugins.validation import check_plugin, refused_stage, refused_task, role_of
 
@@ -55,7 +55,10 @@ class Registry:
         self.plugins = discovery.found(self.entry_points, self.choice)
 
     def including(self, plugins: Sequence[object]) -> Registry:
-        """What is installed and these plugins, modules or instances with hooks, which no other run sees.
+        """What is installed and these plugins, which no other run sees.
+
+        Args:
+            plugins: modules or instances with hooks, or paths of Python files; see `mbo_core.plugins.files`.
 
         Raises:
             RecipeError: for one that cannot be used, with the reason.
@@ -65,8 +68,10 @@ class Registry:
         registry = copy(self)
         registry.plugins, registry._registered = [*self.plugins], dict(self._registered)
         registry.manager = _manager(self.manager.list_name_plugin())
-        given = [discovery.unpackaged(plugin, number) for number, plugin in enumerate(plugins)]
-        for about, plugin in zip(given, plugins, strict=True):
+        objects = [one for plugin in plugins for one in files.given(plugin)]
+        before = sum(plugin.point is None for plugin in self.plugins)
+        given = [files.described(one, number) for number, one in enumerate(objects, start=before + 1)]
+        for about, plugin in zip(given, objects, strict=True):
             registry.plugins.append(about)
             registry._register(registry.manager, about, partial(_itself, plugin))
         registry.stages, registry.tasks = dict(self.stages), dict(self.tasks)

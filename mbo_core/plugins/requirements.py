@@ -76,7 +76,7 @@ def _sickness(requirement: Requirement, registry: Registry) -> str | None:
 
 def offering(plugins: Iterable[Plugin]) -> list[str]:
     """The requirements that state these plugins but for the core, e.g. `["mbo-coms>=0.1.0"]`."""
-    found = {plugin.distribution: plugin.version for plugin in plugins if plugin.distribution != "mbo-core"}
+    found = {plugin.distribution: plugin.version for plugin in plugins if plugin.point is not None}
     return [_at_least(distribution, there) for distribution, there in sorted(found.items())]
 
 

@@ -254,7 +254,9 @@ class Job:
     def _store_recipe(self) -> None:
         if self.folder:
             plan = self.plan
-            self.folder.recipe(plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
+            self.folder.recipe(
+                plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds, "preset": plan.recipe.preset})
+            )
 
     def _store_seed(self, seed: int) -> None:
         if self.folder:
@@ -264,7 +266,7 @@ class Job:
 
 
 def at_once(run: Run) -> int:
-    """How many seeds of a run are stacked."""
+    """How many seeds of a run are trained together."""
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1

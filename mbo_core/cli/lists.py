@@ -17,8 +17,9 @@ YARDSTICK = "TFBind8-Exact-v0"
 """The task whose scores the list of methods shows."""
 
 LEGEND = f"""\
-space: both is continuous and discrete. rows: the fewest that it accepts. cost: time of a run, in runs of grad-ascent.
-ours and published: normalised 100th percentile on {YARDSTICK}, mean ± std over seeds; * with a preset.
+space: both is continuous and discrete. rows: the fewest that it accepts.
+cost: time of a run, in runs of grad-ascent.
+ours, published: normalised 100th percentile on {YARDSTICK}, mean ± std; * with a preset.
 `mbo list-methods -v` adds summaries and sources; `mbo show METHOD` prints the rest."""
 
 

@@ -124,11 +124,11 @@ def list_tasks(verbose: bool, as_json: bool) -> None:
 @plugins_option
 def list_stages(as_json: bool) -> None:
     """List the stages that recipes can name, by role."""
-    from mbo_core.recipes.schema import summary
+    from mbo_core.stages.options import first_line
 
     rows = [
-        {"role": role, "name": name, "summary": summary(offered.value), "plugin": offered.plugin.name}
-        for (role, name), offered in registry().stages.items()
+        {"role": role, "name": name, "summary": first_line(offered.value), "plugin": offered.plugin.name}
+        for (role, name), offered in registry().loaded().items()
     ]
     _print(as_json, "stages", rows, ("role", "name", "summary", "plugin"))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import console, print_table
-from mbo_core.errors import StoreError
+from mbo_core.errors import StoreError, described
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -131,7 +131,7 @@ def print_folder(path: Path) -> None:
     try:
         _print_whole(record, path)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {type(error).__name__}: {error}") from error
+        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {described(error)}") from error
 
 
 def _print_whole(record: Mapping[str, Any], path: Path) -> None:

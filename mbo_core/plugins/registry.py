@@ -1,7 +1,8 @@
 """The registry: import plugins, keep each from harming the others, and collect what they offer.
 
 Methods are found without importing a plugin (`mbo_core.plugins.discovery`); stages and tasks need the import, which is
-isolated: a plugin that fails is named with its reason, and the others work.
+isolated: a plugin that fails is named with its reason, and the others work. What a `StageOffer` offers is imported when
+it is used.
 """
 
 from __future__ import annotations
@@ -19,22 +20,56 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from mbo_core.errors import MboError, RecipeError, matching, nearest
+from mbo_core.errors import RecipeError, described, matching, nearest
 from mbo_core.plugins import discovery, files, hookspecs
 from mbo_core.plugins.discovery import Choice, Method, Plugin
-from mbo_core.plugins.validation import check_plugin, refused_stage, refused_task, role_of
+from mbo_core.plugins.offers import StageOffer
+from mbo_core.plugins.validation import check_plugin, load, refused_stage, refused_task, role_of
 
 if TYPE_CHECKING:
     from mbo_core.stages.contracts import Stage
     from mbo_core.tasks.task import TaskOffer
 
 
-@dataclass(frozen=True)
+@dataclass
 class Offered:
-    """A stage or task with the plugin that offers it."""
+    """A stage or task with the plugin that offers it.
 
-    value: Any
+    Attributes:
+        offer: a stage's class, or where it is, or a task's offer.
+        plugin: the plugin.
+    """
+
+    offer: Any
     plugin: Plugin
+
+    @property
+    def value(self) -> Any:
+        """The stage's class, imported when it is first asked for, or the task's offer.
+
+        Raises:
+            RecipeError: if the stage cannot be used, with the reason.
+        """
+        if self.failure:
+            hint = f"it comes with plugin {self.plugin.name} ({self.plugin.label}); see `mbo plugins -v`"
+            raise RecipeError(f"{self.offer} {self.failure}", hint)
+        return self._loaded[0]
+
+    @property
+    def failure(self) -> str:
+        """Why the stage cannot be used; empty if it can."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, str]:
+        if not isinstance(self.offer, StageOffer):
+            return self.offer, ""
+        try:
+            return _silenced(partial(load, self.offer)), ""
+        except (Exception, SystemExit) as error:
+            reason = f"cannot be loaded: {described(error)}"
+            self.plugin.fault("broken", f"{self.offer} {reason}", error)
+            return None, reason
 
 
 @dataclass
@@ -146,8 +181,12 @@ class Registry:
 
     @cached_property
     def stages(self) -> dict[tuple[str, str], Offered]:
-        """All stage classes by (role, name), e.g. `("proxy", "regression")`."""
+        """All stages by (role, name), e.g. `("proxy", "regression")`; each is imported when its value is asked for."""
         return dict(sorted(self._add_stages({}).items()))
+
+    def loaded(self, role: str | None = None) -> dict[tuple[str, str], Offered]:
+        """The stages, or those of a role, that can be used; all of them are imported."""
+        return {key: one for key, one in self.stages.items() if role in {None, key[0]} and not one.failure}
 
     @cached_property
     def tasks(self) -> dict[str, Offered]:
@@ -156,7 +195,8 @@ class Registry:
 
     def _add_stages(self, found: dict[tuple[str, str], Offered], only: Collection[str] | None = None) -> Any:
         for plugin, stage in self._offers("mbo_stages", refused_stage, only):
-            self._add(found, (role_of(stage), stage.name), Offered(stage, plugin))
+            role = stage.role if isinstance(stage, StageOffer) else role_of(stage)
+            self._add(found, (role, stage.name), Offered(stage, plugin))
         return found
 
     def _add_tasks(self, found: dict[str, Offered], only: Collection[str] | None = None) -> Any:
@@ -185,7 +225,7 @@ class Registry:
             for value in values:
                 refusal = refused(value)
                 if refusal:
-                    plugin.fault("broken", f"{hook} offers {value!r}, which {refusal}")
+                    plugin.fault("broken", f"{hook} offers {getattr(value, '__name__', value)!r}: {refusal}")
                 else:
                     offered.append((plugin, value))
         return offered
@@ -201,14 +241,13 @@ class Registry:
 
     @staticmethod
     def _break(plugin: Plugin, doing: str, error: BaseException) -> None:
-        fact = error.format_message() if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
-        plugin.fault("broken", f"{doing}: {fact}", error)
+        plugin.fault("broken", f"{doing}: {described(error)} {getattr(error, 'hint', None) or ''}", error)
 
     def stage(self, role: str, name: str) -> type[Stage]:
-        """A stage class.
+        """A stage class; only the plugin that offers it is imported.
 
         Raises:
-            RecipeError: with the nearest known name.
+            RecipeError: for an unknown name, with the nearest, or for a stage that cannot be used, with the reason.
         """
         known = [stage for of, stage in self.stages if of == role]
         found = matching(name, known)
@@ -231,7 +270,7 @@ class Registry:
 
     def examine(self) -> list[Plugin]:
         """All plugins after everything of them was asked for, so that what is wrong with any is known."""
-        _ = self.manager, self.methods, self.stages, self.tasks
+        _ = self.manager, self.methods, self.loaded(), self.tasks
         return self.plugins
 
     @property

@@ -16,7 +16,7 @@ from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.words import DEFAULT_ENCODINGS, DEFAULT_STAGES, ROLES
 from mbo_core.stages.contracts import Stage
-from mbo_core.stages.options import Limits, Option, options, to_toml
+from mbo_core.stages.options import Limits, Option, first_line, options, to_toml
 from mbo_core.toml import subtable
 
 FILE = "recipe.schema.json"
@@ -121,7 +121,7 @@ def _conditions(registry: Registry) -> list[str]:
 
 def _table(role: str, where: str, registry: Registry) -> Schema:
     """A stage's table: `whole`, where nothing else names the stage; `inner` to another; or a `layer` over one."""
-    stages = [cast("type[Stage]", offered.value) for (of, _), offered in registry.stages.items() if of == role]
+    stages = [cast("type[Stage]", offered.value) for offered in registry.loaded(role).values()]
     inside = "layer" if where == "layer" else "inner"
     # All options are named here, as editors complete from `properties`; which go together stands below.
     every = _object({"use": _use(stages), **_any(stages, inside)}, f"the {role}")
@@ -130,7 +130,7 @@ def _table(role: str, where: str, registry: Registry) -> Schema:
 
 def _if_used(stage: type[Stage], inside: str) -> Schema:
     named = {"properties": {"use": {"const": stage.name}}, "required": ["use"]}
-    return {"if": named, "then": _object({"use": True, **_options(stage, inside)}, summary(stage))}
+    return {"if": named, "then": _object({"use": True, **_options(stage, inside)}, first_line(stage))}
 
 
 def _if_unnamed(role: str, where: str, stages: Iterable[type[Stage]]) -> list[Schema]:
@@ -143,15 +143,10 @@ def _if_unnamed(role: str, where: str, stages: Iterable[type[Stage]]) -> list[Sc
 
 
 def _use(stages: Iterable[type[Stage]]) -> Schema:
-    said = {stage.name: summary(stage) for stage in stages}
+    said = {stage.name: first_line(stage) for stage in stages}
     lines = "\n".join(f"* {name}: {line}" for name, line in said.items())
     # Editors built on taplo show a line for each value.
     return {"description": lines, "enum": list(said), "x-taplo": {"docs": {"enumValues": list(said.values())}}}
-
-
-def summary(stage: type[Stage]) -> str:
-    """The first line of a stage's docstring."""
-    return next(iter((stage.__doc__ or "").strip().splitlines()), "")
 
 
 def _any(stages: Iterable[type[Stage]], where: str) -> Schema:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mbo_core.plugins.offers import ROLES as ROLES
+
 if TYPE_CHECKING:
     from mbo_core.tasks.space import Kind
-
-
-ROLES = ("encoding", "adversary", "proxy", "update", "evaluation")
 
 
 ABOUT = ("name", "summary", "paper", "code", "mix", "deviations", "requires")

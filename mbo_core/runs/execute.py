@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mbo_core.errors import MboError, RecipeError
+from mbo_core.errors import MboError, RecipeError, described
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
@@ -201,7 +201,7 @@ class Job:
             kept = f"; kept: {len(self.result.trials)} of {len(self.plan.seeds)} seeds" if self.folder else ""
             raise Interrupted(f"interrupted{kept}") from None
         except BaseException as error:
-            self.result.failed.update({seed: f"{type(error).__name__}: {error}" for seed in self._open()})
+            self.result.failed.update({seed: described(error) for seed in self._open()})
             self._finish("failed", start)
             raise
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import MboError, TaskError
+from mbo_core.errors import TaskError, described
 from mbo_core.tasks.oracles import Oracle, Score, as_oracle
 from mbo_core.tasks.space import Cells, Kind, Space
 
@@ -149,10 +149,8 @@ class TaskOffer:
         """What is missing, or why that cannot be told, in one line; None when ready."""
         try:
             return self.missing()
-        except MboError as error:
-            return error.message
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
+            return described(error)
 
     def status(self) -> str:
         """`ready`, or the one command that makes it so or, where there are several, that explains them."""

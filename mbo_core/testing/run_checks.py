@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mbo_core.errors import RecipeError, TaskError
+from mbo_core.errors import RecipeError, TaskError, described
 from mbo_core.functional import batches, keys
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
@@ -38,7 +38,7 @@ def runs(mix: Mix) -> None:
         hint = f"give options under [small] in {FILE} that suit few rows of data, such as held_out and batch_size"
     elif "randomness" in str(error):
         hint = 'draw from the key with mbo_core.functional.keys, or say lift = "loop" and use generators of your own'
-    raise Fault(f"{type(error).__name__}: {getattr(error, 'message', error)}", hint) from error
+    raise Fault(described(error), hint) from error
 
 
 def designs(mix: Mix) -> None:
@@ -140,7 +140,7 @@ def rows(mix: Mix) -> None:
             demand(refusal.message, f"{what} are refused without a message", "say what is wrong with the data")
             continue
         except Exception as error:
-            raise Fault(f"{what}: {type(error).__name__}: {error}", _REFUSE) from error
+            raise Fault(f"{what}: {described(error)}", _REFUSE) from error
         _demand_designs(mix, what)
 
 
@@ -152,7 +152,7 @@ def _demand_designs(mix: Mix, what: str) -> None:
         trial = carry_out(mix.recipe, dull(mix.kind)[what], SEEDS[:1])
         _demand_inside(trial)
     except Exception as error:
-        raise Fault(f"{what}: {type(error).__name__}: {getattr(error, 'message', error)}", _REFUSE) from error
+        raise Fault(f"{what}: {described(error)}", _REFUSE) from error
     demand(not trial.candidates.failed, f"{what}: {trial.candidates.failed.get(0)}", _REFUSE)
 
 

@@ -133,8 +133,10 @@ def _print(thing: dict[str, Any]) -> None:
             click.echo(f"{key}:")
             for name, inner in value.items():
                 click.echo(f"  {name}: {_cell(inner)}")
+        elif isinstance(value, list) and all(" " not in str(item) for item in value):
+            click.echo(f"{key}: {', '.join(map(str, value)) or 'none'}")
         elif isinstance(value, list):
-            click.echo(f"{key}: " + ("none" if not value else ""))
+            click.echo(f"{key}:")
             for item in value:
                 click.echo(f"  - {item}")
         else:

@@ -37,7 +37,7 @@ def _some_fit(update: type[Stage], proxy: type[Proxy], registry: Registry) -> bo
 
 
 def _examples(stage: type[Stage], registry: Registry) -> Iterator[tuple[str, Any]]:
-    """The stage with its defaults, once with each choice of the stages inside it; those that it refuses are left out."""
+    """The stage with its defaults, once with each choice of the stages inside it; what it refuses is left out."""
     held = {name: role_of(cast("type[Stage]", one.stage)) for name, one in options(stage).items() if one.stage}
     inner = {name: role for name, role in held.items() if name not in DEFAULT_STAGES}
     filled = {name: _default(role, registry) for name, role in held.items() if name not in inner}
@@ -61,7 +61,8 @@ def _simple(stage: type[Stage], registry: Registry) -> Iterator[tuple[str, Stage
 
 
 def _default(role: str, registry: Registry) -> Stage:
-    return next(made for _, made in _examples(registry.stage(role, DEFAULT_STAGES[role]), registry))
+    made: Stage = next(made for _, made in _examples(registry.stage(role, DEFAULT_STAGES[role]), registry))
+    return made
 
 
 def _all(role: str, registry: Registry) -> list[type[Stage]]:

@@ -54,6 +54,7 @@ class Plan:
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
+    own_table: bool = False
 
 
 def plan(
@@ -73,7 +74,8 @@ def plan(
     recorded = recipes.recorded_run(document)
     loaded = _task(task if task is not None else recorded.get("task"), found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
-    return Plan(resolved, loaded, seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds), found)
+    numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
+    return Plan(resolved, loaded, numbers, found, own_table=isinstance(task, Task))
 
 
 def _task(task: Any, registry: Registry) -> Task:
@@ -157,6 +159,7 @@ def execute(planned: Plan, out: Path | None, device: str, report: Report | None 
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
+        result.own_table = planned.own_table
         job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
         job.go()
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -135,7 +136,7 @@ class TaskOffer:
         kind: continuous or discrete.
         info: what people should know of it before loading.
         load: makes the task; raises `TaskError` with a hint where data or an extra is missing.
-        missing: says in one line what is missing here and how to get it, or None when ready.
+        missing: None when ready; else one line, `what is missing: the command that gets it`, joined by `; ` for more.
     """
 
     name: str
@@ -150,3 +151,14 @@ class TaskOffer:
             return self.missing()
         except Exception as error:
             return reason_of(error)
+
+    def status(self) -> str:
+        """`ready`, or the one command that makes it so or, where there are several, that explains them."""
+        line = self.unready()
+        if line is None:
+            return "ready"
+        command = _COMMAND.search(line)
+        return command[1] if command and "; " not in line else f"mbo show {self.name}"
+
+
+_COMMAND = re.compile(r": ((?:mbo|pip|python|conda|uv) .+)$")

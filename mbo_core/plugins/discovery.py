@@ -81,7 +81,8 @@ class Plugin:
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is its own, or its distribution's."""
-        return name == self.name or canonicalize_name(name) == canonicalize_name(self.distribution)
+        own = canonicalize_name(self.distribution)
+        return name.casefold() == self.name.casefold() or canonicalize_name(name) == own
 
 
 @dataclass(frozen=True)

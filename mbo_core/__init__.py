@@ -15,6 +15,7 @@ from mbo_core.plugins.hookspecs import hookimpl, hookspec
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry, installed
+    from mbo_core.recipes.recipe import Recipe
     from mbo_core.runs.execute import Interrupted, run
     from mbo_core.runs.result import Result, Trial
     from mbo_core.tasks.space import Space
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Interrupted": "runs.execute",
+    "Recipe": "recipes.recipe",
     "Registry": "plugins.registry",
     "Result": "runs.result",
     "Trial": "runs.result",
@@ -36,6 +38,7 @@ _HOMES = {
 __all__ = [
     "Interrupted",
     "MboError",
+    "Recipe",
     "RecipeError",
     "Registry",
     "Result",

@@ -68,6 +68,7 @@ def _method() -> Schema:
         "code": {**TEXT, "description": "the released code that it was read from, with its commit"},
         "deviations": {**TEXTS, "description": "where it differs from the paper or the released code"},
         "requires": {**TEXTS, "description": "what has to be installed, e.g. mbo-coms>=0.1"},
+        "unpackaged": {"type": "object", "description": "where those of a run's stages were that no package installs"},
     }
     return _object(described, "what the recipe is")
 

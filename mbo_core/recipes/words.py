@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 ROLES = ("encoding", "adversary", "proxy", "update", "evaluation")
 
 
-ABOUT = ("name", "summary", "paper", "code", "deviations", "requires")
+ABOUT = ("name", "summary", "paper", "code", "deviations", "requires", "unpackaged")
 
 
 RUN = ("task", "seeds", "preset")

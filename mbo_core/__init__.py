@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.runs.execute import Interrupted, run
     from mbo_core.runs.result import Result, Trial
+    from mbo_core.runs.tables import compare
     from mbo_core.tasks.space import Space
     from mbo_core.tasks.task import Task, TaskInfo, TaskOffer
 
@@ -31,6 +32,7 @@ _HOMES = {
     "Task": "tasks",
     "TaskInfo": "tasks",
     "TaskOffer": "tasks",
+    "compare": "runs.tables",
     "installed": "plugins.registry",
     "run": "runs.execute",
 }
@@ -49,6 +51,7 @@ __all__ = [
     "TaskInfo",
     "TaskOffer",
     "Trial",
+    "compare",
     "hookimpl",
     "hookspec",
     "installed",

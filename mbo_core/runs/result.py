@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs import tables
 from mbo_core.runs.records import Candidates, Gap, Scores
 from mbo_core.runs.watch import Watch
 from mbo_core.tasks.oracles import OracleSet
@@ -75,7 +76,7 @@ class Trial:
         ]
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """A run of a recipe on a task.
 
@@ -104,6 +105,12 @@ class Result:
     folder: Path | None = None
     quality: Mapping[str, Sequence[float]] = field(default_factory=dict)
     cached: list[int] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return tables.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(self)
 
     @property
     def designs(self) -> NDArray[Any]:

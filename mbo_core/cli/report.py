@@ -93,7 +93,7 @@ def _errors(record: Mapping[str, Any]) -> list[Sequence[float | None]]:
 
 
 def _mean_rows(record: Mapping[str, Any]) -> list[list[str]]:
-    pairs = [_mean_and_std(values) for values in [*_series(record["scores"]), *_errors(record)]]
+    pairs = [_texts(values) for values in [*_series(record["scores"]), *_errors(record)]]
     return [[label, *(pair[i] for pair in pairs)] for i, label in enumerate(("mean", "population std"))]
 
 

@@ -64,8 +64,8 @@ class Registry:
         registry = copy(self)
         registry.plugins, registry._registered = [*self.plugins], dict(self._registered)
         registry.manager = _manager(self.manager.list_name_plugin())
-        objects = [one for plugin in plugins for one in files.given(plugin)]
-        before = sum(plugin.point is None for plugin in self.plugins)
+        objects = [one for plugin in plugins for one in silenced(partial(files.given, plugin))]
+        before = sum(plugin.given for plugin in self.plugins)
         given = [files.described(one, number) for number, one in enumerate(objects, start=before + 1)]
         for about, plugin in zip(given, objects, strict=True):
             registry.plugins.append(about)

@@ -17,6 +17,7 @@ from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
@@ -58,7 +59,7 @@ class Plan:
 
 
 def plan(
-    recipe: str | Path,
+    recipe: AnyRecipe,
     task: str | Task | None = None,
     seeds: int | Sequence[int] | None = None,
     preset: str | None = None,
@@ -70,7 +71,7 @@ def plan(
     if isinstance(set, str):
         raise RecipeError(f"set is the text {set!r}", f"give a list: set=[{set!r}]")
     found = (registry or installed()).including(plugins)
-    document = recipes.find(recipe, found)
+    document, found = opened(recipe, found)
     recorded = recipes.recorded_run(document)
     loaded = _task(task if task is not None else recorded.get("task"), found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
@@ -113,7 +114,7 @@ def _whole(number: Any) -> bool:
 
 
 def run(
-    recipe: str | Path,
+    recipe: AnyRecipe,
     task: str | Task | None = None,
     *,
     seeds: int | Sequence[int] | None = None,
@@ -129,7 +130,8 @@ def run(
     """Run a recipe on a task.
 
     Args:
-        recipe: a method's name, a TOML file, or the folder of an earlier run.
+        recipe: a method's name, a TOML file, or the folder of an earlier run; or stages, as a `Recipe` or a dict of the
+            tables that a file has.
         task: a task's name, or a `Task` made of your own table; may be left out where the recipe names one.
         seeds: how many (seeds 0, 1, ...), or which; 8 by default.
         preset: a preset of the recipe, e.g. `quick`; the base is the published method.
@@ -137,7 +139,7 @@ def run(
         out: the folder to store the run in; nothing is stored without.
         device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
         cache: a folder of trained proxies, which are used where they fit and added to.
-        plugins: modules or instances with hooks that are used for this run alone: stages, tasks, tools.
+        plugins: Python files, modules or instances with stages, tasks or hooks, used for this run alone.
         report: is told of every step: phase, steps done, total.
         registry: what is installed, by default in this environment.
 

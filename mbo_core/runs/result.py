@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs import tables
 from mbo_core.runs.notes import Note, source
 from mbo_core.runs.records import Candidates, Gap, Scores
 from mbo_core.runs.watch import Watch
@@ -72,7 +73,7 @@ class Trial:
         ]
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """A run of a recipe on a task.
 
@@ -103,6 +104,12 @@ class Result:
     notes: list[Note] = field(default_factory=list)
     cached: list[int] = field(default_factory=list)
     own_table: bool = False
+
+    def __repr__(self) -> str:
+        return tables.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(self)
 
     @property
     def designs(self) -> NDArray[Any]:

@@ -70,7 +70,7 @@ def demand_designs(kind: str, result: mbo.Result) -> None:
     assert result.designs.shape[0] == 2
     for designs in result.designs:
         assert np.isfinite(designs).all()
-        TASKS[kind].check(designs)
+        TASKS[kind].table.check(designs)
 
 
 def drawn(role: str, name: str) -> Iterator[tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -98,9 +99,9 @@ def test_all_are_for_the_same_versions_of_python(folder):
 @pytest.mark.slow
 def test_the_reference_is_rendered_from_docstrings(tmp_path):
     subprocess.run([sys.executable, str(TOP / ".github/reference.py"), str(tmp_path)], check=True)
-    for page, words in (("mbo_core", "def run"), ("mbo_core/stages/contracts", "class Proxy")):
+    for page, words in (("mbo_core", "def run("), ("mbo_core/stages/contracts", "class Proxy(")):
         text = re.sub("<[^>]*>", "", (tmp_path / f"{page}.html").read_text())
-        assert words.split()[1] in text
+        assert words in text
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)

@@ -226,6 +226,7 @@ def test_each_member_believes_most_in_the_bin_that_it_was_told():
     assert (infos[-1]["log_gamma"] >= -1e-3).all()
 
 
+@pytest.mark.slow
 def test_the_heavier_the_pseudo_designs_the_flatter_the_distribution():
     proxy, found = bank(bins=20, tracking_rate=0.02), []
     warm, bins = trained(proxy), Bins(ends_of(DATA.y, 0.25), 20)

@@ -1,4 +1,4 @@
-"""Cut the data into batches as a proxy's schedule says, reproducibly for each seed."""
+"""Batches of the data by a proxy's schedule, reproducible for each seed."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Examples(NamedTuple):
 
 
 def check_rows(schedule: Schedule, rows: int) -> None:
-    """Refuse data that are too few for a schedule.
+    """Check that the data suffice for a schedule.
 
     Raises:
-        TaskError: where fewer rows are left to train on than the schedule needs.
+        TaskError: if fewer rows are left to train on than the schedule needs.
     """
     left = rows - schedule.held_out
     least = schedule.batch_size if schedule.drop_last else 2
     if left < least:
         raise TaskError(
             f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out; {least} are needed",
-            "give more data, or hold out fewer rows by the option held_out",
+            "give more data, or lower the option held_out",
         )
 
 

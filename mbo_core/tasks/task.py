@@ -15,12 +15,12 @@ from mbo_core.tasks.space import Cells, Kind, Space
 
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
 MOST_TOKENS = 256
-"""Whole numbers beyond are taken for amounts and not for tokens, where no space is given."""
+"""Without a space, larger whole numbers are refused, as they are probably amounts and not tokens."""
 
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """What a task's plugin says of it; nothing here is needed to run it.
+    """Information on a task for people; a run does not need it.
 
     Attributes:
         summary: one line.
@@ -48,13 +48,13 @@ class Task:
         name: how people call it.
         x: (N, d) real numbers or (N, L) whole tokens: the visible designs.
         y: (N,) their scores, larger is better.
-        space: the design space; by default read off `x`: whole numbers are tokens, all others amounts.
+        space: the design space; by default inferred from `x`: whole numbers are tokens, real numbers amounts.
         oracle: the true objective, or None for a table of experiments without one.
         y_min: the raw score that normalises to 0; by default the smallest visible.
         y_max: the raw score that normalises to 1; by default the largest visible.
-        info: what people should know of it.
-        cells: writes a design as the cells of a table, where `space.cells` would not be read by people; e.g. the
-            SMILES of a molecule.
+        info: information for people.
+        cells: writes a design as the cells of a table, if `space.cells` is not readable; e.g. the SMILES of a
+            molecule.
 
     Raises:
         TaskError: for empty, misshapen, non-finite or out-of-range data.
@@ -88,7 +88,7 @@ class Task:
         _measurable(name, "design", self.x)
         _measurable(name, "score", self.y[:, None])
         if not self.y_min <= self.y_max:
-            raise TaskError(f"{name}: y_min is {self.y_min} and y_max {self.y_max}", "y_max is the larger one")
+            raise TaskError(f"{name}: y_min={self.y_min} is not below y_max={self.y_max}", "give y_min <= y_max")
         self.x.setflags(write=False)
         self.y.setflags(write=False)
 
@@ -123,14 +123,14 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskOffer:
-    """A task that a plugin offers: cheap to list, loaded when it is run.
+    """A task that a plugin offers: cheap to list, loaded for a run.
 
     Attributes:
         name: how people call it, e.g. `TFBind8-Exact-v0`.
         kind: continuous or discrete.
-        info: what people should know of it before loading.
+        info: information for people, known before loading.
         load: makes the task; raises `TaskError` with a hint where data or an extra is missing.
-        missing: says in one line what is missing here and how to get it, or None when ready.
+        missing: returns one line on what is missing and how to get it, or None when ready.
     """
 
     name: str
@@ -140,7 +140,7 @@ class TaskOffer:
     missing: Callable[[], str | None] = lambda: None
 
     def unready(self) -> str | None:
-        """What is missing, or why that cannot be told, in one line; None when ready."""
+        """One line on what is missing, or on the error of that check; None when ready."""
         try:
             return self.missing()
         except MboError as error:
@@ -153,26 +153,26 @@ def _array(name: str, what: str, values: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except ValueError as error:
-        raise TaskError(f"{name}: {what} is no table of numbers: {error}", "give rows of equal length") from error
+        raise TaskError(f"{name}: {what} is not a table of numbers: {error}", "give rows of equal length") from error
 
 
 def _designs(name: str, x: ArrayLike) -> NDArray[Any]:
     designs = _array(name, "x", x)
     if designs.ndim != 2 or designs.size == 0:
-        raise TaskError(f"{name}: x has shape {designs.shape}", "give a table of designs, one a row: (N, d)")
+        raise TaskError(f"{name}: x has shape {designs.shape}", "give one design per row: (N, d)")
     if designs.dtype.kind in "iu":
         return designs.astype(np.int64)
     if designs.dtype.kind != "f":
-        raise TaskError(f"{name}: x holds {designs.dtype}", "give real numbers, or whole tokens for discrete designs")
+        raise TaskError(f"{name}: x has dtype {designs.dtype}", "give real numbers, or whole numbers as tokens")
     return designs
 
 
 def _scores(name: str, y: ArrayLike, rows: int) -> NDArray[np.float64]:
     scores = _array(name, "y", y)
     if scores.dtype.kind not in "iuf":
-        raise TaskError(f"{name}: y holds {scores.dtype}", "give one real score a design")
+        raise TaskError(f"{name}: y has dtype {scores.dtype}", "give one real score per design")
     if scores.shape not in {(rows,), (rows, 1)}:
-        raise TaskError(f"{name}: y has shape {scores.shape} for {rows} designs", "give one score a design")
+        raise TaskError(f"{name}: y has shape {scores.shape} for {rows} designs", "give one score per design")
     scores = scores.reshape(rows).astype(np.float64)
     _finite(name, "score", scores)
     return scores
@@ -184,7 +184,7 @@ def _finite(name: str, what: str, values: NDArray[Any]) -> None:
         row = int(bad[0][0])
         raise TaskError(
             f"{name}: {what} {row} is {values[tuple(bad[0])]} ({len(bad)} such values)",
-            "leave out the rows without a finite value",
+            "remove rows without a finite value",
         )
 
 
@@ -195,18 +195,18 @@ def _measurable(name: str, what: str, values: NDArray[Any]) -> None:
     lost = ~np.isfinite(spread) | ((spread == 0) & (values.max(axis=0) != values.min(axis=0)))
     if lost.any():
         largest = np.abs(values[:, lost]).max()
-        raise TaskError(f"{name}: {what}s of the size {largest:g} cannot be squared", "give them in another unit")
+        raise TaskError(f"{name}: {what}s of size {largest:g} overflow or vanish when squared", "change the unit")
 
 
 def _tokens(name: str, designs: NDArray[Any], classes: int) -> None:
     if designs.dtype.kind not in "iu":
-        raise TaskError(f"{name}: designs hold {designs.dtype}", "discrete designs are whole tokens")
+        raise TaskError(f"{name}: designs have dtype {designs.dtype}", "discrete designs are whole tokens")
     bad = np.argwhere((designs < 0) | (designs >= classes))
     if len(bad):
         row = int(bad[0][0])
         raise TaskError(
-            f"{name}: design {row} has the token {designs[tuple(bad[0])]}; the space has {classes}",
-            "tokens count from 0; give real numbers (1.0, not 1) where designs are continuous",
+            f"{name}: token {designs[tuple(bad[0])]} in design {row} is out of range: the space has {classes} tokens",
+            "tokens start at 0; for continuous designs give real numbers (1.0, not 1)",
         )
 
 
@@ -214,7 +214,7 @@ def _space(name: str, designs: NDArray[Any]) -> Space:
     if designs.dtype.kind == "i":
         classes = int(designs.max()) + 1
         if classes > MOST_TOKENS:
-            fact = f"{name}: whole numbers up to {classes - 1} would be {classes} kinds of token"
-            raise TaskError(fact, "give amounts as real numbers (x.astype(float)), or tokens with their mbo.Space")
+            fact = f"{name}: whole numbers up to {classes - 1} would mean {classes} tokens"
+            raise TaskError(fact, "give amounts as real numbers (x.astype(float)), or give the mbo.Space of the tokens")
         return Space("discrete", designs.shape[1], classes)
     return Space("continuous", designs.shape[1])

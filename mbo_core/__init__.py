@@ -60,3 +60,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"mbo_core.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """What there is, without the packages that were imported on the way."""
+    return __all__

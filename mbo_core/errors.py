@@ -89,10 +89,22 @@ class Mistakes:
             raise error(f"{len(lines)} mistakes in the recipe\n\n" + "\n".join(lines), mistakes=self.found)
 
 
+def matching(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is `name`, or that differs from it only in case; None if there is none or several.
+
+    >>> matching("COMs", ["coms", "cbas"]), matching("a", ["A", "a"]), matching("comz", ["coms"])
+    ('coms', 'a', None)
+    """
+    names = list(known)
+    found = [name] if name in names else [one for one in names if one.casefold() == name.casefold()]
+    return found[0] if len(found) == 1 else None
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a mistyped `name`: the nearest known one, else all of them."""
     names = sorted(set(known))
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    folded = {one.casefold(): one for one in names}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     if close:
-        return f'did you mean "{close[0]}"?'
+        return f'did you mean "{folded[close[0]]}"?'
     return f"known: {', '.join(names)}" if names else "none available"

@@ -151,7 +151,7 @@ def dotted(key: str) -> tuple[str, ...]:
 
 
 def assignment(text: str) -> Table:
-    """The table for `--set section.option=VALUE`; VALUE is TOML, and a bare word is a string.
+    """The table for `--set role.option=VALUE`; VALUE is TOML, and a bare word is a string.
 
     Raises:
         RecipeError: if it is not an assignment.
@@ -162,7 +162,7 @@ def assignment(text: str) -> Table:
     key, equals, value = text.partition("=")
     keys = dotted(key.strip())
     if not equals or not keys:
-        raise RecipeError(f"--set {text} is not an assignment", "write --set section.option=VALUE, e.g. proxy.epochs=5")
+        raise RecipeError(f"--set {text} is not an assignment", "write --set role.option=VALUE, e.g. proxy.epochs=5")
     leaf = _leaf(_value(value.strip()), f"--set {text}")
     for part in reversed(keys):
         leaf = {part: leaf}
@@ -194,7 +194,11 @@ def merge(base: Table, layer: Table) -> Table:
 
 def _changes_use(old: Table, new: Table) -> bool:
     before, after = old.get("use"), new.get("use")
-    return isinstance(after, Sourced) and (not isinstance(before, Sourced) or before.value != after.value)
+    return isinstance(after, Sourced) and (not isinstance(before, Sourced) or not _same_name(before.value, after.value))
+
+
+def _same_name(one: Any, other: Any) -> bool:
+    return bool(str(one).casefold() == str(other).casefold())
 
 
 def leaves(table: Table, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Sourced]]:

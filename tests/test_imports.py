@@ -19,6 +19,7 @@ ORDER = (
     "runs",
     ("scaffold", "testing"),
     "cli",
+    "__main__",
 )
 """Each may import what stands before it; those of one place know nothing of each other."""
 RANK = {name: i for i, place in enumerate(ORDER) for name in ([place] if isinstance(place, str) else place)}

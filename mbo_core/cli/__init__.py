@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from mbo_core.cli.added import Program
 from mbo_core.cli.common import plugins_option
 from mbo_core.cli.lists import list_methods, list_stages, list_tasks
 from mbo_core.cli.new import new
 from mbo_core.cli.plugins import plugins
-from mbo_core.cli.recipe import check, recipe
+from mbo_core.cli.program import Program
+from mbo_core.cli.recipe import recipe
 from mbo_core.cli.run import run
 from mbo_core.cli.show import show
 
@@ -21,5 +21,5 @@ def main() -> None:
     """Offline model-based optimization: from tried designs and their scores to better designs."""
 
 
-for command in (run, check, recipe, list_methods, list_tasks, list_stages, show, plugins, new):
+for command in (run, recipe, list_methods, list_tasks, list_stages, show, plugins, new):
     main.add_command(command)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for machines.")
 preset_option = click.option("--preset", metavar="NAME", help="A preset of the recipe, e.g. quick.")
 set_option = click.option(
-    "--set", "sets", multiple=True, metavar="SECTION.OPTION=VALUE", help="Change an option; VALUE is TOML. Repeatable."
+    "--set", "sets", multiple=True, metavar="ROLE.OPTION=VALUE", help="Change an option; VALUE is TOML. Repeatable."
 )
 WITHOUT = "mbo.without"
 """Where the names given to --without are kept in click's context."""

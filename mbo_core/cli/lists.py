@@ -56,12 +56,12 @@ def list_tasks(as_json: bool) -> None:
 @json_option
 @plugins_option
 def list_stages(as_json: bool) -> None:
-    """List the stages that recipes can name, by kind."""
+    """List the stages that recipes can name, by role."""
     rows = []
-    for (kind, name), offered in registry().stages.items():
+    for (role, name), offered in registry().stages.items():
         doc = (offered.value.__doc__ or "").strip().splitlines()
-        rows.append({"kind": kind, "name": name, "summary": doc[0] if doc else "", "plugin": offered.plugin.name})
-    _print(as_json, "stages", rows, ("kind", "name", "summary", "plugin"))
+        rows.append({"role": role, "name": name, "summary": doc[0] if doc else "", "plugin": offered.plugin.name})
+    _print(as_json, "stages", rows, ("role", "name", "summary", "plugin"))
 
 
 def _print(as_json: bool, what: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

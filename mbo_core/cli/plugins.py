@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
-from mbo_core.cli.group import Commands
 from mbo_core.cli.plugins_check import check
+from mbo_core.cli.program import Commands
 
 if TYPE_CHECKING:
     from mbo_core.plugins.discovery import Plugin

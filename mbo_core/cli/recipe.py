@@ -18,7 +18,7 @@ from mbo_core.cli.common import (
     registry,
     set_option,
 )
-from mbo_core.cli.group import Commands
+from mbo_core.cli.program import Commands
 from mbo_core.cli.recipe_new import new
 from mbo_core.errors import RecipeError
 
@@ -47,7 +47,7 @@ def list_recipes(as_json: bool) -> None:
     if as_json:
         print_json({"recipes": rows})
         return
-    columns = ("name", "extends", "parts", "presets", "from")
+    columns = ("name", "extends", "stages", "presets", "from")
     print_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
@@ -74,20 +74,20 @@ def _here() -> Iterator[tuple[str, Document, str]]:
 
 
 def _row(name: str, document: Document, source: str, found: Registry) -> dict[str, Any]:
-    from mbo_core.recipes.layers import family, flatten
+    from mbo_core.recipes.layers import flatten, lineage
     from mbo_core.recipes.words import DEFAULT_ENCODINGS, ROLES
     from mbo_core.toml import plain
 
     extends = plain(document.table.get("extends", {}))
     row: dict[str, Any] = {"name": name, "extends": extends if isinstance(extends, str) else None, "from": source}
     try:
-        whole = family(document, found)
+        whole = lineage(document, found)
     except RecipeError as error:
         click.echo(f"warning: {error.message}", err=True)
-        return {**row, "parts": {}, "presets": []}
+        return {**row, "stages": {}, "presets": []}
     flat = [flatten(whole, kind) for kind in DEFAULT_ENCODINGS]
-    parts = {section: list(dict.fromkeys(_uses(one[section]) for one in flat)) for section in ROLES}
-    return {**row, "parts": parts, "presets": list(whole.presets)}
+    stages = {role: list(dict.fromkeys(_uses(one[role]) for one in flat)) for role in ROLES}
+    return {**row, "stages": stages, "presets": list(whole.presets)}
 
 
 def _uses(table: Any) -> str:
@@ -98,7 +98,7 @@ def _uses(table: Any) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        named = [name for section, names in value.items() if section != "evaluation" for name in names]
+        named = [name for role, names in value.items() if role != "evaluation" for name in names]
         return ", ".join(name for name in named if name != "none")
     return ", ".join(value) if isinstance(value, list) else value or ""
 
@@ -131,7 +131,7 @@ def show(
 def _resolved(
     document: Document, found: Registry, task: str | None, kind: Kind | None, preset: str | None, sets: tuple[str, ...]
 ) -> str:
-    from mbo_core.recipes.layers import family, flatten
+    from mbo_core.recipes.layers import flatten, lineage
     from mbo_core.recipes.resolve import recorded_run, resolve
     from mbo_core.recipes.writing import with_sources
 
@@ -144,7 +144,7 @@ def _resolved(
     if kind is None:
         kind = _only_kind(document, found, preset, sets)
     one = resolve(document, found, kind=kind, task=task, preset=preset, sets=sets)
-    flat: Table = flatten(family(document, found), kind, task, one.preset, sets)
+    flat: Table = flatten(lineage(document, found), kind, task, one.preset, sets)
     return with_sources(one.to_toml({"task": task, "preset": one.preset} if task or one.preset else {}), flat)
 
 
@@ -173,7 +173,7 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
 @json_option
 @plugins_option
 def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Resolve NAME (a method, a file or a run's folder) and check that its parts fit, without training.
+    """Resolve NAME (a method, a file or a run's folder) and check that its stages fit, without training.
 
     All presets and all tables for kinds of task and tasks are looked through for mistakes.
     """
@@ -184,14 +184,14 @@ def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...]
     document = find(name, found)
     check_branches(document, found, sets)
     fits, refused = _fits(name, document, found, task, preset, sets)
-    parts = {what: {section: one.name for section, one in fit.stages().items()} for what, fit in fits.items()}
+    stages = {what: {role: one.name for role, one in fit.stages().items()} for what, fit in fits.items()}
     if as_json:
-        print_json({"recipe": name, "preset": preset, "fits": parts, "refused": refused})
+        print_json({"recipe": name, "preset": preset, "fits": stages, "refused": refused})
         return
     for what, reason in refused.items():
         click.echo(f"not for {what}: {reason}", err=True)
     columns = ["fits", "encoding", "adversary", "proxy", "update", "evaluation"]
-    print_table(columns, [[what, *uses.values()] for what, uses in parts.items()])
+    print_table(columns, [[what, *uses.values()] for what, uses in stages.items()])
 
 
 def _fits(

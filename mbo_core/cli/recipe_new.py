@@ -34,7 +34,7 @@ def new(
     update: str | None,
     out: Path | None,
 ) -> None:
-    """Write a recipe NAME.toml with the chosen parts; `mbo list-stages` lists what there is.
+    """Write a recipe NAME.toml with the chosen stages; `mbo list-stages` lists what there is.
 
     All else is as in the method that it starts from, and every option stands there in a comment.
     """
@@ -43,8 +43,8 @@ def new(
     found = registry()
     path = out or Path(f"{name}.toml")
     _check_place(name, path, found)
-    parts = {"encoding": encoding, "adversary": adversary, "proxy": proxy, "update": update}
-    uses = {section: use for section, use in parts.items() if use is not None}
+    stages = {"encoding": encoding, "adversary": adversary, "proxy": proxy, "update": update}
+    uses = {role: use for role, use in stages.items() if use is not None}
     if parent is None and not uses:
         raise RecipeError("there is nothing to start from", "name a method with --from; `mbo recipe list` lists them")
     write(path, compose(name, _named(parent, path), uses, path, found))
@@ -76,7 +76,7 @@ def compose(name: str, parent: str | None, uses: dict[str, str], path: Path, fou
     """The text of a new recipe.
 
     Raises:
-        RecipeError: if its parts do not fit each other.
+        RecipeError: if its stages do not fit each other.
     """
     from mbo_core.plugins.requirements import offering
     from mbo_core.recipes import writing
@@ -84,12 +84,12 @@ def compose(name: str, parent: str | None, uses: dict[str, str], path: Path, fou
     from mbo_core.recipes.resolve import check_branches, fits_kinds
     from mbo_core.toml import parse
 
-    chosen = " and ".join(f"the {section} {use}" for section, use in uses.items())
+    chosen = " and ".join(f"the {role} {use}" for role, use in uses.items())
     head: dict[str, Any] = {"method": {"name": name, "summary": ", with ".join(filter(None, [parent, chosen]))}}
     if parent is not None:
         head["extends"] = parent
     # The bare recipe is resolved first: what cannot work is refused, and its values stand in the comments.
-    bare = parse(tomli_w.dumps({**head, **{section: {"use": use} for section, use in uses.items()}}), name, path)
+    bare = parse(tomli_w.dumps({**head, **{role: {"use": use} for role, use in uses.items()}}), name, path)
     check_branches(bare, found)
     fits = {kind: fit for kind, fit in fits_kinds(bare, found).items() if isinstance(fit, Recipe)}
     plugins = [found.methods[parent].plugin] if parent in found.methods else []

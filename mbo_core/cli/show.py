@@ -30,7 +30,7 @@ def show(name: str, as_json: bool) -> None:
     things: list[dict[str, Any]] = []
     if name in found.methods:
         things.append(_method(found.methods[name], found))
-    things += [_stage(kind, offered) for (kind, stage), offered in found.stages.items() if stage == name]
+    things += [_stage(role, offered) for (role, stage), offered in found.stages.items() if stage == name]
     if name in found.tasks:
         things.append(_task(found.tasks[name]))
     if not things:
@@ -56,23 +56,23 @@ def _show_folder(path: Path, as_json: bool) -> None:
 
 
 def _method(method: Method, found: Registry) -> dict[str, Any]:
-    from mbo_core.recipes.layers import family
+    from mbo_core.recipes.layers import lineage
     from mbo_core.recipes.recipe import Recipe, written
     from mbo_core.recipes.resolve import fits_kinds
     from mbo_core.toml import plain, subtable
 
-    whole = family(method.document, found)
+    whole = lineage(method.document, found)
     thing: dict[str, Any] = {"what": "method", **method.about, **_from(method.plugin)}
     thing["file"] = str(method.path)
     thing["presets"] = plain(whole.presets)
     thing["published"] = plain(subtable(method.document.table, "published"))
     for kind, fit in fits_kinds(method.document, found).items():
-        parts = fit.stages().items() if isinstance(fit, Recipe) else ()
-        thing[f"{kind} tasks"] = {section: written(stage) for section, stage in parts} or str(fit)
+        stages = fit.stages().items() if isinstance(fit, Recipe) else ()
+        thing[f"{kind} tasks"] = {role: written(stage) for role, stage in stages} or str(fit)
     return thing
 
 
-def _stage(kind: str, offered: Offered) -> dict[str, Any]:
+def _stage(role: str, offered: Offered) -> dict[str, Any]:
     from mbo_core.stages.options import options
 
     stage = offered.value
@@ -91,7 +91,7 @@ def _stage(kind: str, offered: Offered) -> dict[str, Any]:
         for fact in ("abilities", "trains_against", "moves", "kinds")
         if isinstance(getattr(stage, fact, None), frozenset)
     }
-    about = {"what": kind, "name": stage.name, "doc": inspect.getdoc(stage) or "", "seeds": stage.lift}
+    about = {"what": role, "name": stage.name, "doc": inspect.getdoc(stage) or "", "seeds": stage.lift}
     return {**about, **facts, **_from(offered.plugin), "options": rows}
 
 

@@ -81,7 +81,8 @@ class Plugin:
 
     def answers_to(self, name: str) -> bool:
         """Whether `name` is its own, or its distribution's."""
-        return name == self.name or canonicalize_name(name) == canonicalize_name(self.distribution)
+        own = canonicalize_name(self.distribution)
+        return name.casefold() == self.name.casefold() or canonicalize_name(name) == own
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,6 @@ def _declared(point: EntryPoint, distribution: Distribution) -> Plugin:
     return Plugin(point.name, name, version, point.value, point=point, requires=requires)
 
 
-def unpackaged(given: object, number: int) -> Plugin:
-    """A plugin that no distribution installs: a module or an instance, the `number`-th that was given."""
-    home = getattr(given, "__name__", None)
-    name = str(home or type(given).__name__).rpartition(".")[2]
-    return Plugin(f"{name} (given {number + 1})", "", "", str(home or type(given).__module__))
-
-
 def _check_version(plugin: Plugin) -> None:
     """Compare the range of the core that its distribution asks for with the core that is here."""
     here = version_of("mbo-core")
@@ -192,8 +186,9 @@ def _check_name(plugin: Plugin, taken: dict[str, Plugin]) -> None:
 
 def clash(plugin: Plugin, what: str, other: Plugin) -> str:
     """That another plugin has a name already, and what to do about it."""
-    ways = [f"--without {one.distribution}" for one in (plugin, other) if one.distribution != "mbo-core"]
-    return f"{plugin.label} offers {what}, which {other.label} offers already ({' or '.join(ways)} leaves one out)"
+    ways = [f"--without {one.distribution}" for one in (plugin, other) if one.point is not None]
+    hint = f" ({' or '.join(ways)} leaves one out)" if ways else ""
+    return f"{plugin.label} offers {what}, which {other.label} offers already{hint}"
 
 
 def exists(module: str) -> bool:

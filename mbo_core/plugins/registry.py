@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from mbo_core.errors import MboError, RecipeError, nearest
-from mbo_core.plugins import discovery, hookspecs
+from mbo_core.errors import MboError, RecipeError, matching, nearest
+from mbo_core.plugins import discovery, files, hookspecs
 from mbo_core.plugins.discovery import Choice, Method, Plugin
 from mbo_core.plugins.validation import check_plugin, refused_stage, refused_task, role_of
 
@@ -55,7 +55,10 @@ class Registry:
         self.plugins = discovery.found(self.entry_points, self.choice)
 
     def including(self, plugins: Sequence[object]) -> Registry:
-        """What is installed and these plugins, modules or instances with hooks, which no other run sees.
+        """What is installed and these plugins, which no other run sees.
+
+        Args:
+            plugins: modules or instances with hooks, or paths of Python files; see `mbo_core.plugins.files`.
 
         Raises:
             RecipeError: for one that cannot be used, with the reason.
@@ -65,8 +68,10 @@ class Registry:
         registry = copy(self)
         registry.plugins, registry._registered = [*self.plugins], dict(self._registered)
         registry.manager = _manager(self.manager.list_name_plugin())
-        given = [discovery.unpackaged(plugin, number) for number, plugin in enumerate(plugins)]
-        for about, plugin in zip(given, plugins, strict=True):
+        objects = [one for plugin in plugins for one in files.given(plugin)]
+        before = sum(plugin.point is None for plugin in self.plugins)
+        given = [files.described(one, number) for number, one in enumerate(objects, start=before + 1)]
+        for about, plugin in zip(given, objects, strict=True):
             registry.plugins.append(about)
             registry._register(registry.manager, about, partial(_itself, plugin))
         registry.stages, registry.tasks = dict(self.stages), dict(self.tasks)
@@ -105,8 +110,9 @@ class Registry:
         Raises:
             RecipeError: with the nearest known name, or with the reason why its plugin cannot be used.
         """
-        if name in self.methods:
-            return self.methods[name]
+        known = matching(name, self.methods)
+        if known is not None:
+            return self.methods[known]
         for plugin in self.plugins:
             if not plugin.usable and any(path.stem == name for path in discovery.recipes(plugin)):
                 fact = f'the method "{name}" is offered by plugin {plugin.name} ({plugin.label})'
@@ -198,16 +204,17 @@ class Registry:
         fact = error.format_message() if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
         plugin.fault("broken", f"{doing}: {fact}", error)
 
-    def stage(self, kind: str, name: str) -> type[Stage]:
+    def stage(self, role: str, name: str) -> type[Stage]:
         """A stage class.
 
         Raises:
             RecipeError: with the nearest known name.
         """
-        if (kind, name) not in self.stages:
-            known = [stage for of, stage in self.stages if of == kind]
-            raise RecipeError(f'there is no {kind} "{name}"', nearest(name, known))
-        stage: type[Stage] = self.stages[kind, name].value
+        known = [stage for of, stage in self.stages if of == role]
+        found = matching(name, known)
+        if found is None:
+            raise RecipeError(f'there is no {role} "{name}"', nearest(name, known))
+        stage: type[Stage] = self.stages[role, found].value
         return stage
 
     def task(self, name: str) -> TaskOffer:
@@ -216,7 +223,7 @@ class Registry:
         Raises:
             RecipeError: with the nearest known name.
         """
-        offered = self.tasks.get(name) or self.tasks.get(f"{name.partition(':')[0]}:*")
+        offered = self.tasks.get(matching(name, self.tasks) or f"{name.partition(':')[0]}:*")
         if offered is None:
             raise RecipeError(f'there is no task "{name}"', nearest(name, self.tasks))
         offer: TaskOffer = offered.value

@@ -29,7 +29,7 @@ def check_requirements(document: Document, mistakes: Mistakes) -> None:
 
 
 def may_offer(documents: Iterable[Document], registry: Registry) -> str | None:
-    """A hint for a part that is missing: what the recipes require and does not work, or None where all does."""
+    """A hint for a stage or parent that is missing: what the recipes require that does not work, or None."""
     found = [requirement for one in documents for requirement in _requirements(one, Mistakes())]
     states = [f"{_text(one)}, {state}" for one in found if (state := _lack(one) or _sickness(one, registry))]
     return f"it may come with {'; '.join(states)}" if states else None
@@ -76,7 +76,7 @@ def _sickness(requirement: Requirement, registry: Registry) -> str | None:
 
 def offering(plugins: Iterable[Plugin]) -> list[str]:
     """The requirements that state these plugins but for the core, e.g. `["mbo-coms>=0.1.0"]`."""
-    found = {plugin.distribution: plugin.version for plugin in plugins if plugin.distribution != "mbo-core"}
+    found = {plugin.distribution: plugin.version for plugin in plugins if plugin.point is not None}
     return [_at_least(distribution, there) for distribution, there in sorted(found.items())]
 
 

@@ -89,17 +89,17 @@ def refused_task(offer: Any) -> str | None:
 
 
 def role_of(stage: type[Stage]) -> str:
-    """The kind of a stage class: encoding, adversary, proxy, update or evaluation."""
+    """The role of a stage class: encoding, adversary, proxy, update or evaluation."""
     from mbo_core import stages
 
-    kinds = {
+    roles = {
         "encoding": stages.Encoding,
         "adversary": stages.Adversary,
         "proxy": stages.Proxy,
         "update": stages.Update,
         "evaluation": stages.Evaluation,
     }
-    for kind, abstract in kinds.items():
+    for role, abstract in roles.items():
         if issubclass(stage, abstract):
-            return kind
-    raise MboError(f"{stage.__name__} derives from none of {', '.join(kinds)}")
+            return role
+    raise MboError(f"{stage.__name__} derives from none of {', '.join(roles)}")

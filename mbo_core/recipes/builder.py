@@ -1,4 +1,4 @@
-"""The resolved recipe: one part for each stage, built from tables and checked to fit each other."""
+"""The resolved recipe: one stage for each role, built from tables and checked to fit each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mbo_core.errors import Mistakes, RecipeError, nearest
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.requirements import may_offer
 from mbo_core.plugins.validation import role_of
-from mbo_core.recipes.layers import Family
+from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
 from mbo_core.stages.options import Option, Refused, convert, options
@@ -24,33 +24,33 @@ class Builder:
 
     Attributes:
         registry: what is installed.
-        family: the recipe, to tell where it says what.
+        lineage: the recipe, to tell where it says what.
         mistakes: takes what is wrong.
     """
 
     registry: Registry
-    family: Family
+    lineage: Lineage
     mistakes: Mistakes
 
-    def parts(self, table: Table) -> dict[str, Stage | None]:
-        """The five parts; None for one that could not be made."""
+    def stages(self, table: Table) -> dict[str, Stage | None]:
+        """The five stages; None for one that could not be made."""
         made: dict[str, Stage | None] = {}
-        for section in ROLES:
-            made[section] = self.stage(section, section, subtable(table, section), made)
+        for role in ROLES:
+            made[role] = self.stage(role, role, subtable(table, role), made)
         return made
 
-    def stage(self, kind: str, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
+    def stage(self, role: str, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         """One stage from its table."""
         use = table.get("use")
         name = use.value if isinstance(use, Sourced) else None
-        where = self.family.where(*path.split(".")) if use is None else location(use)
+        where = self.lineage.where(*path.split(".")) if use is None else location(use)
         if not isinstance(name, str):
             self.mistakes.add(where, f"{path} names no stage", f'write use = "..." in [{path}]')
             return None
         try:
-            stage = self.registry.stage(kind, name)
+            stage = self.registry.stage(role, name)
         except RecipeError as error:
-            self.mistakes.add(where, error.message, may_offer(self.family.documents, self.registry) or error.hint)
+            self.mistakes.add(where, error.message, may_offer(self.lineage.documents, self.registry) or error.hint)
             return None
         return self._construct(stage, path, table, made)
 
@@ -81,15 +81,15 @@ class Builder:
         places = [location(table[name]) for name in named if name in table]
         # One that was given on the command line is the likelier to be mistaken.
         places.sort(key=lambda place: not place.startswith("--set"))
-        where = places[0] if places else self.family.where(*path.split("."))
+        where = places[0] if places else self.lineage.where(*path.split("."))
         hint = "; ".join(f"{name}: {known[name].limits.doc}" for name in named)
         self.mistakes.add(where, f'{path} "{stage.name}": {error}', hint or None)
 
     def _inner(self, option: Option, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         if option.name in made:
             return made[option.name]
-        kind = role_of(cast("type[Stage]", option.stage))
-        return self.stage(kind, f"{path}.{option.name}", subtable(table, option.name), made)
+        role = role_of(cast("type[Stage]", option.stage))
+        return self.stage(role, f"{path}.{option.name}", subtable(table, option.name), made)
 
     def _option(self, option: Option, path: str, value: Table | Sourced, values: dict[str, Any]) -> None:
         if isinstance(value, dict):

@@ -13,7 +13,7 @@ from mbo_core.tasks.space import Kind
 
 
 def check(recipe: Recipe, kind: Kind, registry: Registry, mistakes: Mistakes) -> None:
-    """Note every way in which the parts do not fit each other or the kind of task."""
+    """Note every way in which the stages do not fit each other or the kind of task."""
     if kind not in recipe.encoding.kinds:
         fits = _fitting(registry, "encoding", lambda stage: kind in cast("type[Encoding]", stage).kinds)
         mistakes.add("", f'encoding "{recipe.encoding.name}" cannot encode {kind} designs', fits)
@@ -49,9 +49,9 @@ def all_stages(recipe: Recipe) -> list[Stage]:
     return found
 
 
-def _fitting(registry: Registry, kind: str, fits: Any) -> str:
-    names = [name for (of, name), offered in registry.stages.items() if of == kind and fits(offered.value)]
-    return f"these fit: {', '.join(names)}" if names else f"no installed {kind} fits"
+def _fitting(registry: Registry, role: str, fits: Any) -> str:
+    names = [name for (of, name), offered in registry.stages.items() if of == role and fits(offered.value)]
+    return f"these fit: {', '.join(names)}" if names else f"no installed {role} fits"
 
 
 def _words(names: Iterable[str]) -> str:

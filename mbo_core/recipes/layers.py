@@ -58,7 +58,7 @@ def _read(name: str, path: Path) -> Document:
 
 
 @dataclass(frozen=True)
-class Family:
+class Lineage:
     """A recipe with its parents.
 
     Attributes:
@@ -91,7 +91,7 @@ class Family:
         return reduce(merge, (subtable(one.table, key) for one in self.documents), {})
 
 
-def family(document: Document, registry: Registry) -> Family:
+def lineage(document: Document, registry: Registry) -> Lineage:
     """A recipe with all its parents.
 
     Raises:
@@ -104,7 +104,7 @@ def family(document: Document, registry: Registry) -> Family:
         if any(_same(parent, other) for other in documents[1:]):
             names = " -> ".join(one.path.name if one.path else one.name for one in reversed(documents))
             raise RecipeError(f"{documents[1].where('extends')}: extends goes round in a circle: {names}")
-    return Family(tuple(documents))
+    return Lineage(tuple(documents))
 
 
 def _same(one: Document, other: Document) -> bool:
@@ -149,16 +149,16 @@ def shipped_in(document: Document, registry: Registry) -> Path | None:
 
 
 def flatten(
-    family: Family, kind: Kind, task: str | None = None, preset: str | None = None, sets: Sequence[str] = ()
+    lineage: Lineage, kind: Kind, task: str | None = None, preset: str | None = None, sets: Sequence[str] = ()
 ) -> Table:
-    """One table for each stage, with the name of its part.
+    """One table for each role, with the name of its stage.
 
     Args:
-        family: the recipe and its parents.
+        lineage: the recipe and its parents.
         kind: of the task.
         task: its name.
-        preset: one of the family's.
-        sets: `section.option=VALUE` assignments.
+        preset: one of the lineage's.
+        sets: `role.option=VALUE` assignments.
 
     Raises:
         RecipeError: if what is set is no assignment.
@@ -167,16 +167,16 @@ def flatten(
         name: {"use": Sourced(use, "")} for name, use in {**DEFAULT_STAGES, "encoding": DEFAULT_ENCODINGS[kind]}.items()
     }
     grown: list[Table] = []
-    for one in family.documents:
+    for one in lineage.documents:
         when = subtable(one.table, "when")
         for layer in (one.table, subtable(when, kind), *(subtable(when, name) for name in _names(task or ""))):
-            table = merge(table, _sections(layer))
+            table = merge(table, _roles(layer))
         grown.append(table)
-    for one, own in zip(family.documents, grown, strict=True):
-        layer = _sections(subtable(subtable(one.table, "preset"), preset or ""))
+    for one, own in zip(lineage.documents, grown, strict=True):
+        layer = _roles(subtable(subtable(one.table, "preset"), preset or ""))
         table = merge(table, _for_kept_stages(layer, own, grown[-1]))
     for given in sorted(map(assignment, sets), key=_precedence):
-        table = merge(table, _sections(given))
+        table = merge(table, _roles(given))
     return table
 
 
@@ -190,7 +190,7 @@ def _names(task: str) -> Sequence[str]:
     return (name, task) if colon else (task,)
 
 
-def _sections(layer: Table) -> Table:
+def _roles(layer: Table) -> Table:
     return {key: value for key, value in layer.items() if key in ROLES and isinstance(value, dict)}
 
 
@@ -229,14 +229,14 @@ def check_words(document: Document, mistakes: Mistakes) -> None:
                 mistakes.add(value.where, f"{layer}.{name} is a table", f"write [{layer}.{name}]")
                 continue
             for key, inner in value.items():
-                check_section(key, inner, document.where(layer, name, key), mistakes)
-    for section, names in (("method", ABOUT), ("run", RUN)):
-        for key in subtable(document.table, section):
+                check_role(key, inner, document.where(layer, name, key), mistakes)
+    for table, names in (("method", ABOUT), ("run", RUN)):
+        for key in subtable(document.table, table):
             if key not in names:
-                mistakes.add(document.where(section, key), f'{section} has no key "{key}"', nearest(key, names))
-    for section, key in (("method", "name"), ("run", "task"), ("run", "preset")):
-        if not isinstance(plain(subtable(document.table, section)).get(key, ""), str):
-            mistakes.add(document.where(section, key), f"{section}.{key} is a string")
+                mistakes.add(document.where(table, key), f'{table} has no key "{key}"', nearest(key, names))
+    for table, key in (("method", "name"), ("run", "task"), ("run", "preset")):
+        if not isinstance(plain(subtable(document.table, table)).get(key, ""), str):
+            mistakes.add(document.where(table, key), f"{table}.{key} is a string")
     for task, scores in subtable(document.table, "published").items():
         check_published(scores, document.where("published", task), mistakes)
 
@@ -260,15 +260,15 @@ def _mean_and_std(value: Any) -> bool:
 
 
 def check_sets(sets: Iterable[str], mistakes: Mistakes) -> None:
-    """Note what is set that is no stage's."""
+    """Note what is set for no role."""
     for text in sets:
         for key, value in assignment(text).items():
-            check_section(key, value, f"--set {text}", mistakes)
+            check_role(key, value, f"--set {text}", mistakes)
 
 
-def check_section(key: str, value: Table | Sourced, where: str, mistakes: Mistakes) -> None:
-    """Note a key of a layer that names no stage, or is no table."""
+def check_role(key: str, value: Table | Sourced, where: str, mistakes: Mistakes) -> None:
+    """Note a key of a layer that names no role, or is no table."""
     if key not in ROLES:
-        mistakes.add(where, f'"{key}" is no stage', nearest(key, ROLES))
+        mistakes.add(where, f'unknown role "{key}"', nearest(key, ROLES))
     elif not isinstance(value, dict):
         mistakes.add(where, f"{key} is a table", f"name its stage with {key}.use")

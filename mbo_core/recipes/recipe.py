@@ -15,7 +15,7 @@ from mbo_core.stages.options import options, to_toml
 
 @dataclass(frozen=True)
 class Recipe:
-    """A resolved recipe: one part for each stage, checked to fit each other.
+    """A resolved recipe: one stage for each role, checked to fit each other.
 
     Attributes:
         name: the method's name.
@@ -37,8 +37,8 @@ class Recipe:
     distributions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def stages(self) -> dict[str, Stage]:
-        """The five parts by section."""
-        return {section: getattr(self, section) for section in ROLES}
+        """The five stages by role."""
+        return {role: getattr(self, role) for role in ROLES}
 
     def to_toml(self, run: Mapping[str, Any]) -> str:
         """The recipe with every option written out, and what to run it on; reading it back gives the same."""
@@ -48,12 +48,12 @@ class Recipe:
             tables["published"] = dict(self.published)
         if run:
             tables["run"] = to_toml(run)
-        tables.update({section: written(stage) for section, stage in self.stages().items()})
+        tables.update({role: written(stage) for role, stage in self.stages().items()})
         return tomli_w.dumps(tables)
 
 
 def written(stage: Stage) -> dict[str, Any]:
-    """A stage as its TOML table; the recipe's own adversary and proxy are written in their sections only."""
+    """A stage as its TOML table; the recipe's own adversary and proxy are written in their own tables only."""
     table: dict[str, Any] = {"use": stage.name}
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)

@@ -1,4 +1,4 @@
-"""Recipes: from a document and its layers to five parts that fit each other. All mistakes are reported at once."""
+"""Recipes: from a document and its layers to five stages that fit each other. All mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mbo_core.plugins.requirements import check_requirements, offering
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.builder import Builder
 from mbo_core.recipes.fit import check
-from mbo_core.recipes.layers import Family, check_sets, check_words, family, find, flatten, shipped_in
+from mbo_core.recipes.layers import Lineage, check_sets, check_words, find, flatten, lineage, shipped_in
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.words import DEFAULT_ENCODINGS
 from mbo_core.stages.contracts import with_inner
@@ -23,7 +23,7 @@ __all__ = ["Misfit", "check_branches", "find", "fits_kinds", "recorded_run", "re
 
 
 class Misfit(RecipeError):
-    """Parts each of which is right, but which do not fit each other or the kind of task."""
+    """Stages each of which is right, but which do not fit each other or the kind of task."""
 
 
 def resolve(
@@ -43,13 +43,13 @@ def resolve(
         kind: continuous or discrete.
         task: the task's name, for `when`.
         preset: a preset of the recipe or of a parent.
-        sets: `section.option=VALUE` assignments, VALUE in TOML.
+        sets: `role.option=VALUE` assignments, VALUE in TOML.
 
     Raises:
         RecipeError: with all mistakes, each with file, line and a hint; a `Misfit` if only the mix is wrong.
     """
     mistakes = Mistakes()
-    whole = _family(document, task, registry, mistakes)
+    whole = _lineage(document, task, registry, mistakes)
     for one in reversed(whole.documents):
         _check_text(one, task, registry, mistakes)
     check_sets(sets, mistakes)
@@ -59,7 +59,7 @@ def resolve(
     if stated and stated not in whole.presets and not _was_run(document):
         mistakes.add(document.where("run", "preset"), f'there is no preset "{stated}"', nearest(stated, whole.presets))
     applied = preset or (stated if stated in whole.presets else None)
-    parts = Builder(registry, whole, mistakes).parts(flatten(whole, kind, task, applied, sets))
+    stages = Builder(registry, whole, mistakes).stages(flatten(whole, kind, task, applied, sets))
     mistakes.raise_if_any()
     recipe = Recipe(
         name=whole.about()["name"],
@@ -67,14 +67,14 @@ def resolve(
         # What was published of a parent is no score of a recipe that differs from it.
         published=plain(subtable(document.table, "published")),
         preset=applied or stated,
-        **cast(Any, parts),
+        **cast(Any, stages),
     )
     check(recipe, kind, registry, mistakes)
     mistakes.raise_if_any(Misfit)
     return _with_requires(recipe, registry)
 
 
-def recorded_preset(whole: Family) -> str | None:
+def recorded_preset(whole: Lineage) -> str | None:
     """The preset that `[run]` names, or None; in the recipe of an earlier run it is laid over the base already."""
     recorded = [recorded_run(one).get("preset") for one in whole.documents]
     return next((preset for preset in reversed(recorded) if preset and isinstance(preset, str)), None)
@@ -85,10 +85,10 @@ def _was_run(document: Document) -> bool:
     return not {"extends", "preset"} & set(document.table) or "preset" not in recorded_run(document)
 
 
-def _family(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> Family:
+def _lineage(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> Lineage:
     """The recipe with its parents; if one is missing that is said with what is wrong in the recipe's own text."""
     try:
-        return family(document, registry)
+        return lineage(document, registry)
     except RecipeError as error:
         mistakes.take(error.mistakes)
         _check_text(document, task, registry, mistakes)
@@ -138,7 +138,7 @@ def fits_kinds(
 def check_branches(document: Document, registry: Registry, sets: Sequence[str] = ()) -> None:
     """Look for mistakes in a recipe and in every `when` table and preset of its own, whether or not they apply.
 
-    What stands in a branch is right if it is for one kind of task at least. A `when` table may be for parts that
+    What stands in a branch is right if it is for one kind of task at least. A `when` table may be for stages that
     `--set` exchanges, so a mix that does not fit is no mistake there.
 
     Raises:

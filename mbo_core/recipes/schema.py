@@ -1,7 +1,7 @@
 """A JSON schema (draft-07) of the recipes that can be written with what is installed, for editors that complete TOML.
 
 A stage's options depend on its `use`. In a recipe with a parent, and in `when` and `preset`, a table may leave `use`
-to another layer: then it may hold the options of any stage of its kind.
+to another layer: then it may hold the options of any stage of its role.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ SCORE: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 2, "m
 def schema(registry: Registry) -> Schema:
     """The schema of all recipes; a plain nest that JSON holds."""
     definitions = {
-        f"{kind}-{where}": _table(kind, where, registry) for kind in ROLES for where in ("whole", "inner", "layer")
+        f"{role}-{where}": _table(role, where, registry) for role in ROLES for where in ("whole", "inner", "layer")
     }
-    layer = _object({section: _ref(section, "layer") for section in ROLES}, "overrides, by stage")
-    whole = {"properties": {section: _ref(section, "whole") for section in ROLES}}
+    layer = _object({role: _ref(role, "layer") for role in ROLES}, "overrides, by role")
+    whole = {"properties": {role: _ref(role, "whole") for role in ROLES}}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A recipe of mbo",
         "definitions": {**definitions, "layer": layer},
-        **_object(_properties(registry), "a part for each stage, and its options"),
+        **_object(_properties(registry), "a stage for each role, and its options"),
         "if": {"not": {"required": ["extends"]}},
         "then": whole,
     }
@@ -51,7 +51,7 @@ def _properties(registry: Registry) -> Schema:
     parents = [{"enum": list(registry.methods)}, {"type": "string", "pattern": r"\.toml$"}]
     return {
         "extends": {"description": method, "anyOf": parents},
-        **{section: _ref(section, "layer") for section in ROLES},
+        **{role: _ref(role, "layer") for role in ROLES},
         "method": _method(),
         "published": {"type": "object", "description": "published scores, by task", "additionalProperties": _scores()},
         "when": _object(dict.fromkeys(_conditions(registry), layer), "overrides for a kind of task, or for one task"),
@@ -99,13 +99,13 @@ def _conditions(registry: Registry) -> list[str]:
     return list(dict.fromkeys([*DEFAULT_ENCODINGS, *registry.tasks, *sorted(named)]))
 
 
-def _table(kind: str, where: str, registry: Registry) -> Schema:
+def _table(role: str, where: str, registry: Registry) -> Schema:
     """A stage's table: `whole`, where nothing else names the stage; `inner` to another; or a `layer` over one."""
-    stages = [cast("type[Stage]", offered.value) for (of, _), offered in registry.stages.items() if of == kind]
+    stages = [cast("type[Stage]", offered.value) for (of, _), offered in registry.stages.items() if of == role]
     inside = "layer" if where == "layer" else "inner"
     # All options are named here, as editors complete from `properties`; which go together stands below.
-    every = _object({"use": _use(stages), **_any(stages, inside)}, f"the {kind}")
-    return {**every, "allOf": [*(_if_used(stage, inside) for stage in stages), *_if_unnamed(kind, where, stages)]}
+    every = _object({"use": _use(stages), **_any(stages, inside)}, f"the {role}")
+    return {**every, "allOf": [*(_if_used(stage, inside) for stage in stages), *_if_unnamed(role, where, stages)]}
 
 
 def _if_used(stage: type[Stage], inside: str) -> Schema:
@@ -113,13 +113,13 @@ def _if_used(stage: type[Stage], inside: str) -> Schema:
     return {"if": named, "then": _object({"use": True, **_options(stage, inside)}, summary(stage))}
 
 
-def _if_unnamed(kind: str, where: str, stages: Iterable[type[Stage]]) -> list[Schema]:
+def _if_unnamed(role: str, where: str, stages: Iterable[type[Stage]]) -> list[Schema]:
     if where == "layer":
         return []
     if where == "inner":
         return [{"required": ["use"]}]
-    silent = [stage for stage in stages if stage.name in {*DEFAULT_ENCODINGS.values(), DEFAULT_STAGES.get(kind)}]
-    return [{"if": {"not": {"required": ["use"]}}, "then": _object(_any(silent, "inner"), f"the {kind}")}]
+    silent = [stage for stage in stages if stage.name in {*DEFAULT_ENCODINGS.values(), DEFAULT_STAGES.get(role)}]
+    return [{"if": {"not": {"required": ["use"]}}, "then": _object(_any(silent, "inner"), f"the {role}")}]
 
 
 def _use(stages: Iterable[type[Stage]]) -> Schema:
@@ -182,5 +182,5 @@ def _object(properties: Mapping[str, Any], description: str) -> Schema:
     return {**facts, "properties": dict(properties), "additionalProperties": False}
 
 
-def _ref(kind: str, where: str) -> Schema:
-    return {"$ref": f"#/definitions/{kind}-{where}"}
+def _ref(role: str, where: str) -> Schema:
+    return {"$ref": f"#/definitions/{role}-{where}"}

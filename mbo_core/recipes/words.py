@@ -25,7 +25,7 @@ TABLES = (*ROLES, "method", "published", "extends", "when", "preset", "run")
 
 
 DEFAULT_STAGES: Mapping[str, str] = {"adversary": "none", "proxy": "none", "update": "none", "evaluation": "oracle"}
-"""The part that a recipe has where it says nothing."""
+"""The stage that a role has where the recipe names none."""
 
 
 DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits"}

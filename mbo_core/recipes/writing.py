@@ -17,7 +17,7 @@ from mbo_core.toml import Table, leaves, one_line, parse
 UNCOMMENT = "# Every option stands below in a comment, with its present value: take away the # to change it."
 
 Stages: TypeAlias = Mapping[Kind, Stage]
-"""A part for each kind of task."""
+"""A stage for each kind of task."""
 
 
 def with_sources(toml: str, flat: Table) -> str:
@@ -41,7 +41,7 @@ def new(head: Mapping[str, Any], uses: Mapping[str, str], fits: Mapping[Kind, Re
 
     Args:
         head: `extends`, if there is a parent, and `method`.
-        uses: the parts that are chosen, by section.
+        uses: the stages that are chosen, by role.
         fits: what the recipe resolves to, by kind of task.
         requires: the packages that it needs.
     """
@@ -50,23 +50,23 @@ def new(head: Mapping[str, Any], uses: Mapping[str, str], fits: Mapping[Kind, Re
         lines.append(f"extends = {toml(head['extends'])}")
     method = {**head["method"], **({"requires": requires} if requires else {})}
     lines += ["", "[method]", *(f"{key} = {toml(value)}" for key, value in method.items()), "", UNCOMMENT]
-    for section in ROLES:
-        parts = {kind: getattr(fit, section) for kind, fit in fits.items()}
-        lines += _section(section, parts, uses.get(section))
+    for role in ROLES:
+        stages = {kind: getattr(fit, role) for kind, fit in fits.items()}
+        lines += _stage(role, stages, uses.get(role))
     return "\n".join(lines) + "\n"
 
 
-def _section(path: str, parts: Stages, chosen: str | None) -> Iterator[str]:
-    """The table of a part, or one for each kind of task where these have different parts."""
-    if len({part.name for part in parts.values()}) == 1:
-        yield from _table(path, parts, chosen)
+def _stage(path: str, stages: Stages, chosen: str | None) -> Iterator[str]:
+    """The table of a stage, or one for each kind of task where these have different stages."""
+    if len({stage.name for stage in stages.values()}) == 1:
+        yield from _table(path, stages, chosen)
         return
-    for kind, part in parts.items():
-        yield from _table(f"when.{kind}.{path}", {kind: part}, None)
+    for kind, stage in stages.items():
+        yield from _table(f"when.{kind}.{path}", {kind: stage}, None)
 
 
-def _table(path: str, parts: Stages, chosen: str | None) -> Iterator[str]:
-    first = next(iter(parts.values()))
+def _table(path: str, stages: Stages, chosen: str | None) -> Iterator[str]:
+    first = next(iter(stages.values()))
     own = {name: one for name, one in options(type(first)).items() if name not in ROLES}
     if not own and not chosen:
         return
@@ -74,10 +74,10 @@ def _table(path: str, parts: Stages, chosen: str | None) -> Iterator[str]:
     yield from ("", f"[{path}]", f"use = {toml(chosen)}  # {said}" if chosen else f"# {first.name}: {said}")
     for name, option in own.items():
         if option.stage is None:
-            yield _option(option, {kind: getattr(part, name) for kind, part in parts.items()})
+            yield _option(option, {kind: getattr(stage, name) for kind, stage in stages.items()})
     for name, option in own.items():
         if option.stage is not None:
-            yield from _section(f"{path}.{name}", {kind: getattr(part, name) for kind, part in parts.items()}, None)
+            yield from _stage(f"{path}.{name}", {kind: getattr(stage, name) for kind, stage in stages.items()}, None)
 
 
 def _option(option: Option, values: Mapping[Kind, Any]) -> str:

@@ -34,7 +34,7 @@ FORMAT = 1
 """The version of the entries' layout; it is part of the key."""
 
 ROLES = ("encoding", "adversary", "proxy")
-"""The parts of a recipe that a trained proxy depends on: updates may be tried on one proxy."""
+"""The roles of a recipe that a trained proxy depends on: updates may be tried on one proxy."""
 
 CHECKED_ROWS = 16
 """Of so many designs a state that was packed and unpacked has to predict what it did before."""
@@ -147,7 +147,7 @@ class Cache:
 
 def key(run: Run) -> str:
     """What a trained proxy depends on, of the one seed of `run`, as 64 hexadecimal digits."""
-    task, stages = run.task, [getattr(run.recipe, section) for section in ROLES]
+    task, stages = run.task, [getattr(run.recipe, role) for role in ROLES]
     content = {
         "format": FORMAT,
         "recipe": [written(stage) for stage in stages],

@@ -218,7 +218,7 @@ class Job:
         hooks = self.plan.registry.hooks(default)
         whole = Run(recipe, task, encoded, self.plan.seeds, hooks=hooks, folder=folder)
         check_data(whole)
-        for group in lifting.groups(self.plan.seeds, _at_once(whole)):
+        for group in lifting.groups(self.plan.seeds, at_once(whole)):
             watch = Watch(self._reporter(group))
             finished = self._group(replace(whole.only(group), watch=watch))
             for seed in finished:
@@ -265,7 +265,8 @@ class Job:
             self.folder.seed(seed, trial.tensors(), rows, trial.steps)
 
 
-def _at_once(run: Run) -> int:
+def at_once(run: Run) -> int:
+    """How many seeds of a run are trained together."""
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1

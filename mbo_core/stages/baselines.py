@@ -1,4 +1,4 @@
-"""The `none` parts: what a recipe has where it names nothing for a stage."""
+"""The `none` stages: what a recipe has where it names nothing for a role."""
 
 from __future__ import annotations
 

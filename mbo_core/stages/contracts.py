@@ -172,7 +172,7 @@ class Schedule:
 
 
 class Stage(ABC):
-    """A part of a recipe: a frozen, keyword-only dataclass whose fields are its options.
+    """What fills a role of a recipe: a frozen, keyword-only dataclass whose fields are its options.
 
     A subclass is final: wrap it in another stage, never override what is implemented.
 
@@ -181,7 +181,7 @@ class Stage(ABC):
     """
 
     name: ClassVar[str]
-    """How recipes call it, e.g. `gradient-ascent`; unique among the stages of its kind."""
+    """How recipes call it, e.g. `gradient-ascent`; unique among the stages of its role."""
     lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
     """How the core runs many seeds: `loop` for a stage with Python control flow or an outside library."""
 

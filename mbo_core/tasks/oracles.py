@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mbo_core.errors import TaskError
+
+Score: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float64]]
+"""Scores raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
 
 
 class Oracle(Protocol):
@@ -15,6 +20,31 @@ class Oracle(Protocol):
 
     def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
         """Score raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
+
+
+@dataclass(frozen=True)
+class FunctionOracle:
+    """A plain function as an oracle."""
+
+    function: Score
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """What the function returns."""
+        return self.function(designs)
+
+
+def as_oracle(given: Oracle | Score | None, task: str) -> Oracle | None:
+    """The oracle that a task was given, whether as an object with `score` or as a function.
+
+    Raises:
+        TaskError: if it is neither.
+    """
+    if given is None or (hasattr(given, "score") and not isinstance(given, type)):
+        return given
+    if callable(given) and not isinstance(given, type):
+        return FunctionOracle(given)
+    what = f"the class {given.__name__}" if isinstance(given, type) else f"of type {type(given).__name__}"
+    raise TaskError(f"{task}: the oracle is {what}", "give a function from designs (n, d) to scores (n,)")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.errors import MboError, TaskError
-from mbo_core.tasks.oracles import Oracle
+from mbo_core.tasks.oracles import Oracle, Score, as_oracle
 from mbo_core.tasks.space import Cells, Kind, Space
 
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
@@ -49,7 +49,8 @@ class Task:
         x: (N, d) real numbers or (N, L) whole tokens: the visible designs.
         y: (N,) their scores, larger is better.
         space: the design space; by default inferred from `x`: whole numbers are tokens, real numbers amounts.
-        oracle: the true objective, or None for a table of experiments without one.
+        oracle: the true objective: a function from raw designs (n, length) to scores (n,), or an object whose `score`
+            is one; None for a table of experiments.
         y_min: the raw score that normalises to 0; by default the smallest visible.
         y_max: the raw score that normalises to 1; by default the largest visible.
         info: information for people.
@@ -57,7 +58,7 @@ class Task:
             molecule.
 
     Raises:
-        TaskError: for empty, misshapen, non-finite or out-of-range data.
+        TaskError: for empty, misshapen, non-finite or out-of-range data, or an oracle that cannot be called.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Task:
         y: ArrayLike,
         *,
         space: Space | None = None,
-        oracle: Oracle | None = None,
+        oracle: Oracle | Score | None = None,
         y_min: float | None = None,
         y_max: float | None = None,
         info: TaskInfo | None = None,
@@ -79,7 +80,7 @@ class Task:
         self.space = space or _space(name, self.x)
         if self.space.kind == "continuous":
             self.x = self.x.astype(np.float64)
-        self.oracle = oracle
+        self.oracle = as_oracle(oracle, name)
         self.y_min = float(self.y.min()) if y_min is None else y_min
         self.y_max = float(self.y.max()) if y_max is None else y_max
         self.info = info or TaskInfo("a table of past experiments")
@@ -91,6 +92,10 @@ class Task:
             raise TaskError(f"{name}: y_min={self.y_min} is not below y_max={self.y_max}", "give y_min <= y_max")
         self.x.setflags(write=False)
         self.y.setflags(write=False)
+
+    def __repr__(self) -> str:
+        rows, length = self.x.shape
+        return f"Task({self.name!r}, {self.kind}, {rows} x {length})"
 
     @property
     def kind(self) -> Kind:

@@ -95,7 +95,7 @@ class Mix:
 
     Attributes:
         label: its name in reports.
-        of: the kind of stage that is checked, or `method`.
+        of: the role of the stage that is checked, or `method`.
         kind: the kind of task.
         recipe: the stages.
     """

@@ -13,7 +13,7 @@ from mbo_core.plugins.discovery import Plugin
 from mbo_core.plugins.registry import Registry
 from mbo_core.recipes.builder import Builder
 from mbo_core.recipes.fit import check
-from mbo_core.recipes.layers import Family
+from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.stages.baselines import NoAdversary, NoUpdate
 from mbo_core.stages.contracts import Encoding, Proxy, Stage
@@ -49,14 +49,14 @@ class Package:
 class Offer:
     """A stage that the plugin offers, and the partners with which it is checked."""
 
-    kind: str
+    role: str
     stage: type[Stage]
     package: Package
 
     @property
     def label(self) -> str:
         """E.g. `proxy conservative`."""
-        return f"{self.kind} {self.stage.name}"
+        return f"{self.role} {self.stage.name}"
 
     def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None]) -> Stage:
         """The stage with options as in a recipe, by way of a recipe's text.
@@ -64,10 +64,10 @@ class Offer:
         Raises:
             RecipeError: with all mistakes.
         """
-        text = tomli_w.dumps({self.kind: {"use": self.stage.name, **options}})
+        text = tomli_w.dumps({self.role: {"use": self.stage.name, **options}})
         document, mistakes = parse(text, self.label), Mistakes()
-        builder = Builder(self.package.registry, Family((document,)), mistakes)
-        made = builder.stage(self.kind, self.kind, subtable(document.table, self.kind), partners)
+        builder = Builder(self.package.registry, Lineage((document,)), mistakes)
+        made = builder.stage(self.role, self.role, subtable(document.table, self.role), partners)
         mistakes.raise_if_any()
         return cast(Stage, made)
 
@@ -88,15 +88,15 @@ class Offer:
     def _tables(self) -> Iterator[dict[str, Any]]:
         registry, known = self.package.registry, listed(self.package.registry)
         own = [one for one, offered in registry.stages.items() if offered.plugin.name == self.package.plugin.name]
-        named = known.get((self.kind, self.stage.name), {})
+        named = known.get((self.role, self.stage.name), {})
         fillings: list[dict[str, Any]] = [{}]
-        for name, kind in inner_stages(self.stage).items():
+        for name, role in inner_stages(self.stage).items():
             if name in named:
                 continue
-            uses = [use for of, use in own if of == kind and use != self.stage.name]
+            uses = [use for of, use in own if of == role and use != self.stage.name]
             fillings = [{**filling, name: {"use": use}} for filling in fillings for use in uses]
         for filling in fillings:
-            yield shrunk(self.kind, {"use": self.stage.name, **filling}, known, registry, CANDIDATES)
+            yield shrunk(self.role, {"use": self.stage.name, **filling}, known, registry, CANDIDATES)
 
     def mixes(self, kind: Kind) -> list[Mix]:
         """The stage with each of its partners.
@@ -107,7 +107,7 @@ class Offer:
         return [self._mix(kind, suffix, partners) for suffix, partners in self._partners()]
 
     def _partners(self) -> list[tuple[str, dict[str, type[Stage]]]]:
-        if self.kind != "proxy":
+        if self.role != "proxy":
             return [("", {})]
         proxy = cast("type[Proxy]", self.stage)
         judged = KeepBetter if "values" in proxy.abilities else NoUpdate
@@ -126,23 +126,23 @@ class Offer:
                 mistakes = Mistakes()
                 check(recipe, kind, self.package.registry, mistakes)
                 mistakes.raise_if_any()
-                return Mix(f"{self.label}, {kind}{suffix}", self.kind, kind, recipe)
+                return Mix(f"{self.label}, {kind}{suffix}", self.role, kind, recipe)
             except RecipeError as error:
                 refusals.append(error)
         raise refusals[0]
 
     def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]]) -> Recipe:
-        parts: dict[str, Any] = {"encoding": encoding}
-        for section, default in (("adversary", NoAdversary), ("proxy", AbleProxy), ("update", KeepBetter)):
-            parts[section] = self._part(section, partners.get(section, default), parts)
-        parts["evaluation"] = self._part("evaluation", OracleEvaluation, parts)
-        if self.kind == "encoding":
-            parts["encoding"] = self.small({})
-        return Recipe(name=self.label, about={}, published={}, preset=None, **parts)
+        stages: dict[str, Any] = {"encoding": encoding}
+        for role, default in (("adversary", NoAdversary), ("proxy", AbleProxy), ("update", KeepBetter)):
+            stages[role] = self._stage(role, partners.get(role, default), stages)
+        stages["evaluation"] = self._stage("evaluation", OracleEvaluation, stages)
+        if self.role == "encoding":
+            stages["encoding"] = self.small({})
+        return Recipe(name=self.label, about={}, published={}, preset=None, **stages)
 
-    def _part(self, section: str, default: type[Stage], parts: Mapping[str, Stage]) -> Stage:
-        if section == self.kind:
-            return self.small(parts)
+    def _stage(self, role: str, default: type[Stage], stages: Mapping[str, Stage]) -> Stage:
+        if role == self.role:
+            return self.small(stages)
         known = options(default)
-        values: dict[str, Any] = {name: parts[name] for name, option in known.items() if option.stage is not None}
+        values: dict[str, Any] = {name: stages[name] for name, option in known.items() if option.stage is not None}
         return default(**values, **({"candidates": CANDIDATES} if "candidates" in known else {}))

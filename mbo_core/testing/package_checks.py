@@ -152,7 +152,8 @@ def meanings(offer: Offer) -> None:
     demand(written, f"{offer.stage.__name__} has no docstring", "describe in one line what it does, then how")
     silent = [name for name, option in options(offer.stage).items() if not option.limits.doc]
     fact = f"undocumented options: {', '.join(silent)}"
-    demand(not silent, fact, 'write option(default, "its meaning: symbol, unit, source"), or part("what it is for")')
+    hint = 'write option(default, "its meaning: symbol, unit, source"), or stage_option("what it is for")'
+    demand(not silent, fact, hint)
 
 
 def names(offer: Offer) -> None:

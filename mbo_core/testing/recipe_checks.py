@@ -54,8 +54,8 @@ def options_round_trip(offer: Offer) -> None:
     """The stage, written with all its options and read again, is the same."""
     for mix in _mixes(offer):
         stages = mix.recipe.stages()
-        table = {name: value for name, value in written(stages[offer.kind]).items() if name != "use"}
-        same = offer.made(table, stages) == stages[offer.kind]
+        table = {name: value for name, value in written(stages[offer.role]).items() if name != "use"}
+        same = offer.made(table, stages) == stages[offer.role]
         demand(same, "the stage changes when it is written and read", "compare options by value")
 
 

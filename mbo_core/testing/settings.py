@@ -13,7 +13,7 @@ from mbo_core.plugins.discovery import Plugin, home
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.builder import location
-from mbo_core.recipes.layers import family, find, flatten
+from mbo_core.recipes.layers import find, flatten, lineage
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
 from mbo_core.stages.options import Option, Refused, convert, options
@@ -24,7 +24,7 @@ FILE = "conformance.toml"
 TABLES = ("small", "waived")
 
 Small = dict[tuple[str, str], dict[str, Any]]
-"""Options that make a stage fast, by its kind and name."""
+"""Options that make a stage fast, by its role and name."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def settings(plugin: Plugin, registry: Registry) -> Settings:
         if key not in TABLES or not isinstance(value, dict):
             found.mistakes.add(location(value), f'unknown table "{key}" in {FILE}', nearest(key, TABLES))
     own = {name for name, offered in registry.stages.items() if offered.plugin.name == plugin.name}
-    for kind, stages in _tables(subtable(document.table, "small"), {kind for kind, _ in own}, "kind of stage", found):
-        for name, table in _tables(stages, {name for of, name in own if of == kind}, kind, found):
-            found.small[kind, name] = _options(registry.stage(kind, name), table, found.mistakes)
+    for role, stages in _tables(subtable(document.table, "small"), {role for role, _ in own}, "role", found):
+        for name, table in _tables(stages, {name for of, name in own if of == role}, role, found):
+            found.small[role, name] = _options(registry.stage(role, name), table, found.mistakes)
     _waivers(subtable(document.table, "waived"), found)
     return found
 
@@ -112,7 +112,7 @@ def _waivers(table: Table, found: Settings) -> None:
 def small(registry: Registry) -> Small:
     """The small options of all installed stages, with those of their inner stages."""
     given = listed(registry)
-    tables = {(kind, name): shrunk(kind, {"use": name}, given, registry) for kind, name in given}
+    tables = {(role, name): shrunk(role, {"use": name}, given, registry) for role, name in given}
     return {stage: {name: value for name, value in table.items() if name != "use"} for stage, table in tables.items()}
 
 
@@ -133,12 +133,10 @@ def assignments(
         preset: of the recipe.
         candidates: the number of designs of each search; by default the recipe's.
     """
-    table = plain(flatten(family(find(recipe, registry), registry), kind, preset=preset))
+    table = plain(flatten(lineage(find(recipe, registry), registry), kind, preset=preset))
     found = listed(registry)
     return [
-        f"{section}.{line}"
-        for section in ROLES
-        for line in _lines(shrunk(section, table[section], found, registry, candidates))
+        f"{role}.{line}" for role in ROLES for line in _lines(shrunk(role, table[role], found, registry, candidates))
     ]
 
 
@@ -152,12 +150,12 @@ def _lines(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 
 def shrunk(
-    kind: str, table: Mapping[str, Any], known: Small, registry: Registry, candidates: int | None = None
+    role: str, table: Mapping[str, Any], known: Small, registry: Registry, candidates: int | None = None
 ) -> dict[str, Any]:
     """What a recipe's table for a stage, and for the stages inside it, becomes when only `use` and small options stand.
 
     Args:
-        kind: of the stage.
+        role: of the stage.
         table: names it with `use`, and may name those inside it.
         known: the small options of all stages, which may name a stage inside one too.
         registry: what is installed.
@@ -166,11 +164,11 @@ def shrunk(
     Raises:
         RecipeError: for an unknown stage.
     """
-    stage = registry.stage(kind, table["use"])
+    stage = registry.stage(role, table["use"])
     made: dict[str, Any] = {"use": table["use"]}
     if candidates is not None and "candidates" in options(stage):
         made["candidates"] = candidates
-    made.update(known.get((kind, table["use"]), {}))
+    made.update(known.get((role, table["use"]), {}))
     for option, inner in inner_stages(stage).items():
         named = {**made.pop(option, {}), **table.get(option, {})}
         if "use" in named:
@@ -179,6 +177,6 @@ def shrunk(
 
 
 def inner_stages(stage: type[Stage]) -> dict[str, str]:
-    """The kind of stage that each field holds which the recipe's own adversary or proxy does not fill."""
+    """The role of the stage that each field holds which the recipe's own adversary or proxy does not fill."""
     held = {name: option.stage for name, option in options(stage).items() if name not in ROLES}
     return {name: role_of(inner) for name, inner in held.items() if inner is not None}

@@ -28,7 +28,7 @@ def resolved(
         kind: the kind of task.
         task: a task's name, for `[when."TASK"]`.
         preset: one of the recipe's presets.
-        sets: `section.option=VALUE` assignments.
+        sets: `role.option=VALUE` assignments.
 
     Raises:
         RecipeError: if the method is not installed, or the recipe has a mistake or does not fit.

@@ -1,4 +1,4 @@
-"""Checks of stages: the abilities of proxies, and the contracts of the other roles."""
+"""Checks of what stages promise: the abilities of proxies, and the contracts of the other roles."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from mbo_core.errors import MboError, RecipeError, nearest
 from mbo_core.plugins.discovery import Method, Plugin
 from mbo_core.plugins.registry import Registry
-from mbo_core.recipes.layers import family
+from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.resolve import resolve
 from mbo_core.recipes.words import DEFAULT_ENCODINGS
@@ -37,7 +37,7 @@ class Shipped:
     @property
     def presets(self) -> tuple[str, ...]:
         """Its presets by name."""
-        return tuple(family(self.method.document, self.registry).presets)
+        return tuple(lineage(self.method.document, self.registry).presets)
 
     def resolved(self, kind: Kind, preset: str | None) -> Recipe:
         """The recipe as it is shipped.
@@ -103,7 +103,7 @@ class Subjects:
     def stages(self) -> list[Offer]:
         """Its stages."""
         found = self.whole.registry.stages.items()
-        return [Offer(kind, one.value, self.whole) for (kind, _), one in found if self._own(one.plugin)]
+        return [Offer(role, one.value, self.whole) for (role, _), one in found if self._own(one.plugin)]
 
     @cached_property
     def tasks(self) -> list[Tried]:
@@ -160,8 +160,8 @@ class Subjects:
         """The plugin's proxies with an ability, trained without an adversary."""
         return [mix for mix in self._of("proxy") if ability in mix.recipe.proxy.abilities and mix.plain]
 
-    def _of(self, kind: str) -> list[Mix]:
-        return [mix for mix in self.mixes if mix.of == kind]
+    def _of(self, role: str) -> list[Mix]:
+        return [mix for mix in self.mixes if mix.of == role]
 
     def _own(self, plugin: Plugin) -> bool:
         return plugin.name == self.whole.plugin.name

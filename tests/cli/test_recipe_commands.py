@@ -47,7 +47,7 @@ def test_list_has_the_methods_and_the_recipes_of_this_folder():
         "name": "mine.toml",
         "extends": "coms",
         "from": "this folder",
-        "parts": {
+        "stages": {
             "encoding": ["standardised", "soft-logits"],
             "adversary": ["design-ascent"],
             "proxy": ["conservative"],
@@ -56,7 +56,7 @@ def test_list_has_the_methods_and_the_recipes_of_this_folder():
         },
         "presets": ["quick", "big"],
     }
-    assert rows["autofocused-cbas"]["parts"]["update"] == ["autofocus (cbas)"]
+    assert rows["autofocused-cbas"]["stages"]["update"] == ["autofocus (cbas)"]
     assert "left out: broken.toml is not valid TOML" in listed.stderr
     assert 'lost.toml:1: there is no method "gone"' in listed.stderr
     table = mbo("list").stdout

@@ -44,9 +44,9 @@ def test_it_names_each_table_and_key_of_a_recipe_with_its_meaning():
 
 
 def test_a_use_has_a_line_for_each_stage():
-    for section in ROLES:
-        use = SCHEMA["definitions"][f"{section}-whole"]["properties"]["use"]
-        assert use["enum"] == [name for kind, name in INSTALLED.stages if kind == section]
+    for role in ROLES:
+        use = SCHEMA["definitions"][f"{role}-whole"]["properties"]["use"]
+        assert use["enum"] == [name for of, name in INSTALLED.stages if of == role]
         assert all(use["x-taplo"]["docs"]["enumValues"])
 
 

@@ -139,3 +139,23 @@ def test_a_space_that_no_table_could_be_written_of_is_refused_before_any_work(sp
 def test_scores_are_normalised_by_bounds_in_their_order(bounds):
     with pytest.raises(TaskError, match="mine: y_min="):
         Task("mine", REAL, Y, **bounds)
+
+
+def total(designs):
+    return designs.sum(1)
+
+
+class Totals:
+    score = staticmethod(total)
+
+
+@pytest.mark.parametrize("oracle", [total, Totals()])
+def test_an_oracle_is_a_function_or_has_one(oracle):
+    task = Task("mine", REAL, Y, oracle=oracle)
+    assert task.oracle.score(task.x).tolist() == [1.0, 5.0, 9.0]
+
+
+@pytest.mark.parametrize(("oracle", "what"), [(3, "of type int"), (Totals, "the class Totals")])
+def test_an_oracle_that_cannot_score_is_refused(oracle, what):
+    with pytest.raises(TaskError, match=f"mine: the oracle is {what}"):
+        Task("mine", REAL, Y, oracle=oracle)

@@ -1,4 +1,4 @@
-"""The commands that plugins add to `mbo`, by entry points in the group `mbo.commands`."""
+"""The program `mbo`: its groups of commands, and the commands that plugins add by entry points in `mbo.commands`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from typing import Any
 import click
 
 from mbo_core.cli.common import WITHOUT, registry
-from mbo_core.cli.group import Commands
-from mbo_core.errors import MboError, warn
+from mbo_core.errors import MboError, RecipeError, nearest, warn
 from mbo_core.plugins import hookspecs
+
+
+class Commands(click.Group):
+    """A group that suggests the nearest command for a mistyped one."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find the command, or suggest the nearest."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise RecipeError(f'unknown command "{args[0]}"', nearest(args[0], self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
 
 
 class Program(Commands):
@@ -39,9 +48,9 @@ class Program(Commands):
             formatter.write_dl(sorted(rows.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error in a plugin's code is shown whole, and then what to do about it."""
+        """Run the command; an error in a plugin's code is printed with its traceback and a hint."""
         if isinstance(sys.stdout, TextIOWrapper):
-            # A terminal that has no sign for what is printed shows a ?, and loses no table.
+            # A terminal that cannot print a character shows a ? instead of failing.
             sys.stdout.reconfigure(errors="replace")
         ctx.call_on_close(lambda: _complain(ctx))
         try:
@@ -57,10 +66,10 @@ class Program(Commands):
 
 
 def _complain(ctx: click.Context) -> None:
-    """One line on stderr for each plugin that is known not to be ok."""
+    """Print one line on stderr for each plugin with a problem."""
     from mbo_core.plugins.registry import installed
 
-    with suppress(MboError):  # A name that no plugin has was said by the command.
+    with suppress(MboError):  # The command has reported an unknown plugin already.
         for line in installed(ctx.meta.get(WITHOUT, ())).problems:
             warn(line)
 
@@ -82,7 +91,7 @@ def _load(point: EntryPoint) -> click.Command:
         fact = f"the command {point.name} of {owner} cannot be imported: {type(error).__name__}: {error}"
         raise MboError(fact) from error
     if not isinstance(command, click.Command):
-        raise MboError(f"{owner} offers {command!r} as the command {point.name}, which is no click command")
+        raise MboError(f"the command {point.name} of {owner} is {command!r}, not a click command")
     return command
 
 
@@ -93,5 +102,5 @@ def _name_plugin(error: Exception, without: tuple[str, ...]) -> None:
     if plugin is not None:
         traceback.print_exception(error)
         fact = f"plugin {plugin.name} ({plugin.label}) raised {type(error).__name__}: {error}"
-        hint = f"the lines above are for its authors; --without {plugin.name} leaves it out"
+        hint = f"report the traceback to its authors; --without {plugin.name} disables the plugin"
         raise MboError(fact, hint) from error

@@ -1,0 +1,270 @@
+"""How long a run would take and how much memory it needs, from a few of its steps on the real shapes.
+
+Nothing is trained: the proxy takes some steps and the search some from an untrained proxy, and all of it is thrown
+away. Training that a stage does before its first step (an autoencoder, a prior) is timed with no epoch and with one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from mbo_core.functional import keys, precision
+from mbo_core.runs import default
+from mbo_core.runs import seeds as lifting
+from mbo_core.runs.encoded import Encoded, encode_task
+from mbo_core.runs.execute import Plan, at_once, choose_device
+from mbo_core.runs.records import Run
+from mbo_core.runs.watch import Watch
+from mbo_core.stages.contracts import Encoding, Stage, Update, stages_inside
+from mbo_core.stages.options import options
+from mbo_core.tasks.task import Task
+
+ENOUGH = 0.5
+"""Seconds for which the steps of a phase are timed."""
+
+PATIENCE = 2.0
+"""Seconds after which a preparation, or a step after the first, is given up."""
+
+ROWS = 4096
+"""The most rows on which an epoch of a preparation is timed; an epoch's time is in proportion to its rows."""
+
+HOW = (
+    "a few steps of each phase were timed on this machine, and one epoch of what a stage trains before its first step;"
+    " cached proxies, the audit and the oracle are not counted"
+)
+
+S = TypeVar("S", bound=Stage)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A phase of a run.
+
+    Attributes:
+        name: as the progress bar calls it.
+        steps: how many each seed takes, or None for a preparation.
+        seconds: of all seeds together, or None where it took too long to be timed.
+    """
+
+    name: str
+    steps: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would cost.
+
+    Attributes:
+        rows: visible rows of the task.
+        phases: in order.
+        memory: the most bytes that this process has held, or None where the system does not tell.
+    """
+
+    rows: int
+    phases: tuple[Phase, ...]
+    memory: int | None
+
+    @property
+    def seconds(self) -> float | None:
+        """Of the whole run, or None where a phase could not be timed."""
+        each = [phase.seconds for phase in self.phases]
+        return None if None in each else sum(one for one in each if one is not None)
+
+    def summary(self) -> Mapping[str, Any]:
+        """As one JSON object."""
+        phases = [dataclasses.asdict(phase) for phase in self.phases]
+        return {
+            "rows": self.rows, "phases": phases, "seconds": self.seconds, "memory_bytes": self.memory, "how": HOW,
+        }  # fmt: skip
+
+
+class _Enough(Exception):
+    """Enough was timed, or it takes longer than anybody waits for an estimate."""
+
+
+class _Deadline(TorchFunctionMode):
+    """Stops at the first call of torch after a deadline."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.end = time.perf_counter() + seconds
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if time.perf_counter() > self.end:
+            raise _Enough
+        return func(*args, **(kwargs or {}))
+
+
+def estimate(plan: Plan, device: str = "auto") -> Estimate:
+    """Time some steps of a plan.
+
+    Raises:
+        TaskError: for data that the stages refuse.
+    """
+    with precision.fast_products():
+        return _Timing(plan, choose_device(device)).estimate()
+
+
+class _Timing:
+    def __init__(self, plan: Plan, device: str) -> None:
+        self.plan, self.device = plan, device
+
+    def estimate(self) -> Estimate:
+        encoding, encoded = self._encoded()
+        phases = [encoding]
+        if encoded is not None:
+            run = self._run(encoded)
+            default.check_data(run)
+            phases += [self._train(run), *self._search(run)]
+        return Estimate(len(self.plan.task.y), tuple(phases), _memory(self.device))
+
+    def _encoded(self) -> tuple[Phase, Encoded | None]:
+        seeds, task = self.plan.seeds, self.plan.task
+        encoding = self.plan.recipe.encoding
+        few = Task(task.name, task.x[:ROWS], task.y[:ROWS], space=task.space)
+
+        def encode(stage: Encoding, on: Task) -> Encoded:
+            return encode_task(stage, _keys(seeds[:1], "cpu"), on, self.device)
+
+        seconds, encoded = _prepared(encoding, encode, task, few, len(task.y) / len(few.y))
+        times = len(seeds) if encoding.seeded else 1
+        return Phase("encode", None, None if seconds is None else seconds * times), encoded
+
+    def _run(self, encoded: Encoded) -> Run:
+        """The first group of seeds; one seed where each has an encoding of its own, for one only was fitted."""
+        seeds, recipe = self.plan.seeds, self.plan.recipe
+        run = Run(recipe, self.plan.task, encoded, seeds[:1])
+        size = 1 if encoded.encoding.seeded else at_once(run)
+        return dataclasses.replace(run, seeds=lifting.groups(seeds, size)[0])
+
+    def _whole(self, run: Run, seconds: float) -> float:
+        return seconds * len(self.plan.seeds) / len(run.seeds)
+
+    def _train(self, run: Run) -> Phase:
+        clock = _Clock()
+        with suppress(_Enough), clock.deadline:
+            default.train_proxy(dataclasses.replace(run, watch=Watch(clock)))
+        return Phase("train", clock.total, self._whole(run, clock.whole))
+
+    def _search(self, run: Run) -> list[Phase]:
+        update, how = run.recipe.update, lifting.mode(run.recipe.update, run.recipe.proxy)
+        state = default.untrained(run, lifting.mode(run.recipe.proxy))
+        each = _keys(run.seeds, run.encoded.y.device)
+        x, y = run.encoded.x[..., :ROWS, :], run.encoded.y[:ROWS]
+        few = dataclasses.replace(run, encoded=dataclasses.replace(run.encoded, x=x, y=y))
+
+        def begin(stage: Update, on: Run) -> Any:
+            return on.lift(lambda data, key, trained: stage.init(key, data, trained), how, "state")(each, state)
+
+        seconds, searching = _prepared(update, begin, run, few, len(run.encoded.y) / len(y))
+        steps = update.length(run.data)
+        if seconds is None:
+            return [Phase("prepare the search", None, None), Phase("search", steps, None)]
+        advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
+        clock = _Clock()
+        with suppress(_Enough), clock.deadline:
+            clock("search", 0, steps)
+            for number in range(steps):
+                searching, _ = advance(each, searching)
+                clock("search", number + 1, steps)
+        preparation = Phase("prepare the search", None, self._whole(run, seconds))
+        return [preparation, Phase("search", steps, self._whole(run, clock.whole))]
+
+
+class _Clock:
+    """Told of every step, it stops when enough were timed; the first, which warms up, counts only if no other ends."""
+
+    def __init__(self) -> None:
+        self.total, self.whole, self.deadline = 0, 0.0, _Deadline(math.inf)
+        self._before = self._first = time.perf_counter()
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        now = time.perf_counter()
+        self.total = total
+        if done == 0:
+            self._before = now
+        elif done == 1:
+            self.whole, self._first = (now - self._before) * total, now
+            self.deadline.end = now + PATIENCE
+        else:
+            self.whole = (now - self._first) / (done - 1) * total
+            if now - self._first > ENOUGH:
+                raise _Enough
+
+
+def _prepared(stage: S, prepare: Callable[[S, T], Any], whole: T, few: T, times: float) -> tuple[float | None, Any]:
+    """How long `prepare` takes, and what it makes without training.
+
+    Args:
+        stage: its options that count epochs are set to 0, and then to 1.
+        prepare: makes the first state of a stage.
+        whole: what it is made from.
+        few: the same with fewer rows, for an epoch.
+        times: how many times more rows the whole has.
+    """
+    most = _most_epochs(stage)
+    try:
+        with _Deadline(PATIENCE):
+            untrained, made = _timed(lambda: prepare(_with_epochs(stage, 0), whole))
+        if not most:
+            return untrained, made
+        with _Deadline(PATIENCE):
+            none, _ = _timed(lambda: prepare(_with_epochs(stage, 0), few))
+            one, _ = _timed(lambda: prepare(_with_epochs(stage, 1), few))
+    except _Enough:
+        return None, None
+    return untrained + max(0.0, one - none) * times * most, made
+
+
+def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    made = function()
+    return time.perf_counter() - start, made
+
+
+def _epochs(stage: Stage) -> dict[str, int]:
+    """The options of a stage that count passes over the data."""
+    counted = {name: getattr(stage, name) for name in options(type(stage)) if name.endswith("epochs")}
+    return {name: value for name, value in counted.items() if isinstance(value, int)}
+
+
+def _inner(stage: Stage) -> dict[str, Stage]:
+    held = stages_inside(stage)
+    named = {name: getattr(stage, name) for name, one in options(type(stage)).items() if one.stage is not None}
+    return {name: one for name, one in named.items() if one in held and name not in {"proxy", "adversary"}}
+
+
+def _most_epochs(stage: Stage) -> int:
+    return max([0, *_epochs(stage).values(), *map(_most_epochs, _inner(stage).values())])
+
+
+def _with_epochs(stage: S, count: int) -> S:
+    inner = {name: _with_epochs(one, count) for name, one in _inner(stage).items()}
+    return cast(S, dataclasses.replace(cast(Any, stage), **dict.fromkeys(_epochs(stage), count), **inner))
+
+
+def _keys(seeds: tuple[int, ...], device: Any) -> torch.Tensor:
+    return torch.stack([keys.key(seed, device) for seed in seeds])
+
+
+def _memory(device: str) -> int | None:
+    if device == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

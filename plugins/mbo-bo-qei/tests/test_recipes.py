@@ -125,7 +125,7 @@ def test_fewer_rows_than_candidates_are_refused_before_any_training():
 @pytest.mark.parametrize(
     ("sets", "fact"),
     [
-        (["update.restarts=200"], "restarts=200 are more than raw_samples=128"),
+        (["update.restarts=200"], "restarts=200 exceeds raw_samples=128"),
         (["update.rounds=3"], "propose fewer than candidates=128"),
         (["update.noise=0"], "below 0.01"),
         (["proxy.use=none"], 'needs a proxy with "values"'),

@@ -291,8 +291,8 @@ def test_the_proxy_stays_as_it_was_and_gives_no_gradient():
 @pytest.mark.parametrize(
     ("options", "fact"),
     [
-        ({"restarts": 20}, "restarts=20 are more than raw_samples=16"),
-        ({"candidates": 30, "rounds": 9}, "rows=20 are fewer than candidates=30"),
+        ({"restarts": 20}, "restarts=20 exceeds raw_samples=16"),
+        ({"candidates": 30, "rounds": 9}, "rows=20 is below candidates=30"),
         ({"rounds": 1}, "propose fewer than candidates=12"),
     ],
 )

@@ -224,7 +224,7 @@ def test_a_population_of_ones_own():
     assert len(update.search(5).strategy.weights) == 20
     assert torch.isfinite(update.designs(found(update, table())[0])).all()
     for population in (1, 2):
-        with pytest.raises(ValueError, match="too small to rank"):
+        with pytest.raises(ValueError, match="is too small"):
             CMAES(proxy=Known(of=hill), population=population)
 
 

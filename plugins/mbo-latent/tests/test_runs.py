@@ -52,7 +52,7 @@ def test_a_run_on_too_large_a_space_ends_before_any_training():
 
 
 def test_too_few_designs_are_refused():
-    with pytest.raises(mbo.TaskError, match="hold out fewer"):
+    with pytest.raises(mbo.TaskError, match="lower the option held_out"):
         made(held_out=149)
 
 

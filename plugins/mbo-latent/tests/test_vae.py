@@ -165,7 +165,7 @@ def test_every_step_of_an_epoch_has_noise_of_its_own(monkeypatch):
 
 def test_too_few_rows_are_refused():
     vae = model()
-    with pytest.raises(TaskError, match="hold out fewer"):
+    with pytest.raises(TaskError, match="lower the option held_out"):
         fit(vae, KEY, vae.start(KEY, WIDTH), X["real"], ONES, Schedule(1, 10, held_out=29))
 
 

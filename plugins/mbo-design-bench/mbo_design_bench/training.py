@@ -59,7 +59,7 @@ def train(space: Space, rows: Rows, form: Form, seed: int, epochs: int, report: 
         form: the network, and how to train it.
         seed: draws the initial weights and the order of the rows; two seeds differ in nothing else.
         epochs: passes over the training rows; the learning rate falls to 0 at their end.
-        report: is told of every step.
+        report: called on every step.
 
     Raises:
         MboError: if the training diverges.

@@ -47,8 +47,8 @@ def test_the_task(molecules, empty):
     pytest.importorskip("rdkit")
     known, x, y = molecules
     shards.write(empty / known.layout.folder, known.layout, x, y)
-    assert chembl.missing().startswith("smiles_vocab.txt is not in")
-    with pytest.raises(TaskError, match=r"smiles_vocab\.txt is not in"):
+    assert chembl.missing().startswith("smiles_vocab.txt is missing from")
+    with pytest.raises(TaskError, match=r"smiles_vocab\.txt is missing from"):
         chembl.load()
     (empty / chembl.VOCABULARY).write_text("\n".join(WORDS) + "\n")
     task = chembl.load()

@@ -114,14 +114,14 @@ def test_verify_finds_what_changed(small, folder, empty):
     done = mbo("verify", "--json")
     assert done.exit_code == 1
     assert "gfp-y-0.npy changed" in json.loads(done.stdout)["verified"][0]["fault"]
-    assert f"not in order: {NAME}" in done.stderr
+    assert f"invalid data: {NAME}" in done.stderr
 
 
 def test_verify_of_nothing(small, empty):
     assert mbo("verify").exit_code == 0
     done = mbo("verify", NAME)
     assert done.exit_code == 1
-    assert "is not in" in done.stdout
+    assert "is missing from" in done.stdout
 
 
 def test_path_tells_where_data_are_or_will_be(small, folder, empty):

@@ -84,7 +84,7 @@ def test_an_archive_that_cannot_be_unpacked_is_an_error(tmp_path, place):
 
 
 def test_a_found_file_is_not_missing(empty):
-    assert data.missing("a.npz") == f"a.npz is not in {empty} nor in {empty.parent / 'user'}"
+    assert data.missing("a.npz") == f"a.npz is missing from {empty} and {empty.parent / 'user'}"
     (empty / "a.npz").touch()
     assert data.missing("a.npz") is None
 

@@ -110,7 +110,7 @@ def test_a_wheel_without_tables_or_no_wheel_is_an_error(tmp_path, empty):
     with zipfile.ZipFile(tmp_path / "w.whl", "w") as archive:
         archive.writestr("design_bench/__init__.py", "")
     (tmp_path / "text.whl").write_text("text")
-    for name, message in (("w.whl", "holds no tables"), ("text.whl", "not a zip file")):
+    for name, message in (("w.whl", "no tables of transcription factors"), ("text.whl", "not a zip file")):
         done = bring(tmp_path / name)
         assert done.exit_code == 1
         assert message in done.stderr
@@ -120,10 +120,10 @@ def test_a_wheel_without_tables_or_no_wheel_is_an_error(tmp_path, empty):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros(5, np.int32), "holds no 32896 E-scores"),
-        (np.zeros(32_896, np.int32), "holds no 32896 E-scores"),
-        (OTHER * 100, "holds no 32896 E-scores"),
-        (OTHER.astype(np.float64), "holds float64, not int32"),
+        (np.zeros(5, np.int32), "does not have 32896 E-scores"),
+        (np.zeros(32_896, np.int32), "does not have 32896 E-scores"),
+        (OTHER * 100, "does not have 32896 E-scores"),
+        (OTHER.astype(np.float64), "has dtype float64, not int32"),
         (OTHER.astype(object), "holds pickled objects"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_quick_look_is_marked_and_may_be_replaced(toy, capsys):
     assert "trained for 60 epochs" in train(NAME).stdout
     done = train(NAME, "--epochs", 1)
     assert done.exit_code == 1
-    assert "seed-0.safetensors is there already" in done.stderr
+    assert "seed-0.safetensors exists already" in done.stderr
 
 
 def test_other_seeds_are_scored_beside_the_task_s_own(toy):
@@ -199,7 +199,7 @@ def with_a_form_of_a_terabyte(path):
 def test_a_damaged_file_is_refused(toy, damage):
     train(NAME, "--epochs", 1)
     damage(oracle_files.place(toy, 0))
-    with pytest.raises(TaskError, match="is no oracle of this version") as raised:
+    with pytest.raises(TaskError, match="is not an oracle of this version") as raised:
         sequences.load(toy, toy)
     assert "train the oracle again" in raised.value.hint
 

@@ -69,7 +69,7 @@ def test_the_best_design_found_scores_what_its_note_says(number, vienna):
 
 def test_other_parameters_of_viennarna_are_refused(vienna, monkeypatch):
     monkeypatch.setattr(vienna.cvar, "temperature", 30.0)
-    with pytest.raises(TaskError, match=r"scores row 0 as .*, and the data say"):
+    with pytest.raises(TaskError, match=r"scores row 0 as .*, but the data have"):
         rna.OFFERS[0].load()
 
 

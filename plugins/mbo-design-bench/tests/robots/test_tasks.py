@@ -115,8 +115,8 @@ def test_a_morphology_of_design_bench(empty, task, robot):
     offer = OFFERS[task.name]
     assert f"mbo data fetch {task.name}; " in offer.missing()
     shards.write(empty / task.layout.folder, task.layout, *rows_of(task, task.rows, np.ravel(robot.DEFAULT)))
-    assert "_oracle.pkl is not in" in offer.missing()
-    with pytest.raises(TaskError, match=r"_oracle\.pkl is not in"):
+    assert "_oracle.pkl is missing from" in offer.missing()
+    with pytest.raises(TaskError, match=r"_oracle\.pkl is missing from"):
         offer.load()
     (empty / tasks.policy_file(task)).write_bytes(controller(robot))
     loaded = offer.load()

@@ -42,7 +42,7 @@ def run(name: str, task: mbo.Task, *sets: str, **options):
 
 @pytest.mark.parametrize("kind", ["continuous", "discrete"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_recipe_runs_and_a_seed_is_the_same_alone(name, kind):
+def test_every_recipe_runs_with_independent_seeds(name, kind):
     task = table(kind)
     result = run(name, task)
     assert result.failed == {}

@@ -60,7 +60,7 @@ def test_any_tokens_spell_a_molecule(task):
     assert np.isfinite(task.oracle.score(designs)).all()
 
 
-def test_equal_molecules_score_alike_alone_and_in_a_batch(task):
+def test_equal_molecules_have_equal_scores(task):
     designs = np.concatenate([task.x[:20], encoded("CCO", "OCC")])
     scores = task.oracle.score(designs)
     assert scores[-1] == scores[-2]
@@ -68,7 +68,7 @@ def test_equal_molecules_score_alike_alone_and_in_a_batch(task):
     assert task.oracle.score(designs[:0]).shape == (0,)
 
 
-def test_a_design_without_an_atom_has_the_lowest_score(task):
+def test_design_without_atoms_has_lowest_score(task):
     nothing = np.zeros((2, 174), np.int64)
     nothing[1, :3] = bace_csv.TOKENS.index("[Branch1]")
     verdict = task.oracle.judge(np.concatenate([nothing, encoded("CCO")]))
@@ -115,7 +115,7 @@ def test_the_original_file_is_imported(bace_file, empty, extra):
         ("mol,pIC50\nCCO\n", "row 1: could not convert"),
     ],
 )
-def test_a_wrong_table_is_an_error_and_nothing_is_written(empty, tmp_path, extra, text, message):
+def test_wrong_table_is_refused_and_nothing_written(empty, tmp_path, extra, text, message):
     (tmp_path / bace_csv.FILE).write_text(text)
     done = CliRunner().invoke(main, ["data", "fetch", "BACE", "--from", str(tmp_path)])
     assert done.exit_code == 1

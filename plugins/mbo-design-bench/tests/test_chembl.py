@@ -35,7 +35,7 @@ def test_a_design_ends_at_the_first_end():
     assert chembl.smiles(np.array([1, 13, 0, 13]), WORDS) == ""
 
 
-def test_bits_are_those_of_the_molecule_and_none_where_there_is_none():
+def test_bits_match_the_molecule_or_are_empty():
     pytest.importorskip("rdkit")
     bits = chembl.fingerprints(np.array([encode("CCO"), encode("OCC"), encode("CCN"), encode("C(")]), WORDS)
     assert np.array_equal(bits[0], bits[1])

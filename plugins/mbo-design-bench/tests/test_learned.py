@@ -45,7 +45,8 @@ def files(folder):
 
 
 @pytest.mark.parametrize("name", forms.FORMS)
-def test_a_design_scores_the_same_bits_alone_in_a_batch_elsewhere_in_it_and_on_more_threads(name):
+def test_score_depends_only_on_the_design(name):
+    """The same bits alone, in a batch, at another place in it, and on more threads."""
     space = facts.named(name).layout.space
     threads = torch.get_num_threads()
     torch.manual_seed(0)
@@ -88,7 +89,7 @@ def test_the_command_trains_measures_and_stores(toy, empty):
     assert (task.oracle.score(every) <= task.y_max).all()
 
 
-def test_a_seed_draws_all_and_touches_no_global_generator(toy):
+def test_seed_draws_all_without_global_generator(toy):
     x, y = rows.read(toy)
     before = torch.random.get_rng_state()
     same, again, other = (
@@ -107,7 +108,7 @@ def test_rows_of_one_design_are_held_out_together():
     assert len({tuple(row) for row in x[apart]}) == 6  # a tenth of 64
 
 
-def test_a_quick_look_is_marked_and_may_be_replaced(toy, capsys):
+def test_quick_look_is_marked_and_replaceable(toy, capsys):
     assert "a quick look of 1 epochs" in train(NAME, "--epochs", 1).stdout
     task = sequences.load(toy, toy)
     assert task.info.comparable == "nothing: its oracle is a quick look of 1 epochs"
@@ -119,7 +120,7 @@ def test_a_quick_look_is_marked_and_may_be_replaced(toy, capsys):
     assert "seed-0.safetensors exists already" in done.stderr
 
 
-def test_other_seeds_are_scored_beside_the_task_s_own(toy):
+def test_other_seeds_are_scored_too(toy):
     train(NAME, "--seed", 1, "--epochs", 5)
     with pytest.raises(TaskError, match="the oracle is not trained here") as raised:
         sequences.load(toy, toy)
@@ -243,7 +244,7 @@ def test_without_data_nothing_is_trained(empty):
     assert f"mbo data fetch {NAME}" in done.stderr
 
 
-def test_listing_tells_the_command_and_which_oracles_are_here(toy):
+def test_listing_shows_command_and_present_oracles(toy):
     offers = {offer.name: offer for offer in sequences.offers()}
     assert "mbo data fetch UTR-ResNet-v0" in offers["UTR-ResNet-Relabelled-v0"].missing()
     assert "oracles" not in offers[NAME].info.notes

@@ -74,7 +74,7 @@ def test_a_task_is_that_of_the_package(fake, files):
     assert {"seed": 0, "rows": 6, "visible_rows": 3}.items() <= task.info.notes.items()
 
 
-def test_a_seed_draws_the_rows_and_the_global_generator_goes_on(fake, files):
+def test_seed_draws_rows_and_global_generator_is_restored(fake, files):
     np.random.seed(5)
     expected = np.random.random(2)
     np.random.seed(5)
@@ -167,7 +167,7 @@ def test_a_damaged_file_is_an_error(fake, files, file, content, message):
         load()
 
 
-def test_a_file_that_changed_since_it_arrived_is_an_error(fake, files):
+def test_changed_file_is_an_error(fake, files):
     checksums.record(files / "tf_bind_8-y-1.npy", 64 * "0")
     with pytest.raises(TaskError, match=r"tf_bind_8-y-1\.npy changed since"):
         load()
@@ -187,7 +187,7 @@ def test_the_oracle_refuses_what_it_cannot_score(fake, files, designs, message):
         task.oracle.score(designs)
 
 
-def test_without_the_package_it_says_how_to_install_it(monkeypatch):
+def test_without_package_it_names_the_install_command(monkeypatch):
     monkeypatch.setattr(registered, "origin", lambda: None)
     [offer] = adapter.offers()
     assert offer.name == "design_bench:*"
@@ -238,7 +238,7 @@ def test_packaged_data_are_exported_as_files(empty):
     assert np.array_equal(y, ours[1])
 
 
-def test_other_rows_than_design_bench_s_are_not_exported(empty, monkeypatch):
+def test_only_design_bench_rows_are_exported(empty, monkeypatch):
     monkeypatch.setattr(rows, "read", lambda _: (X, Y))
     with pytest.raises(TaskError, match="has 6 rows, but Design-Bench has 56086\n\nhint: `mbo data fetch GFP"):
         export.written(facts.GFP, empty)

@@ -78,7 +78,8 @@ def test_a_fault_is_an_error(small, folder, file, content, message):
     assert str(folder) in str(raised.value)
 
 
-def test_a_folder_that_cannot_be_read_is_an_error(small, folder):
+def test_unreadable_folder_is_an_error(small, folder):
+    """It is not skipped for the next folder."""
     path = folder / "gfp-x-0.npy"
     path.unlink()
     path.mkdir()

@@ -42,7 +42,7 @@ def test_the_design_space_may_be_too_large():
     made(0, max_entries=24)
 
 
-def test_a_run_on_too_large_a_space_ends_before_any_training():
+def test_too_large_a_space_is_refused_before_training():
     trained: list[str] = []
     tokens = np.zeros((5, 31), int)
     task = mbo.Task("molecules", tokens, np.arange(5.0), space=mbo.Space("discrete", 31, 591))

@@ -125,7 +125,7 @@ def test_everything_else_is_refused(tmp_path, monkeypatch, content, message):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+def test_too_large_a_file_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pickled, "LARGEST", 100)
     with pytest.raises(TaskError, match="more than 100 bytes"):
         read(tmp_path, pickle.dumps(np.zeros(100)))

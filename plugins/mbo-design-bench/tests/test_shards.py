@@ -79,7 +79,6 @@ def test_a_fault_is_an_error(small, folder, file, content, message):
 
 
 def test_unreadable_folder_is_an_error(small, folder):
-    """It is not skipped for the next folder."""
     path = folder / "gfp-x-0.npy"
     path.unlink()
     path.mkdir()

@@ -198,7 +198,7 @@ def test_numerical_breakdown_ends_with_present_proposals(monkeypatch):
         assert [len(state.proposed.y) for state in states] == [0, 6, 6, 6]
         assert [float(info["improvement"]) for info in infos[1:]] == [0, 0]
         assert [float(info["stopped"]) for info in infos] == [0, 1, 1]
-        assert "broke down" in update.remarks["stopped"]
+        assert "broke down" in update.notes["stopped"]
         assert all(torch.isfinite(value) for info in infos for value in info.values())
         designs = update.designs(states[-1])
         assert designs.shape == (12, 2)

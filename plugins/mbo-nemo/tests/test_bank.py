@@ -125,7 +125,7 @@ def test_equal_members_are_trained_once():
 
 def test_training_one_network_equals_training_all():
     proxy = bank(learning_rate=0.01, tracking_rate=0.01)
-    start, rows = proxy.init(KEY, DATA), list(batches.epochs(KEY, DATA, proxy.schedule(DATA)))
+    start, rows = proxy.init(KEY, DATA), list(batches.iterate(KEY, DATA, proxy.schedule(DATA)))
     shared = stepped(proxy, start, *rows)
     alike = stepped(proxy, start, *map(told_alike, rows))
     assert_nests_close(alike.params, shared.params)
@@ -172,7 +172,7 @@ def test_phases_have_own_rates_and_share_moments():
 def test_kept_moments_preserve_the_fit():
     """New moments would move every weight by a full step."""
     proxy = bank(learning_rate=0.01)
-    state = stepped(proxy, proxy.init(KEY, DATA), *list(batches.epochs(KEY, DATA, proxy.schedule(DATA))) * 20)
+    state = stepped(proxy, proxy.init(KEY, DATA), *list(batches.iterate(KEY, DATA, proxy.schedule(DATA))) * 20)
     fresh = state._replace(optimiser=proxy.init(KEY, DATA).optimiser)
     everything = told_alike(Batch(DATA.x, DATA.y, torch.ones(90)))
 
@@ -210,7 +210,7 @@ def test_model_agrees_with_the_proxy(batch):
 
 def test_it_learns():
     proxy = bank(bins=20, hidden=(32, 32), epochs=40, batch_size=30, learning_rate=0.01)
-    state = stepped(proxy, proxy.init(KEY, DATA), *batches.epochs(KEY, DATA, proxy.schedule(DATA)))
+    state = stepped(proxy, proxy.init(KEY, DATA), *batches.iterate(KEY, DATA, proxy.schedule(DATA)))
     mean, std = proxy.predict(state, DATA.x)
     assert (mean - DATA.y).abs().mean() < 0.2
     assert ((mean - DATA.y).abs() < 2 * std).float().mean() > 0.9

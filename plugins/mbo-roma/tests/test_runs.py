@@ -183,9 +183,9 @@ def test_search_does_not_change_the_trained_weights():
     class Watching:
         @mbo.hookimpl(wrapper=True)
         def mbo_update_solution(self, run, proxy):
-            before = optree.tree_map(torch.clone, proxy.state)
+            before = optree.tree_map(torch.clone, proxy.states.lifted)
             candidates = yield
-            kept.append(all(map(torch.equal, optree.tree_leaves(before), optree.tree_leaves(proxy.state))))
+            kept.append(all(map(torch.equal, optree.tree_leaves(before), optree.tree_leaves(proxy.states.lifted))))
             return candidates
 
     run("roma", table("continuous"), plugins=[Watching()])

@@ -118,7 +118,7 @@ def load(path: Path, origin: str, kind: str) -> NDArray[Any]:
             shape, _, dtype = HEADERS[npy.read_magic(stream)](stream)
             if dtype.str[1:] != kind:
                 found_type = "pickled objects" if dtype.hasobject else dtype
-                raise TaskError(f"{origin} has dtype {found_type}, not {np.dtype(kind)}")
+                raise TaskError(f"{origin} holds {found_type}, not {np.dtype(kind)}")
             promised, found = math.prod(shape) * dtype.itemsize, path.stat().st_size - stream.tell()
             if promised != found:
                 raise TaskError(f"{origin} is damaged: it has {found} bytes of numbers, and its header says {promised}")

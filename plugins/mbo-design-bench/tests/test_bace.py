@@ -104,8 +104,8 @@ def test_the_original_file_is_imported(bace_file, empty, extra):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("smiles,Class\nCCO,1\n", "has no columns smiles or mol, and pIC50"),
-        ("", "has no columns"),
+        ("smiles,Class\nCCO,1\n", "lacks the columns smiles or mol, and pIC50"),
+        ("", "lacks the columns"),
         ("mol,pIC50\nCCO,high\n", "row 1: could not convert"),
         ("mol,pIC50\nCCO,1\nCC(,2\n", r"row 2: selfies cannot encode 'CC\('"),
         ("mol,pIC50\n[Si],1\n", r"row 1: '\[Si\]' has 1 tokens, among them \[Si\]"),

@@ -94,7 +94,7 @@ def test_mistyped_factor_gets_a_hint_and_writes_nothing(wheel, empty):
         ("x" * (build_tf_bind_8.LIMIT + 1), "is longer than 2000000 bytes"),
         ("8-mer\tE-score\n", "has the columns"),
         (table(PACKAGED).rsplit("\n", 2)[0], "does not list the 32896 pairs"),
-        (table(PACKAGED).replace("\t0.", "\tx."), "has not five decimals"),
+        (table(PACKAGED).replace("\t0.", "\tx."), "does not have five decimals"),
     ],
 )
 def test_wrong_table_is_refused_and_nothing_written(tmp_path, empty, content, message):
@@ -123,7 +123,7 @@ def test_wheel_without_tables_is_an_error(tmp_path, empty):
         (np.zeros(5, np.int32), "does not have 32896 E-scores"),
         (np.zeros(32_896, np.int32), "does not have 32896 E-scores"),
         (OTHER * 100, "does not have 32896 E-scores"),
-        (OTHER.astype(np.float64), "has dtype float64, not int32"),
+        (OTHER.astype(np.float64), "holds float64, not int32"),
         (OTHER.astype(object), "holds pickled objects"),
     ],
 )

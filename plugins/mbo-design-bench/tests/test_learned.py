@@ -66,7 +66,7 @@ def test_score_depends_only_on_the_design(name):
 
 
 def test_the_command_trains_measures_and_stores(toy, empty):
-    assert learned.untrained(toy) == f"the oracle is not trained here: mbo data train-oracle {NAME} --seed 0"
+    assert learned.untrained(toy) == f"the oracle is not trained yet: mbo data train-oracle {NAME} --seed 0"
     done = train(NAME, "--seed", 0, "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
@@ -122,7 +122,7 @@ def test_quick_look_is_marked_and_replaceable(toy, capsys):
 
 def test_other_seeds_are_scored_too(toy):
     train(NAME, "--seed", 1, "--epochs", 5)
-    with pytest.raises(TaskError, match="the oracle is not trained here") as raised:
+    with pytest.raises(TaskError, match="the oracle is not trained yet") as raised:
         sequences.load(toy, toy)
     assert raised.value.hint == f"`mbo data train-oracle {NAME} --seed 0` trains it"
     train(NAME, "--seed", 0, "--epochs", 5)
@@ -216,7 +216,7 @@ def test_an_oracle_of_other_data_is_refused(toy, empty):
     train(NAME, "--epochs", 1)
     x, y = rows.read(toy)
     shards.write(empty / "gfp", toy.layout, x[::-1], y)
-    with pytest.raises(TaskError, match="trained on other data"):
+    with pytest.raises(TaskError, match="trained on different data"):
         sequences.load(toy, toy)
 
 
@@ -230,7 +230,7 @@ def test_a_training_that_diverges_stores_nothing(toy, empty, monkeypatch):
 
 @pytest.mark.parametrize(
     ("task", "message"),
-    [("GFP-Transfomer-v0", f'did you mean "{NAME}"?'), ("TFBind8-Exact-v0", "has no oracle to train")],
+    [("GFP-Transfomer-v0", f'did you mean "{NAME}"?'), ("TFBind8-Exact-v0", "has no trainable oracle")],
 )
 def test_a_task_without_a_network_cannot_be_trained(toy, task, message):
     done = train(task)

@@ -50,7 +50,7 @@ def test_design_scores_same_alone(task):
 
 
 def test_the_oracle_refuses_what_is_no_design(task):
-    with pytest.raises(TaskError, match=r"NiSuperalloy.*no finite float32"):
+    with pytest.raises(TaskError, match=r"NiSuperalloy.*not a finite float32"):
         task.oracle.score(np.full((1, 40), np.nan))
 
 

@@ -152,8 +152,8 @@ def test_an_untrained_oracle_is_named_with_its_command(small, folder, empty):
     offer = sequences.offer(small, small)
     assert "mbo data fetch" in offer.missing()
     folder.rename(empty / "gfp")
-    assert offer.missing() == "the oracle is not trained here: mbo data train-oracle GFP-Transformer-v0 --seed 0"
-    with pytest.raises(TaskError, match="the oracle is not trained here"):
+    assert offer.missing() == "the oracle is not trained yet: mbo data train-oracle GFP-Transformer-v0 --seed 0"
+    with pytest.raises(TaskError, match="the oracle is not trained yet"):
         offer.load()
 
 

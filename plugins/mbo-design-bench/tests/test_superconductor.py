@@ -94,8 +94,8 @@ def test_no_design_scores_nothing(superconductor_task):
     ("design", "message"),
     [
         (np.full((1, 86), np.nan), "design 0 has a value that is not a finite float32: nan at position 0"),
-        (np.full((1, 86), np.inf), "no finite float32: inf"),
-        (np.full((1, 86), -1e39), r"no finite float32: -1e\+39"),
+        (np.full((1, 86), np.inf), "not a finite float32: inf"),
+        (np.full((1, 86), -1e39), r"not a finite float32: -1e\+39"),
         (np.zeros((1, 85)), r"shape \(1, 85\), not \(n, 86\)"),
         (np.zeros(86), r"shape \(86,\), not \(n, 86\)"),
     ],

@@ -88,7 +88,7 @@ BAD = {
     "an array of objects": (pickle.dumps(np.array([None, 1], dtype=object)), "an array of type 'O8'"),
     "an array of records": (pickle.dumps(np.zeros(2, dtype=[("a", "f4")])), "an array of type 'V4'"),
     "too few bytes": (crafted(b"(K\x01(K\x09t" + FLOATS + b"\x89C\x08\0\0\0\0\0\0\0\0t"), r"shape \(9,\) with 8 bytes"),
-    "a list for bytes": (crafted(b"(K\x01(K\x01t" + FLOATS + b"\x89](K\x01et"), "not made of bytes"),
+    "a list for bytes": (crafted(b"(K\x01(K\x01t" + FLOATS + b"\x89](K\x01et"), "an array without bytes"),
     "no state": (b"\x80\x04cnumpy.core.multiarray\n_reconstruct\n(tR.", "an array without numbers"),
     "a name": (b"\x80\x04cnumpy\ndtype\n.", "a Name"),
     "a change to a name": (b"\x80\x04cnumpy\ndtype\n}X\x04\x00\x00\x00evilK\x01sb.", "a change to a function"),
@@ -159,9 +159,9 @@ def test_a_controller_is_a_network_of_three_layers(tmp_path):
     [
         ([1], "contains a list"),
         ({"other": 1}, "lacks a layer of the controller; found other"),
-        (layers((6, 7, 6, 4)), "from 5 numbers to 4"),
-        (layers((5, 7, 6, 6)), "from 5 numbers to 4"),
-        (layers(**{"base_network.network.2.bias": np.zeros(9)}), "from 5 numbers to 4"),
+        (layers((6, 7, 6, 4)), "map 5 numbers to 4"),
+        (layers((5, 7, 6, 6)), "map 5 numbers to 4"),
+        (layers(**{"base_network.network.2.bias": np.zeros(9)}), "map 5 numbers to 4"),
         (layers(**{"base_network.network.2.bias": np.full(6, np.nan)}), "not finite"),
     ],
 )

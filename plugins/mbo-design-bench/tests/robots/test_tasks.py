@@ -133,7 +133,7 @@ def test_controller_that_is_not_plain_is_refused(empty):
     path = empty / tasks.policy_file(facts.ANT)
     path.parent.mkdir()
     path.write_bytes(pickle.dumps(controller))
-    with pytest.raises(TaskError, match="is refused: it holds"):
+    with pytest.raises(TaskError, match="is refused: it has"):
         OFFERS[facts.ANT.name].load()
 
 

@@ -1,4 +1,4 @@
-"""A recipe's text: TOML in which every value remembers the file and line where it stands."""
+"""A recipe's text: TOML in which every value remembers its file and line."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def plain(table: Table | Sourced) -> Any:
 
 
 def subtable(table: Table, key: str) -> Table:
-    """The table at `key`, empty where there is none."""
+    """The table at `key`; empty if missing."""
     value = table.get(key, {})
     return value if isinstance(value, dict) else {}
 

@@ -96,7 +96,7 @@ def take(data: Data, order: Examples, part: slice) -> Batch:
     """One batch of an epoch: x (n, d), y (n,), w (n,), each with a member axis where the rows or weights have one.
 
     The weights are those of the data times the multiplicities c of the bootstrap. They average 1 over the batch, so
-    that `mean(w * loss)` is the published sum of c * loss over the sum of c; a batch in which all are 0 weighs nothing.
+    that `mean(w * loss)` is the published sum of c * loss over the sum of c; a batch of zeros has no effect.
     """
     rows = order.rows[..., part]
     w = order.w[..., part] * data.w[rows]
@@ -160,7 +160,7 @@ def _step_key(over: Lifted, key: Key, before: int, number: int) -> Key:
 
 
 def step_count(rows: int, schedule: Schedule) -> int:
-    """The steps of a training on so many rows."""
+    """The number of training steps for a number of rows."""
     return schedule.epochs * len(slices(rows - schedule.held_out, schedule))
 
 

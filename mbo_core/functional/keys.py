@@ -177,8 +177,8 @@ def categorical(key: Key, logits: Tensor) -> Tensor:
     Returns:
         (...) int64 in [0, K).
     """
-    # A standard Gumbel variable is -log of an exponential one. All 32 bits count where that is small, for
-    # there the winner is found; at its other end the logarithm of 0 is avoided.
+    # A standard Gumbel variable is -log of an exponential one. All 32 bits matter where that is small, as
+    # the winner is found there; at its other end the logarithm of 0 is avoided.
     chance = ((bits(key, logits.shape).to(torch.float32) + 0.5) * 2.0**-32).clamp(max=1 - 2.0**-24)
     return torch.argmax(logits - torch.log(-torch.log1p(-chance)), dim=-1)
 

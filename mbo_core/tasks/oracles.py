@@ -1,4 +1,4 @@
-"""The true objective, or what stands for it."""
+"""The true objective, or a model of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Score: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 class Oracle(Protocol):
-    """The true objective, or a model that stands for it. Only evaluation may call it."""
+    """The true objective, or a model of it. Only evaluation may call it."""
 
     def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
         """Score raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
@@ -70,7 +70,7 @@ class FallibleOracle(Oracle, Protocol):
 
 @dataclass(frozen=True)
 class OracleSet:
-    """Oracles that might each stand for the truth, e.g. one network trained from several seeds.
+    """Several possible oracles, e.g. one network trained from several seeds.
 
     The first is the task's oracle. The others score the same designs, since the ranking of methods may change with the
     seed of the oracle alone (Surana et al. 2025, arXiv:2502.17246).

@@ -29,8 +29,8 @@ class Space:
         kind: `continuous` (real vectors) or `discrete` (tokens).
         length: the number of coordinates, or of positions.
         classes: the number of tokens at each position of a discrete design, else None.
-        alphabet: a name for each token, e.g. ("A", "C", "G", "T"), where there are names.
-        columns: a name for each coordinate, where there are names.
+        alphabet: a name for each token, e.g. ("A", "C", "G", "T"), or None.
+        columns: a name for each coordinate, or None.
     """
 
     kind: Kind

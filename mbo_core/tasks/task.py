@@ -153,7 +153,7 @@ class TaskOffer:
             return reason_of(error)
 
     def status(self) -> str:
-        """`ready`, or the one command that makes it so or, where there are several, that explains them."""
+        """`ready`, or the one command that makes it ready or, if it takes several, that explains them."""
         line = self.unready()
         if line is None:
             return "ready"

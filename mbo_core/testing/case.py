@@ -99,7 +99,7 @@ class Case:
 
     Attributes:
         check: the rule.
-        subject: what it is applied to.
+        subject: the thing to check.
         waiver: why it may fail, or None.
         repeats: whether another case holds the same stage or recipe to the same rule, on another kind of task.
     """

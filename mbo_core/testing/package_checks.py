@@ -33,7 +33,7 @@ Defined: TypeAlias = "ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFun
 
 
 def settings(package: Package) -> None:
-    """`conformance.toml`, where there is one, names what the plugin offers."""
+    """`conformance.toml`, if present, names stages that the plugin offers."""
     package.settings.mistakes.raise_if_any()
 
 

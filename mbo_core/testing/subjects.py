@@ -40,7 +40,7 @@ class Shipped:
         return tuple(lineage(self.method.document, self.registry).presets)
 
     def resolved(self, kind: Kind, preset: str | None) -> Recipe:
-        """The recipe as it is shipped.
+        """The recipe as shipped.
 
         Raises:
             RecipeError: if it does not fit the kind of task.
@@ -74,7 +74,7 @@ class Tried:
         """The task, loaded once.
 
         Raises:
-            Inapplicable: where it is not ready here.
+            Inapplicable: if it is not ready here.
         """
         unready = self.offer.unready()
         if unready is not None:

@@ -1,4 +1,4 @@
-"""Tasks so small that a run on them takes a moment, and their oracle."""
+"""Tasks small enough for very short runs, and their oracle."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Bowl:
 
 
 def tiny_task(kind: Kind) -> Task:
-    """A task of `ROWS` different designs with different scores, and an oracle."""
+    """A task of `ROWS` distinct designs with distinct scores, and an oracle."""
     x = _designs(kind)
     return _task(kind, "toy", x, _scores(x))
 

@@ -77,7 +77,7 @@ class BOQEI(Update):
     }
     notes: ClassVar[Mapping[str, str]] = {
         "stopped": "arithmetic broke down before the last round: the candidates are of what was proposed until then,"
-        " and rows of the data where that is too little; see the option precision"
+        " filled up with rows of the data; see the option precision"
     }
     lift: ClassVar[Literal["vmap", "loop"]] = "loop"
 

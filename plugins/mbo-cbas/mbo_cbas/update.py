@@ -75,7 +75,7 @@ class CbAS(Update):
     3. refits q to them by weighted evidence, `mean_j w_j [ -log q(x_j | z) + beta * KL ]`.
 
     The released code (design-baselines) neither normalises nor clips w, which is 0 for nearly all samples of long
-    designs: then q stays. The infos `weight`, its mean, and `effective_samples` tell. One-hot designs have categories
+    designs: then q stays. See the infos `weight`, its mean, and `effective_samples`. One-hot designs have categories
     at their positions, all others normal coordinates.
     """
 

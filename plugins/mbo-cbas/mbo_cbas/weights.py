@@ -35,7 +35,7 @@ def log_tail(members: Prediction, threshold: Tensor) -> Tensor:
         threshold: () gamma.
 
     Returns:
-        (n,) ln of 1 - (1 / members) * sum_b Phi((threshold - mean_b) / std_b), exact where that underflows.
+        (n,) ln of 1 - (1 / members) * sum_b Phi((threshold - mean_b) / std_b), exact also where that underflows.
     """
     distance = (threshold - members.mean) / (members.std * math.sqrt(2))
     # ln erfc(t) = ln erfcx(t) - t^2, where erfc underflows from t = 10 on and erfcx overflows below t = -9.

@@ -56,7 +56,7 @@ class MoleculeForest:
 
 
 def smiles(design: NDArray[Any]) -> str:
-    """The canonical SMILES of a design (174,); empty where it spells no atom."""
+    """The canonical SMILES of a design (174,); empty without atoms."""
     import selfies
     from rdkit import Chem, rdBase
 

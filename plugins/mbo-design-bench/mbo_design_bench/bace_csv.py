@@ -35,8 +35,8 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     """Read x (N, 174) int32 tokens and y (N,) float32 pIC50.
 
     Raises:
-        TaskError: without selfies, for a table without these columns, and for a row whose value is no number or
-            whose molecule is none of these tokens.
+        TaskError: without selfies, for a table without these columns, and for a row whose value is not a number
+            or whose molecule has other tokens.
     """
     molecules.require(str(path), "selfies")
     x, y = [], []

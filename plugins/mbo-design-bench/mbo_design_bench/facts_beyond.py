@@ -1,7 +1,7 @@
 """The facts of the tasks that Design-Bench does not have, in the form of `mbo_design_bench.facts`.
 
-No paper fixes their visible rows. Each takes those of the task of Design-Bench that it is most like: a table of
-materials the lower 80 % (Superconductor), sequences and molecules the lower half (TF Bind 8, UTR).
+No paper fixes their visible rows. Each follows the most similar task of Design-Bench: a table of materials has the
+lower 80 % (Superconductor), sequences and molecules the lower half (TF Bind 8, UTR).
 """
 
 from __future__ import annotations

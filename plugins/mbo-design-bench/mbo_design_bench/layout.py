@@ -79,7 +79,7 @@ class Facts:
         y_min: the smallest y of all rows; it normalises to 0.
         y_max: the largest y of all rows; it normalises to 1.
         rows: the number of all rows, or None if not published.
-        limit: at most so many visible rows, drawn at random, or None for all.
+        limit: the largest number of visible rows, drawn at random, or None for all.
         best: the normalised score of the best visible row, as published if it is.
         archive: the file that can replace the shards.
         packaged: whether the data are in this package.

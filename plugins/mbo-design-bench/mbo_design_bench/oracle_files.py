@@ -37,14 +37,14 @@ class About:
         length: the positions of a design.
         classes: the number of tokens.
         form: the network and its training.
-        y_min: the raw score where the network says 0: the smallest of all rows.
-        y_max: the raw score where it says 1: the largest.
+        y_min: the raw score at network output 0: the smallest of all rows.
+        y_max: the raw score at output 1: the largest.
         held_out_spearman: the rank correlation with measurements on rows that it was not trained on.
         held_out_rows: their number.
         rows: the number of all rows.
         data_sha256: see `mbo_design_bench.data.fingerprint`.
-        seconds: the processor's time.
-        versions: of what it was trained with.
+        seconds: processor time.
+        versions: of the software that it was trained with.
     """
 
     task: str

@@ -45,7 +45,7 @@ class Duplex:
     """The binding energy of RNA with a target.
 
     Attributes:
-        task: whose oracle it is.
+        task: the name of its task.
         target: its letters.
         minimum: the energy of the target with its complement, in 0.01 kcal/mol.
     """
@@ -82,7 +82,7 @@ def scores(energy: NDArray[np.integer], minimum: int, target: str) -> NDArray[np
 
 
 def designs() -> NDArray[np.int64]:
-    """(10000, 14) tokens, uniform: the upper 28 bits of so many draws, two a letter, the first letter on top."""
+    """(10000, 14) tokens, uniform: the upper 28 bits of each draw, two per letter, the first letter on top."""
     codes = np.random.PCG64(SEED).random_raw(ROWS) >> (64 - 2 * LENGTH)
     return np.stack(np.unravel_index(codes.astype(np.int64), (len(LETTERS),) * LENGTH), axis=1)
 

@@ -119,7 +119,7 @@ class Latent(Encoding):
         return self.report(state, self.encode(state, tokens), tokens)
 
     def report(self, state: LatentState, x: Tensor, raw: Tensor) -> Info:
-        """Compare n encoded designs (n, latent) with the tokens (n, L) that they stand for; see `infos`."""
+        """Compare n encoded designs (n, latent) with their tokens (n, L); see `infos`."""
         decoded = self.decode(state, x)
         right = decoded == raw
         return {

@@ -62,7 +62,7 @@ class LabelBank(Proxy):
 
     All members start from the same weights. A batch without a member axis is the same for all, so until the first
     batch with one they stay equal: ONE network is trained, at 1/bins of the cost, and the others are its copies. The
-    moments of Adam tell whether that is so: they are held once, with a member axis of length 1, until the first batch
+    moments of Adam show whether that is so: they are held once, with a member axis of length 1, until the first batch
     with a member axis copies them for each member. Lengths are static, so no value has to be looked at, and a batch
     without a member axis still trains each member on its own once they differ. The moments are copied and not
     reset, as the first step after a reset has full length for every weight, however good the fit.

@@ -112,7 +112,7 @@ class NormalisedLikelihood(Update):
         """The number of steps.
 
         Raises:
-            TaskError: if there are fewer rows than candidates, or the bins cannot tell the scores apart.
+            TaskError: if there are fewer rows than candidates, or the bins cannot distinguish the scores.
         """
         untrained = self.proxy.init(keys.key(0, data.x.device), data)
         check_scores(data.y, self._count(untrained, data), self.span)
@@ -127,7 +127,7 @@ class NormalisedLikelihood(Update):
     def step(self, key: Key, state: TrackingState, data: Data) -> tuple[TrackingState, Info]:
         """Train the proxy on data and candidates, then move the candidates."""
         batch_key, proxy_key = keys.split(key)
-        batch = self.told(batch_key, state, data)
+        batch = self.labelled(batch_key, state, data)
         proxy, trained = self.proxy.step(proxy_key, state.proxy, batch)
         averaged = _averaged(state.averaged, proxy, self.averaging)
         bins = self._bins(data, len(state.labels))
@@ -141,7 +141,7 @@ class NormalisedLikelihood(Update):
         """The current candidates."""
         return state.x
 
-    def told(self, key: Key, state: TrackingState, data: Data) -> Batch:
+    def labelled(self, key: Key, state: TrackingState, data: Data) -> Batch:
         """Rows of the data, and candidates with the label of each member.
 
         Returns:

@@ -91,7 +91,7 @@ def test_pseudo_weight_follows_the_number_of_rows(candidates, rows, weight):
     data = Data(torch.zeros(rows, 4), torch.linspace(-1, 1, rows), DATA.space)
     update = search(candidates=candidates)
     state = update.init(KEY, data, WARM)
-    assert pseudo_weight(update, update.told(KEY, state, data)) == pytest.approx(weight, rel=1e-5)
+    assert pseudo_weight(update, update.labelled(KEY, state, data)) == pytest.approx(weight, rel=1e-5)
 
 
 def pseudo_weight(update, batch) -> float:
@@ -103,7 +103,7 @@ def pseudo_weight(update, batch) -> float:
 def test_each_member_is_told_its_own_bin():
     update = search(pseudo_weight=0.3, batch_size=50, pseudo_designs=7)
     state = start(update)
-    batch = update.told(KEY, state, DATA)
+    batch = update.labelled(KEY, state, DATA)
     assert batch.x.shape == (57, 4)
     assert batch.y.shape == (8, 57)
     torch.testing.assert_close(batch.y[:, 50:], BINS.centres[:, None].expand(8, 7))
@@ -118,13 +118,13 @@ def test_each_member_is_told_its_own_bin():
 def test_proxy_trains_on_data_and_candidates():
     update = search(batch_size=200, pseudo_designs=100)
     state = start(update)._replace(x=100 + keys.normal(KEY, (40, 4)))
-    batch = update.told(KEY, state, DATA)
+    batch = update.labelled(KEY, state, DATA)
     scores = {tuple(row): score for row, score in zip(DATA.x.tolist(), DATA.y.tolist(), strict=True)}
     assert [scores[tuple(row)] for row in batch.x[:200].tolist()] == batch.y[3, :200].tolist()
     drawn = {tuple(row) for row in batch.x[200:].tolist()}
     assert drawn <= {tuple(row) for row in state.x.tolist()}
     assert len(drawn) > 30
-    other = update.told(keys.key(4), state, DATA)
+    other = update.labelled(keys.key(4), state, DATA)
     assert not torch.equal(batch.x[:200], other.x[:200])
     assert not torch.equal(batch.x[200:], other.x[200:])
 
@@ -132,7 +132,7 @@ def test_proxy_trains_on_data_and_candidates():
 def test_designs_are_detached_in_proxy_training():
     update = search()
     state = start(update)
-    assert not update.told(KEY, state._replace(x=state.x.clone().requires_grad_()), DATA).x.requires_grad
+    assert not update.labelled(KEY, state._replace(x=state.x.clone().requires_grad_()), DATA).x.requires_grad
     slope = grad(lambda x: update.step(KEY, state._replace(x=x), DATA)[0].proxy.params["ends"].sum())(state.x)
     moved = grad(lambda x: update.step(KEY, state._replace(x=x), DATA)[0].proxy.params["layers"][0]["bias"].sum())
     assert (slope == 0).all()
@@ -144,7 +144,7 @@ def test_step_updates_proxy_then_average_then_designs():
     state, _ = run(update, start(update), 3)
     after, info = update.step(KEY, state, DATA)
     batch_key, proxy_key = keys.split(KEY)
-    proxy, fitted = update.proxy.step(proxy_key, state.proxy, update.told(batch_key, state, DATA))
+    proxy, fitted = update.proxy.step(proxy_key, state.proxy, update.labelled(batch_key, state, DATA))
     assert equal(after.proxy, proxy)
     assert info["loss"] == fitted["loss"]
     params = optree.tree_map(lambda old, new: 0.7 * old + 0.3 * new, state.averaged.params, proxy.params)
@@ -204,7 +204,7 @@ def test_zero_weight_search_climbs_one_network():
     fast = bank(learning_rate=proxy.tracking_rate)
     for number in range(10):
         batch_key, proxy_key = keys.split(keys.fold_in(KEY, number))
-        batch = update.told(batch_key, start(update), DATA)
+        batch = update.labelled(batch_key, start(update), DATA)
         one, _ = fast.step(proxy_key, one, batch._replace(y=batch.y[0]))
         average = optree.tree_map(lambda old, new: 0.95 * old + 0.05 * new, average, one)
         mean, std = proxy.predict(average, x)

@@ -75,7 +75,7 @@ class Categorical:
     smoothing: float = 0.0
 
     def start(self, designs: Tensor) -> Tensor:
-        """The log of how often each token stands at each position, (L, K)."""
+        """The log of each token's frequency at each position, (L, K)."""
         frequencies = self._rows(designs).mean(0)
         return torch.log((1 - self.smoothing) * frequencies + self.smoothing / self.classes)
 

@@ -29,7 +29,7 @@ class Ball:
             ball, so there is no projection.
         biases: released code, True: a "layer" is any tensor with a leading dimension above 1, biases included. Else
             it is a matrix, as in adversarial weight perturbation (Wu, Xia and Wang, 2020).
-        members: whether each tensor has a leading member axis; each member then has norms of its own.
+        members: whether each tensor has a leading member axis; each member then has its own norms.
     """
 
     radius: float

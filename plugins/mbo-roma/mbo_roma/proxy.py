@@ -71,7 +71,7 @@ class Smooth(Proxy):
     name: ClassVar[str] = "smooth"
     infos: ClassVar[Mapping[str, str]] = {
         "loss": "the training loss where the adversary moved the weights to",
-        "loss_before": "under an adversary that moves weights: the loss where they were",
+        "loss_before": "under an adversary that moves weights: the loss at the original weights",
     }
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "params"})
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})

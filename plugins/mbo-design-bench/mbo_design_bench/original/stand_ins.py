@@ -114,7 +114,7 @@ def borrowed(locate: Callable[[str], str]) -> Iterator[ModuleType]:
     """A copy of design_bench for use inside the block; objects made with it keep working afterwards.
 
     Args:
-        locate: the path of a data file by its name in Design-Bench's layout; raises `TaskError` where it is missing.
+        locate: the path of a data file by its name in Design-Bench's layout; raises `TaskError` if it is missing.
 
     Raises:
         TaskError: where the package cannot be imported.

@@ -1,6 +1,6 @@
 """A restricted reader of old pickles of arrays and plain containers.
 
-A pickle is a program. This reader gives it nothing to call: each of the few names that numpy writes stands for a
+A pickle is a program. This reader gives it nothing to call: each of the few names that numpy writes maps to a
 function of ours, which parses and checks bytes; any other name is an error. Nothing of numpy's own
 unpickling runs, and an array of objects cannot be made. Before it runs, `_tame` refuses files that could
 expand to huge objects: no container may be referenced twice.

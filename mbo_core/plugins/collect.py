@@ -38,7 +38,8 @@ class Offered:
         offer: Any = self.offer
         if isinstance(offer, StageOffer):
             return offer.role, offer.name
-        return (role_of(offer), offer.name) if isinstance(offer, type) else offer.name
+        name: Any = offer.name
+        return (role_of(offer), name) if isinstance(offer, type) else name
 
     @property
     def value(self) -> Any:

@@ -48,6 +48,7 @@ class Plugin:
         usable: whether it may be imported; what is broken in part is used for the rest.
         point: its entry point.
         requires: what its distribution requires.
+        given: whether it was given for one run, and no distribution installs it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Plugin:
     usable: bool = True
     point: EntryPoint | None = field(default=None, repr=False)
     requires: Sequence[str] = field(default=(), repr=False)
+    given: bool = False
 
     @property
     def label(self) -> str:
@@ -190,7 +192,9 @@ def _check_name(plugin: Plugin, taken: dict[str, Plugin]) -> None:
 
 def clash(plugin: Plugin, what: str, other: Plugin) -> str:
     """That another plugin has a name already, and what to do about it."""
-    ways = [f"--without {one.distribution}" for one in (plugin, other) if one.point is not None]
+    ways = [
+        f"--without {one.distribution}" for one in (plugin, other) if one.distribution != "mbo-core" and not one.given
+    ]
     hint = f" ({' or '.join(ways)} leaves one out)" if ways else ""
     return f"{plugin.label} offers {what}, which {other.label} offers already{hint}"
 

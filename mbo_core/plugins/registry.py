@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from mbo_core.tasks.task import TaskOffer
 
 
+RUNNER = "runner"
+"""The name under which the core's own way through a run is registered."""
+
+
 @dataclass
 class Registry:
     """What is installed.
@@ -60,8 +64,8 @@ class Registry:
         registry = copy(self)
         registry.plugins, registry._registered = [*self.plugins], dict(self._registered)
         registry.manager = _manager(self.manager.list_name_plugin())
-        objects = [one for plugin in plugins for one in files.given(plugin)]
-        before = sum(plugin.point is None for plugin in self.plugins)
+        objects = [one for plugin in plugins for one in silenced(partial(files.given, plugin))]
+        before = sum(plugin.given for plugin in self.plugins)
         given = [files.described(one, number) for number, one in enumerate(objects, start=before + 1)]
         for about, plugin in zip(given, objects, strict=True):
             registry.plugins.append(about)
@@ -77,7 +81,7 @@ class Registry:
 
     def hooks(self, runner: object) -> pluggy.PluginManager:
         """The hooks of one run: those of all plugins, and last of the one that carries it out."""
-        return _manager([("runner", runner), *self.manager.list_name_plugin()])
+        return _manager([(RUNNER, runner), *self.manager.list_name_plugin()])
 
     @cached_property
     def methods(self) -> dict[str, Method]:

@@ -54,6 +54,8 @@ def _properties(registry: Registry) -> Schema:
         **{role: _ref(role, "layer") for role in ROLES},
         "method": _method(),
         "published": {"type": "object", "description": "published scores, by task", "additionalProperties": _scores()},
+        "measured": {"type": "object", "description": "our scores, by task", "additionalProperties": _measured()},
+        "listing": _listing(),
         "when": _object(dict.fromkeys(_conditions(registry), layer), "overrides for a kind of task, or for one task"),
         "preset": {"type": "object", "description": "overrides by name, e.g. quick", "additionalProperties": layer},
         "run": _run(),
@@ -66,8 +68,10 @@ def _method() -> Schema:
         "summary": {**TEXT, "description": "what it does, in one line"},
         "paper": {**TEXT, "description": "where it was published, e.g. arXiv:2107.06882"},
         "code": {**TEXT, "description": "the released code that it was read from, with its commit"},
+        "mix": {"type": "boolean", "description": "whether it mixes stages of several methods"},
         "deviations": {**TEXTS, "description": "where it differs from the paper or the released code"},
         "requires": {**TEXTS, "description": "what has to be installed, e.g. mbo-coms>=0.1"},
+        "unpackaged": {"type": "object", "description": "where those of a run's stages were that no package installs"},
     }
     return _object(described, "what the recipe is")
 
@@ -76,13 +80,30 @@ def _scores() -> Schema:
     return _object({"100th": SCORE, "50th": SCORE, "source": TEXT}, "mean and standard deviation, and the source")
 
 
+def _measured() -> Schema:
+    more = {"seeds": {"type": "integer", "minimum": 1}, "preset": TEXT}
+    return _object({"100th": SCORE, "50th": SCORE, "source": TEXT, **more}, "mean, standard deviation and their source")
+
+
+def _listing() -> Schema:
+    kinds = {"type": "array", "items": {"enum": list(DEFAULT_ENCODINGS)}, "minItems": 1}
+    described = {
+        "kinds": {**kinds, "description": "the kinds of space that it works on"},
+        "rows": {"type": "integer", "minimum": 1, "description": "the fewest rows that it accepts"},
+        "cost": {"type": "number", "exclusiveMinimum": 0, "description": "time of a run, in runs of grad-ascent"},
+    }
+    return _object(described, "what `mbo list-methods` prints")
+
+
 def _run() -> Schema:
     number = {"type": "integer", "minimum": 0}
     seeds = [{"type": "integer", "minimum": 1}, {"type": "array", "items": number, "minItems": 1, "uniqueItems": True}]
     described = {
         "task": {**TEXT, "description": "the task, where --task is not given"},
         "seeds": {"description": "how many, or which", "anyOf": seeds},
-        "preset": {**TEXT, "description": "the preset that was laid over the base"},
+        "preset": {**TEXT, "description": "the preset to apply, where --preset is not given"},
+        "applied": {**TEXT, "description": "the preset that the values hold already"},
+        "changed": {**TEXTS, "description": "the options that --set changed, which the values hold already"},
     }
     return _object(described, "what an earlier run was run on")
 

@@ -59,16 +59,9 @@ _FINITE = "keep designs finite: guard logarithms, divisions and square roots of 
 def _demand_inside(trial: Rehearsal) -> None:
     for seed, raw in zip(trial.candidates.seeds, trial.candidates.raw, strict=True):
         try:
-            trial.run.task.check(raw)
+            trial.run.task.table.check(raw)
         except TaskError as error:
             raise Fault(f"a design of seed {seed} is none: {error.message}", error.hint) from error
-
-
-def remarks(mix: Mix) -> None:
-    """Each remark of a search is on an info that its steps give."""
-    search = mix.trial.run.watch.phases[-1]
-    unheard = [info for info in mix.recipe.update.remarks if search.done and info not in search.series]
-    demand(not unheard, f"it remarks on {', '.join(unheard)}, of which no step tells", "name an info of step")
 
 
 def _candidates(mix: Mix) -> int | None:
@@ -102,12 +95,6 @@ def seed_alone(mix: Mix) -> None:
 
 def _mode(mix: Mix) -> Mode:
     return mode(*mix.recipe.stages().values())
-
-
-def oracle_unseen(mix: Mix) -> None:
-    """Nothing but the evaluation asks the oracle."""
-    fact = f"the oracle was asked {mix.trial.asked} times before the evaluation"
-    demand(not mix.trial.asked, fact, "an encoding may use the task's x and y, never its oracle")
 
 
 def global_generators(mix: Mix) -> None:
@@ -174,7 +161,7 @@ def inputs_untouched(mix: Mix) -> None:
 
 def _watch_encoding(run: Run, watch: Watch) -> None:
     encoding, raw, x = run.recipe.encoding, run.encoded.raw, run.data.x
-    state = encoding.init(KEY, run.task)
+    state = encoding.init(KEY, run.task.table)
     watch("the encoding's encode", partial(encoding.encode, state, raw), raw, state)
     watch("the encoding's decode", partial(encoding.decode, state, x), x, state)
 
@@ -212,4 +199,4 @@ def _tensors(nest: Any) -> list[Tensor]:
 
 def _batches(mix: Mix, data: Data) -> list[Batch]:
     schedule = mix.recipe.proxy.schedule(data)
-    return list(batches.epochs(KEY, data, schedule))[:2] if schedule.epochs else []
+    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.epochs else []

@@ -54,7 +54,7 @@ Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit"
 * `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
 * `params`: `model()` gives the functions of `params`, and `state.params` exists.
 
-A plugin may add its own for its proxies and updates, with its distribution in front: `mbo-kernel:kernel`. The core checks
+A plugin may add its own for its proxies and updates, after its distribution's name: `mbo-kernel:kernel`. The core checks
 only that a proxy has what an update needs; the plugin tests what its ability promises. Any other word is refused.
 """
 

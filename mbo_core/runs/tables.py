@@ -139,7 +139,7 @@ class Line(NamedTuple):
 
 
 def _record(result: Result | str | Path) -> Mapping[str, Any]:
-    return Folder(Path(result)).load_record() if isinstance(result, (str, Path)) else result.mean_and_std()
+    return Folder(Path(result)).load_record() if isinstance(result, (str, Path)) else result.summary()
 
 
 def _line(name: str | int, record: Mapping[str, Any], scores: str) -> Line:

@@ -8,8 +8,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,17 +62,26 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-") or "run"
 
 
+@contextmanager
+def creating(folder: Path, option: str = "--out") -> Iterator[None]:
+    """Say which folder cannot be created, and which option names another.
+
+    Raises:
+        StoreError: for an error of the file system.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot create the folder {folder}: {error.strerror}", f"name another {option}") from error
+
+
 def fresh(parent: Path, name: str) -> Path:
     """A new folder `name` in `parent`, numbered where that name is taken."""
     for number in range(1, 10_000):
         path = parent / (slug(name) if number == 1 else f"{slug(name)}-{number}")
-        try:
+        with creating(path), suppress(FileExistsError):
             path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {path}: {error.strerror}", "name another --out") from error
-        return path
+            return path
     raise StoreError(f"{parent} holds 10,000 runs of the name {name}", "name another --out")
 
 
@@ -127,12 +136,10 @@ class Folder:
         Raises:
             StoreError: if it holds a run already, or cannot be made.
         """
-        try:
+        with creating(path):
             taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
             if not taken:
                 path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {path}: {error.strerror}", "name another --out") from error
         if taken:
             raise StoreError(f"{path} exists and is not an empty folder", "name another --out, or remove it")
         return cls(path)

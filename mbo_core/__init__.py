@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry, installed
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.runs.execute import Interrupted, run
+    from mbo_core.runs.loading import load
     from mbo_core.runs.result import Result, Trial
     from mbo_core.runs.tables import compare
     from mbo_core.tasks.space import Space
@@ -34,6 +35,7 @@ _HOMES = {
     "TaskOffer": "tasks",
     "compare": "runs.tables",
     "installed": "plugins.registry",
+    "load": "runs.loading",
     "run": "runs.execute",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "installed",
+    "load",
     "run",
 ]
 

@@ -23,6 +23,8 @@ from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
 from mbo_core.runs.default import check_data, trained_by
 from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.loading import store_table
+from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
 from mbo_core.runs.seeds import stream_keys
@@ -54,6 +56,8 @@ class Plan:
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
+    own_task: bool = False
+    """Whether the task was given as an object, so that its name may load another or none."""
 
 
 def plan(
@@ -73,7 +77,8 @@ def plan(
     recorded = recipes.recorded_run(document)
     loaded = _task(task if task is not None else recorded.get("task"), found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
-    return Plan(resolved, loaded, seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds), found)
+    numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
+    return Plan(resolved, loaded, numbers, found, own_task=isinstance(task, Task))
 
 
 def _task(task: Any, registry: Registry) -> Task:
@@ -121,6 +126,7 @@ def run(
     device: str = "auto",
     cache: str | Path | None = None,
     plugins: Sequence[object] = (),
+    keep_proxy: bool | None = None,
     report: Report | None = None,
     registry: Registry | None = None,
 ) -> Result:
@@ -137,6 +143,7 @@ def run(
         device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
         cache: a folder of trained proxies, which are used where they fit and added to.
         plugins: Python files, modules or instances with stages, tasks or hooks, used for this run alone.
+        keep_proxy: whether to store the trained proxies in `out`; by default if they have 16 MiB at most together.
         report: is told of every step: phase, steps done, total.
         registry: what is installed, by default in this environment.
 
@@ -151,14 +158,18 @@ def run(
     """
     kept = () if cache is None else (Cache.create(Path(cache)),)
     planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept))
-    return execute(planned, Path(out) if out is not None else None, device, report)
+    return execute(planned, Path(out) if out is not None else None, device, report, keep_proxy)
 
 
-def execute(planned: Plan, out: Path | None, device: str, report: Report | None = None) -> Result:
+def execute(
+    planned: Plan, out: Path | None, device: str, report: Report | None = None, keep_proxy: bool | None = None
+) -> Result:
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
-        job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
+        folder = Folder.create(out) if out else None
+        keeper = Keeper(folder, planned.task, len(planned.seeds), keep_proxy) if folder else None
+        job = Job(planned, result, folder, report or (lambda *_: None), keeper)
         job.go()
     return result
 
@@ -187,6 +198,7 @@ class Job:
     result: Result
     folder: Folder | None
     report: Report
+    keeper: Keeper | None = None
 
     def go(self) -> None:
         """Run all groups; whatever happens, the folder says so."""
@@ -234,10 +246,16 @@ class Job:
         self.result.cached.extend(trained.cached)
         if not trained.seeds:
             return ()
+        self._keep(predictors(run, trained))
         gap = hook.mbo_mine_adversary(run=run, proxy=trained)
         candidates = hook.mbo_update_solution(run=run, proxy=trained)
         scores = hook.mbo_evaluate(run=run, candidates=candidates)
         return self.result.add(candidates, scores, gap, run.watch)
+
+    def _keep(self, trained: Mapping[int, Predictor]) -> None:
+        self.result.predictors = {**self.result.predictors, **trained}
+        if self.keeper:
+            self.keeper.keep(trained)
 
     def _reporter(self, group: tuple[int, ...]) -> Report:
         label = f"seed {group[0]}" if len(group) == 1 else f"seeds {group[0]}..{group[-1]}"
@@ -259,6 +277,8 @@ class Job:
             self.folder.recipe(
                 plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds, "preset": plan.recipe.preset})
             )
+            if plan.own_task:
+                store_table(self.folder, plan.task)
 
     def _store_seed(self, seed: int) -> None:
         if self.folder:

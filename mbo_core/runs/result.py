@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs import tables
+from mbo_core.runs.prediction import Predicted, Predictor, predict
 from mbo_core.runs.records import Candidates, Gap, Scores
 from mbo_core.runs.watch import Watch
 from mbo_core.tasks.oracles import OracleSet
@@ -91,6 +92,7 @@ class Result:
         folder: where the run is stored, or None.
         quality: what a lossy encoding tells of itself, one value a seed.
         cached: the seeds whose proxies were not trained in this run.
+        predictors: the trained proxies by seed, where they predict scores.
     """
 
     recipe: Recipe
@@ -105,6 +107,7 @@ class Result:
     folder: Path | None = None
     quality: Mapping[str, Sequence[float]] = field(default_factory=dict)
     cached: list[int] = field(default_factory=list)
+    predictors: Mapping[int, Predictor] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return tables.as_text(self)
@@ -178,6 +181,19 @@ class Result:
         texts = self.recipe.update.remarks
         found = {seed: [texts[info] for info in texts if trial.end.get(info)] for seed, trial in self.trials.items()}
         return {str(seed): each for seed, each in found.items() if each}
+
+    def predict(self, x: ArrayLike) -> Predicted:
+        """What the trained proxies expect of raw designs x (n, length).
+
+        Returns:
+            Raw scores: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds` (seeds, n) by each.
+
+        Raises:
+            TaskError: for designs outside the task's space.
+            StoreError: if the run's folder holds no proxies, or they no longer predict what they did.
+            MboError: if the run has no proxy that predicts scores.
+        """
+        return predict(self.task, self.predictors, x)
 
     def frame(self) -> DataFrame:
         """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""

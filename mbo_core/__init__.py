@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbo_core.errors import MboError, RecipeError, StoreError, TaskError
 from mbo_core.plugins.hookspecs import hookimpl, hookspec
+from mbo_core.plugins.offers import StageOffer
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry, installed
@@ -47,6 +48,7 @@ __all__ = [
     "Registry",
     "Result",
     "Space",
+    "StageOffer",
     "StoreError",
     "Task",
     "TaskError",

@@ -67,7 +67,7 @@ def test_a_mix_is_refused_with_a_hint_or_runs(kind, encoding, adversary, proxy, 
     assert result.designs.shape[0] == 2
     assert np.isfinite(result.designs).all()
     for designs in result.designs:
-        TASKS[kind].check(designs)
+        TASKS[kind].table.check(designs)
 
 
 def test_both_outcomes_occur(outcomes):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbo_core.errors import MboError
+from mbo_core.errors import MboError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,13 +20,27 @@ preset_option = click.option("--preset", metavar="NAME", help="A preset of the r
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="ROLE.OPTION=VALUE", help="Change an option; VALUE is TOML. Repeatable."
 )
+
+
+def task_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option `--task`, which may be given once."""
+    return click.option("--task", "task", multiple=True, metavar="TASK", callback=_only_one, help=text)
+
+
+def _only_one(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> str | None:
+    if len(given) > 1:
+        hint = "run the command once for each"
+        raise RecipeError(f"--{option.name} is given {len(given)} times: {', '.join(given)}", hint)
+    return given[0] if given else None
+
+
 WITHOUT = "mbo.without"
 """Where the names given to --without are kept in click's context."""
 FILES = "mbo.plugins"
 """The same for --plugin."""
 WITH_FILES = "mbo.registry"
 """The registry with these files, each of which is imported once a command."""
-WIDTH = 110
+WIDTH = 100
 """Columns of a table that does not go to a terminal."""
 
 
@@ -81,7 +95,7 @@ def _insist(found: Registry) -> None:
     if any(plugin.status not in {"ok", "blocked"} for plugin in found.plugins):
         lines = "\n".join(found.problems)
         raise MboError(
-            f"MBO_STRICT is set, and not every plugin is ok\n\n{lines}", "mend it, or leave it out: --without"
+            f"MBO_STRICT is set and a plugin has a problem\n\n{lines}", "fix the plugin, or leave it out: --without"
         )
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from mbo_core.errors import RecipeError, nearest
+from mbo_core.errors import RecipeError, nearest, reason_of
 from mbo_core.toml import Document, plain, read, subtable
 
 Status = Literal["ok", "broken", "blocked", "incompatible", "duplicate"]
@@ -75,6 +75,10 @@ class Plugin:
         self.reason = f"{self.reason}; {line}" if self.reason else line
         if error is not None and not self.trace:
             self.trace = "".join(traceback.format_exception(error))
+
+    def fail(self, doing: str, error: BaseException) -> None:
+        """Note an error that it raised, with its hint."""
+        self.fault("broken", f"{doing}: {reason_of(error)} {getattr(error, 'hint', None) or ''}", error)
 
     def exclude(self, status: Status, reason: str) -> None:
         """Note why nothing of it may be used."""

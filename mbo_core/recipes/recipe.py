@@ -33,7 +33,8 @@ class Recipe:
         name: the method's name.
         about: the table `[method]`: summary, paper, code, deviations.
         published: scores that the paper or its code report, by task: `{"100th": [mean, std], ...}`.
-        preset: the preset that was laid over the published constants, or None.
+        preset: the preset that was applied, or None.
+        changed: the options that `--set` changed, as `role.option=VALUE`.
         distributions: by role, the versions of the distributions that its stage and those inside it come from.
     """
 
@@ -46,7 +47,16 @@ class Recipe:
     about: Mapping[str, Any] = field(default_factory=dict)
     published: Mapping[str, Any] = field(default_factory=dict)
     preset: str | None = None
+    changed: tuple[str, ...] = ()
     distributions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def constants(self) -> str:
+        """Whose constants it has, e.g. `preset quick, 1 option set`; nobody published those of a mix."""
+        published = "paper" in self.about and not self.about.get("mix")
+        base = f"preset {self.preset}" if self.preset else "published constants" if published else ""
+        count = len(self.changed)
+        return ", ".join(filter(None, [base, f"{count} option{'s' * (count > 1)} set" if count else ""]))
 
     def stages(self) -> dict[str, Stage]:
         """The stages by role, without those that are left out."""
@@ -58,8 +68,10 @@ class Recipe:
         tables: dict[str, Any] = {"method": {**about, "name": self.name}}
         if self.published:
             tables["published"] = dict(self.published)
-        if run:
-            tables["run"] = to_toml(run)
+        if run or self.preset or self.changed:
+            # The values below hold them already.
+            done = {"applied": self.preset, "changed": list(self.changed) or None}
+            tables["run"] = to_toml({**run, **done})
         tables.update({role: written(stage) for role, stage in self.stages().items()})
         return tomli_w.dumps(tables)
 

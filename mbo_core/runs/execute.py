@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mbo_core.errors import MboError, RecipeError
+from mbo_core.errors import MboError, RecipeError, reason_of
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
@@ -21,13 +21,14 @@ from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
-from mbo_core.runs.default import check_data, trained_by
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.default import check_data
+from mbo_core.runs.encoded import encode_table
+from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.loading import store_table
 from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
-from mbo_core.runs.seeds import stream_keys
+from mbo_core.runs.seeds import Stream
 from mbo_core.runs.store import Folder
 from mbo_core.runs.watch import Report, Watch
 from mbo_core.tasks.task import Task
@@ -56,8 +57,8 @@ class Plan:
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
-    own_task: bool = False
-    """Whether the task was given as an object, so that its name may load another or none."""
+    own_table: bool = False
+    """Whether the task was given as an object, so that no name finds it again."""
 
 
 def plan(
@@ -78,7 +79,7 @@ def plan(
     loaded = _task(task if task is not None else recorded.get("task"), found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
-    return Plan(resolved, loaded, numbers, found, own_task=isinstance(task, Task))
+    return Plan(resolved, loaded, numbers, found, own_table=isinstance(task, Task))
 
 
 def _task(task: Any, registry: Registry) -> Task:
@@ -167,6 +168,7 @@ def execute(
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
+        result.own_table = planned.own_table
         folder = Folder.create(out) if out else None
         keeper = Keeper(folder, planned.task, len(planned.seeds), keep_proxy) if folder else None
         job = Job(planned, result, folder, report or (lambda *_: None), keeper)
@@ -212,7 +214,7 @@ class Job:
             kept = f"; kept: {len(self.result.trials)} of {len(self.plan.seeds)} seeds" if self.folder else ""
             raise Interrupted(f"interrupted{kept}") from None
         except BaseException as error:
-            self.result.failed.update({seed: f"{type(error).__name__}: {error}" for seed in self._open()})
+            self.result.failed.update({seed: reason_of(error) for seed in self._open()})
             self._finish("failed", start)
             raise
 
@@ -224,32 +226,30 @@ class Job:
         self._record("running", start)
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
-        encoding_keys = stream_keys(self.plan.seeds, "encoding", "cpu")
-        encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
-        self.result.quality = encoded.quality(task)
+        encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
+        self.result.notes += encoded.notes(task.table)
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
-        hooks = self.plan.registry.hooks(default)
-        whole = Run(recipe, task, encoded, self.plan.seeds, hooks=hooks, folder=folder)
+        hooks = Hooks(self.plan.registry.hooks(default))
+        whole = Run(recipe, task, encoded, self.plan.seeds, folder=folder)
         check_data(whole)
         for group in lifting.groups(self.plan.seeds, at_once(whole)):
             watch = Watch(self._reporter(group))
-            finished = self._group(replace(whole.only(group), watch=watch))
+            finished = self._group(hooks, replace(whole.only(group), watch=watch))
             for seed in finished:
                 self._store_seed(seed)
             self._record("running", start)
 
-    def _group(self, run: Run) -> tuple[int, ...]:
-        hook = run.hooks.hook
-        trained = trained_by(run)
+    def _group(self, hooks: Hooks, run: Run) -> tuple[int, ...]:
+        trained = hooks.train_proxy(run)
         self.result.failed.update(trained.failed)
         self.result.cached.extend(trained.cached)
         if not trained.seeds:
             return ()
         self._keep(predictors(run, trained))
-        gap = hook.mbo_mine_adversary(run=run, proxy=trained)
-        candidates = hook.mbo_update_solution(run=run, proxy=trained)
-        scores = hook.mbo_evaluate(run=run, candidates=candidates)
+        gap = hooks.mine_adversary(run, trained)
+        candidates = hooks.update_solution(run, trained)
+        scores = hooks.evaluate(run, candidates)
         return self.result.add(candidates, scores, gap, run.watch)
 
     def _keep(self, trained: Mapping[int, Predictor]) -> None:
@@ -277,7 +277,7 @@ class Job:
             self.folder.recipe(
                 plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds, "preset": plan.recipe.preset})
             )
-            if plan.own_task:
+            if plan.own_table:
                 store_table(self.folder, plan.task)
 
     def _store_seed(self, seed: int) -> None:
@@ -292,7 +292,7 @@ def at_once(run: Run) -> int:
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1
-    return lifting.at_once(proxy.init(run.keys("proxy")[0], run.data))
+    return lifting.at_once(proxy.init(run.keys(Stream.PROXY)[0], run.data))
 
 
 def versions(registry: Registry) -> Mapping[str, str]:

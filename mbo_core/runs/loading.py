@@ -15,6 +15,7 @@ from mbo_core.errors import MboError, StoreError
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes.layers import find
 from mbo_core.recipes.resolve import resolve
+from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.result import Result, Trial
 from mbo_core.runs.store import DESIGNS, Folder, read, read_tensors, write_tensors
@@ -47,8 +48,9 @@ def load(
     seeds = tuple(record["seeds"])
     result = Result(recipe, loaded, seeds, folder=place.path)
     result.precision, result.device = record["machine"]["float32_products"], record["machine"]["device"]
-    result.seconds, result.status, result.quality = record["seconds"], record["status"], record["encoding_quality"]
+    result.seconds, result.status, result.own_table = record["seconds"], record["status"], record["own_table"]
     result.failed = {int(seed): reason for seed, reason in record["failed"].items()}
+    result.notes = [Note(**note) for note in record["notes"]]
     result.cached = record["cached_proxies"]
     result.trials = {
         seed: _trial(place, seed, loaded, gap)
@@ -63,7 +65,7 @@ def store_table(folder: Folder, task: Task) -> None:
     """Store the table of a task of one's own, unless it is large, so that the run can be used without it."""
     if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
         about = {"name": task.name, "space": asdict(task.space), "y_min": task.y_min, "y_max": task.y_max}
-        tensors = {"x": torch.tensor(task.x), "y": torch.tensor(task.y)}
+        tensors = {name: torch.tensor(getattr(task.table, name)) for name in "xyw"}
         write_tensors(folder.path / TABLE, tensors, {"task": about})
 
 
@@ -83,7 +85,8 @@ def stored_table(folder: Folder) -> Task | None:
             name: tuple(value) if isinstance(value, list) else value for name, value in task["space"].items()
         }
         more: dict[str, Any] = {"space": Space(**fields), "y_min": task["y_min"], "y_max": task["y_max"]}
-        return Task(task["name"], tensors["x"].numpy(), tensors["y"].numpy(), **more)
+        x, y, w = (tensors[name].numpy() for name in "xyw")
+        return Task(task["name"], x, y, w=w, **more)
     except (LookupError, TypeError) as error:
         raise StoreError(f"{path} is not as mbo writes it: {error!r}") from error
 
@@ -101,12 +104,12 @@ def _trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:
     raw, encoded = tensors.pop("designs").numpy(), tensors.pop("encoded")
     predicted = tensors.pop("predicted").numpy() if "predicted" in tensors else None
     rows = _rows(place, seed, "designs.csv")
-    columns = tuple(rows[0]) if rows else ()
-    scores = {name: tensors[name].numpy() for name in columns if name in tensors}
+    names = tuple(rows[0]) if rows else ()
+    scores = {name: tensors[name].numpy() for name in names if name in tensors}
     known = {"in_data", "predicted", *scores, *(task.cells(raw[0]) if len(raw) else ())}
-    told = {name: [_value(row[name]) for row in rows] for name in columns if name not in known}
+    columns = {name: [_value(row[name]) for row in rows] for name in names if name not in known}
     steps = [{name: _value(cell) for name, cell in row.items() if cell} for row in _rows(place, seed, "steps.csv")]
-    return Trial(raw, encoded, predicted, scores, gap, steps, told)
+    return Trial(raw, encoded, predicted, scores, gap, steps, columns)
 
 
 def _rows(place: Folder, seed: int, name: str) -> list[Mapping[str, str]]:

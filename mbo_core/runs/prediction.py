@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from mbo_core.errors import MboError, StoreError, warn
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.default import untrained
-from mbo_core.runs.encoded import ScoreScale, encode_task
+from mbo_core.runs.encoded import ScoreScale, encode_table
 from mbo_core.runs.records import Run, TrainedProxy
-from mbo_core.runs.seeds import stream_keys, unstack
 from mbo_core.runs.states import pack, unpack
 from mbo_core.runs.store import PROXY, Folder, read_tensors, write_tensors
 from mbo_core.stages.contracts import Encoding, Proxy
@@ -86,16 +85,14 @@ class Predictor:
 
 def predictors(run: Run, trained: TrainedProxy) -> dict[int, Predictor]:
     """The trained proxies of a run by seed; none where they cannot predict scores."""
-    if "values" not in run.recipe.proxy.abilities or not trained.seeds:
+    if "values" not in run.recipe.proxy.abilities:
         return {}
-    return {
-        seed: _predictor(run, seed, state) for seed, state in zip(trained.seeds, unstack(trained.state), strict=True)
-    }
+    return {seed: _predictor(run, seed, state) for seed, state in trained.states.items()}
 
 
 def _predictor(run: Run, seed: int, state: Any) -> Predictor:
     encoded = run.encoded
-    fitted = unstack(encoded.state)[run.seeds.index(seed)] if encoded.encoding.seeded else encoded.state
+    fitted = encoded.state_of(seed)
     return Predictor(encoded.encoding, fitted, run.recipe.proxy, state, encoded.scores, encoded.y.device)
 
 
@@ -107,7 +104,7 @@ def predict(task: Task, trained: Mapping[int, Predictor], x: ArrayLike) -> Predi
         MboError: if there are no proxies.
     """
     designs = np.asarray(x, dtype=np.float64) if task.kind == "continuous" else np.asarray(x)
-    task.check(designs)
+    task.table.check(designs)
     found = [each.predict(designs) for each in trained.values()]
     if not found:
         raise MboError("this run has no trained proxy that predicts scores")
@@ -185,7 +182,7 @@ class Stored(Mapping[int, Predictor]):
         if not there:
             hint = "run with --keep-proxy (keep_proxy=True), which also stores large ones"
             raise StoreError(f"{self.folder.path} holds no proxies", hint)
-        encoded = encode_task(self.recipe.encoding, stream_keys(self.seeds, "encoding", "cpu"), self.task)
+        encoded = encode_table(self.recipe.encoding, self.seeds, self.task.table)
         run = Run(self.recipe, self.task, encoded, self.seeds)
         return {seed: self._read(run, seed) for seed in there}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from mbo_core.errors import MboError, StoreError, nearest
 from mbo_core.runs.store import Folder
-from mbo_core.tasks.scoring import PERCENTILES, summary
+from mbo_core.tasks.scoring import PERCENTILES, mean_and_std
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -45,7 +45,7 @@ def mean_std(values: Sequence[float | None], between: str = " ± ") -> str:
     '1.500 ± 0.500'
     """
     there = [value for value in values if value is not None]
-    return between.join(map(number, summary(there))) if there else "-"
+    return between.join(map(number, mean_and_std(there))) if there else "-"
 
 
 def as_text(result: Result) -> str:
@@ -214,4 +214,4 @@ def _csv(lines: Sequence[Line], scores: str) -> str:
 
 def _summary(values: Sequence[float | None]) -> tuple[float | None, float | None]:
     there = [value for value in values if value is not None]
-    return summary(there) if there else (None, None)
+    return mean_and_std(there) if there else (None, None)

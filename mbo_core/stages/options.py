@@ -113,6 +113,11 @@ def options(stage: type) -> dict[str, Option]:
     return found
 
 
+def first_line(documented: object) -> str:
+    """The first line of a docstring: what lists show; empty where there is none."""
+    return next(iter((documented.__doc__ or "").strip().splitlines()), "")
+
+
 class Refused(Exception):
     """A value does not fit an option; the message completes `<option> ...`."""
 

@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
         Check(lambda found: found.stages, function)
         for function in (
             package_checks.meanings,
+            package_checks.infos,
             package_checks.names,
             package_checks.bad_options,
             recipe_checks.fits,
@@ -43,7 +44,6 @@ CHECKS: tuple[Check, ...] = (
         for function in (
             run_checks.same_key,
             run_checks.seed_alone,
-            run_checks.oracle_unseen,
             run_checks.global_generators,
             run_checks.inputs_untouched,
             run_checks.rows,
@@ -57,7 +57,7 @@ CHECKS: tuple[Check, ...] = (
     Check(methodcaller("able", "members"), stage_checks.members),
     Check(methodcaller("able", "params"), stage_checks.params),
     Check(lambda found: found.adversaries, stage_checks.mined),
-    *(Check(lambda found: found.updates, function) for function in (restricted_proxy.needs, run_checks.remarks)),
+    Check(lambda found: found.updates, restricted_proxy.needs),
     Check(lambda found: found.encodings, stage_checks.encode_decode),
     Check(lambda found: found.evaluators, stage_checks.scores),
     *(

@@ -101,11 +101,13 @@ class Case:
         check: the rule.
         subject: what it is applied to.
         waiver: why it may fail, or None.
+        repeats: whether another case holds the same stage or recipe to the same rule, on another kind of task.
     """
 
     check: Check
     subject: Subject
     waiver: str | None = None
+    repeats: bool = False
 
     def __str__(self) -> str:
         return f"{self.check.name}[{self.subject.label}]"

@@ -45,6 +45,14 @@ def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
     assert json.loads(mbo("show", tmp_path / "run", "--json").stdout)["scores"] == printed["scores"]
 
 
+def test_a_large_proxy_is_stored_on_request(tmp_path, monkeypatch):
+    monkeypatch.setattr("mbo_core.runs.prediction.KEPT_BYTES", 10)
+    for asked in ([], ["--keep-proxy"]):
+        folder = tmp_path / f"run{len(asked)}"
+        mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", folder, *asked)
+        assert (folder / "seeds/0/proxy.safetensors").exists() == bool(asked)
+
+
 def test_a_run_says_which_proxies_came_from_the_cache(tmp_path):
     arguments = ["coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--cache", tmp_path / "cache"]
     first, again = (mbo("run", *arguments, "--out", tmp_path / name) for name in ("first", "again"))

@@ -274,9 +274,7 @@ class Job:
     def _store_recipe(self) -> None:
         if self.folder:
             plan = self.plan
-            self.folder.recipe(
-                plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds, "preset": plan.recipe.preset})
-            )
+            self.folder.recipe(plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
             if plan.own_table:
                 store_table(self.folder, plan.task)
 

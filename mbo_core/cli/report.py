@@ -12,6 +12,7 @@ import click
 
 from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
+from mbo_core.runs.store import TABLE
 from mbo_core.runs.tables import mean_std, number
 
 if TYPE_CHECKING:
@@ -139,9 +140,12 @@ def _print_whole(record: Mapping[str, Any], path: Path) -> None:
 
 def _again(record: Mapping[str, Any], recipe: Path) -> str:
     """What repeats a run: a command, or lines of Python for a table of one's own."""
-    device = record["machine"]["device"]
+    device, files = record["machine"]["device"], [home for home in record["unpackaged"] if home.endswith(".py")]
     if not record["own_table"]:
-        return f"mbo run {quote(str(recipe))} --device {device}"
+        given = "".join(f" --plugin {quote(file)}" for file in files)
+        return f"mbo run {quote(str(recipe))} --device {device}{given}"
     task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
+    if (recipe.parent / TABLE).exists():
+        task = f"mbo.load({json.dumps(str(recipe.parent))}).task  # without its oracle"
     run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)})"
     return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

@@ -18,11 +18,9 @@ from mbo_core.recipes.resolve import resolve
 from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.result import Result, Trial
-from mbo_core.runs.store import DESIGNS, Folder, read, read_tensors, write_tensors
+from mbo_core.runs.store import DESIGNS, TABLE, Folder, read, read_tensors, write_tensors
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.task import Task
-
-TABLE = "table.safetensors"
 
 
 def load(

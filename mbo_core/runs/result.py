@@ -238,6 +238,7 @@ class Result:
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
             "own_table": self.own_table,
+            "unpackaged": sorted(set(self.recipe.about.get("unpackaged", {}).values())),
             "task_notes": dict(self.task.info.notes),
             "published": self.recipe.published.get(self.task.name),
             "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},

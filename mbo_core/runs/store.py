@@ -21,6 +21,7 @@ FORMAT = 1
 
 DESIGNS = "designs.safetensors"
 PROXY = "proxy.safetensors"
+TABLE = "table.safetensors"
 
 
 def write(path: Path, text: str | bytes) -> None:

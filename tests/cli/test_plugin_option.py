@@ -62,6 +62,9 @@ def test_a_run_uses_stages_tasks_and_hooks_of_a_file(here):
     assert "best in data" in run.stdout
     assert run.stderr.count("imported") == 1
     assert "evaluated" in run.stderr
+    assert "run/recipe.toml --device cpu --plugin mine.py" in mbo("show", "run").stdout.replace("\n", " ")
+    assert mbo("run", "run", "--out", "again").exit_code == 2
+    assert mbo("run", "run", "--out", "again", "--plugin", "mine.py").exit_code == 0
 
 
 @pytest.mark.parametrize(

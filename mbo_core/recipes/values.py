@@ -76,7 +76,7 @@ def _document(tables: Mapping[str, Any]) -> Document:
 
 def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes) -> Table | Sourced:
     if isinstance(value, type) and issubclass(value, Stage):
-        mistakes.add("", f"{key} is the class {value.__name__}", f"make one of it: {value.__name__}()")
+        mistakes.add("", f"{key} is the class {value.__name__}", f"make an instance: {value.__name__}()")
     if isinstance(value, Stage):
         _check_role(key, value, mistakes)
         for one in with_inner(value):
@@ -100,4 +100,6 @@ def _check_options(stage: Stage, recipe: Mapping[str, Any], mistakes: Mistakes) 
         if option.stage and name in ROLES and value is not None and value != recipe.get(name):
             mistakes.add("", f"{where} is not the recipe's {name}", f"leave it out, and write {name}=... in the recipe")
         elif option.stage is None and value is None and option.default is not None:
-            mistakes.add("", f"{where} is None, which no recipe can say", f"its default is {option.default!r}")
+            mistakes.add(
+                "", f"{where} is None, which cannot be written in a recipe", f"its default is {option.default!r}"
+            )

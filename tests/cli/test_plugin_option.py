@@ -87,5 +87,5 @@ def test_other_commands_know_it_too(command, here):
 def test_a_missing_file_is_a_mistake_and_no_traceback(here):
     refused = mbo("run", "mine.toml", "--plugin", "nine.py", "--task", "slope")
     assert refused.exit_code == 2
-    assert "there is no plugin file nine.py" in refused.output
+    assert "cannot find the plugin file nine.py" in refused.output
     assert 'did you mean "mine.py"?' in refused.output

@@ -92,7 +92,7 @@ class Estimate:
 
     def summary(self) -> Mapping[str, Any]:
         """As one JSON object."""
-        phases = [dataclasses.asdict(phase) for phase in self.phases]
+        phases = [dataclasses.asdict(phase) for phase in (*self.phases, self.whole)]
         return {
             "rows": self.rows, "phases": phases, "memory_bytes": self.memory, "how": HOW,
         }  # fmt: skip

@@ -57,10 +57,10 @@ class StoreError(MboError):
     """A run's folder that cannot be written or read."""
 
 
-def described(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Any error in one line: ours by its message, another with its type.
 
-    >>> described(MboError("unknown task", "known: bowl")), described(KeyError("x"))
+    >>> reason_of(MboError("unknown task", "known: bowl")), reason_of(KeyError("x"))
     ('unknown task', "KeyError: 'x'")
     """
     return error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"

@@ -36,35 +36,55 @@ def _only_one(_: click.Context, option: click.Parameter, given: tuple[str, ...])
 
 WITHOUT = "mbo.without"
 """Where the names given to --without are kept in click's context."""
+FILES = "mbo.plugins"
+"""The same for --plugin."""
+WITH_FILES = "mbo.registry"
+"""The registry with these files, each of which is imported once a command."""
 WIDTH = 100
 """Columns of a table that does not go to a terminal."""
 
 
 def plugins_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option `--without`, which `registry` reads."""
-    return click.option(
+    """The options `--plugin` and `--without`, which `registry` reads."""
+    given = click.option(
+        "--plugin",
+        multiple=True,
+        metavar="FILE.py",
+        expose_value=False,
+        callback=_remember(FILES),
+        help="Use the stages, tasks and hooks of a Python file, this time only. Repeatable.",
+    )
+    without = click.option(
         "--without",
         multiple=True,
         metavar="PLUGIN",
         expose_value=False,
-        callback=_remember,
+        callback=_remember(WITHOUT),
         help="Leave out a plugin, or all of a distribution. Repeatable.",
-    )(command)
+    )
+    return given(without(command))
 
 
-def _remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> None:
-    context.meta[WITHOUT] = (*context.meta.get(WITHOUT, ()), *names)
+def _remember(key: str) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], None]:
+    def remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> None:
+        context.meta[key] = (*context.meta.get(key, ()), *names)
+
+    return remember
 
 
 def registry(context: click.Context | None = None) -> Registry:
-    """What is installed, without what a person leaves out.
+    """What is installed, without what a person leaves out, and with the files that they give.
 
     Raises:
+        RecipeError: for a file that is no plugin.
         MboError: under MBO_STRICT=1, before any work, if a plugin is broken, incompatible or a duplicate.
     """
     from mbo_core.plugins.registry import installed
 
-    found = installed((context or click.get_current_context()).meta.get(WITHOUT, ()))
+    meta = (context or click.get_current_context()).meta
+    found = installed(meta.get(WITHOUT, ()))
+    if files := meta.get(FILES):
+        found = meta[WITH_FILES] = meta.get(WITH_FILES) or found.including(files)
     if os.environ.get("MBO_STRICT", "") not in {"", "0"}:
         _insist(found)
     return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import console, print_table
-from mbo_core.errors import StoreError, described
+from mbo_core.errors import StoreError, reason_of
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -38,8 +38,7 @@ predicted - true: mean over the candidates, raw; far above 0, the search has exp
 
 def print_result(result: Result) -> None:
     """Scores by seed, their mean and spread, and what to compare them with."""
-    more = {"published": result.recipe.published.get(result.task.name), "encoding_quality": result.quality}
-    print_record({**result.summary(), **more})
+    print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
 
 
 def print_record(record: Mapping[str, Any]) -> None:
@@ -57,18 +56,26 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
     if spread := record.get("spread_over_oracles"):
         click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
-    for name, values in record["encoding_quality"].items():
-        click.echo(f"encoding: {name} {mean_std(values)}")
-    for seed, faults in record.get("faults", {}).items():
-        first = next(iter(faults.values()))
-        fact = f"{len(faults)} candidates could not be scored and have the task's lowest score"
-        click.echo(f"seed {seed}: {fact}; the first: {first}", err=True)
-    for seed, texts in record.get("remarks", {}).items():
-        for text in texts:
-            click.echo(f"seed {seed}: {text}", err=True)
+    for line in note_lines(record["notes"]):
+        click.echo(line)
     if record.get("published"):
         click.echo(_published(record["published"]))
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Notes as people read them: what is said of several seeds once, and figures with mean and std over seeds."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for note in notes:
+        groups.setdefault((note["source"], note["text"]), []).append(note)
+    return [_note_line(source, text, same) for (source, text), same in groups.items()]
+
+
+def _note_line(source: str, text: str, same: Sequence[Mapping[str, Any]]) -> str:
+    seeds = [str(note["seed"]) for note in same if note["seed"] is not None]
+    who = f" (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})" if seeds else ""
+    figures = [f"{name} {mean_std([note['values'][name] for note in same])}" for name in same[0]["values"]]
+    return f"{source}{who}: " + ", ".join([*([text] if text else []), *figures])
 
 
 def _series(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[Sequence[float | None]]:
@@ -86,7 +93,7 @@ def _errors(record: Mapping[str, Any]) -> list[Sequence[float | None]]:
 
 
 def _mean_rows(record: Mapping[str, Any]) -> list[list[str]]:
-    pairs = [_mean_and_std(values) for values in [*_series(record["scores"]), *_errors(record)]]
+    pairs = [_texts(values) for values in [*_series(record["scores"]), *_errors(record)]]
     return [[label, *(pair[i] for pair in pairs)] for i, label in enumerate(("mean", "population std"))]
 
 
@@ -109,17 +116,17 @@ def number(value: float | None) -> str:
 
 def mean_std(values: Sequence[float | None]) -> str:
     """Mean and population std of those that are there."""
-    mean, std = _mean_and_std(values)
+    mean, std = _texts(values)
     return mean if mean == "-" else f"{mean} ± {std}"
 
 
-def _mean_and_std(values: Sequence[float | None]) -> tuple[str, str]:
-    from mbo_core.tasks.scoring import summary
+def _texts(values: Sequence[float | None]) -> tuple[str, str]:
+    from mbo_core.tasks.scoring import mean_and_std
 
     there = [value for value in values if value is not None]
     if not there:
         return "-", "-"
-    mean, std = summary(there)
+    mean, std = mean_and_std(there)
     return number(mean), number(std)
 
 
@@ -131,7 +138,7 @@ def print_folder(path: Path) -> None:
     try:
         _print_whole(record, path)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {described(error)}") from error
+        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {reason_of(error)}") from error
 
 
 def _print_whole(record: Mapping[str, Any], path: Path) -> None:

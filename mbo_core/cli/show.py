@@ -13,8 +13,9 @@ from mbo_core.cli.common import json_option, plugins_option, print_json, print_t
 from mbo_core.errors import RecipeError, matching, nearest
 
 if TYPE_CHECKING:
+    from mbo_core.plugins.collect import Offered
     from mbo_core.plugins.discovery import Method
-    from mbo_core.plugins.registry import Offered, Registry
+    from mbo_core.plugins.registry import Registry
 
 
 @click.command()
@@ -81,6 +82,7 @@ def _method(method: Method, found: Registry) -> dict[str, Any]:
 
 def _stage(role: str, offered: Offered, found: Registry) -> dict[str, Any]:
     from mbo_core.recipes.mixes import needs, partners
+    from mbo_core.stages.contracts import infos
     from mbo_core.stages.options import options
 
     stage = offered.value
@@ -103,7 +105,8 @@ def _stage(role: str, offered: Offered, found: Registry) -> dict[str, Any]:
     if role == "update":
         facts["needs of a proxy"] = _needed(needs(stage, found))
     fits = {f"{other} stages it mixes with": names for other, names in partners(stage, found).items()}
-    return {**about, **facts, **fits, **_from(offered.plugin), "options": rows}
+    told = {"infos": infos(stage)} if infos(stage) else {}
+    return {**about, **facts, **fits, **_from(offered.plugin), **told, "options": rows}
 
 
 def _needed(needs: dict[str, list[str]]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from mbo_core.errors import MboError, Mistakes, RecipeError, matching, nearest
+from mbo_core.plugins.discovery import Plugin
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.requirements import check_requirements, offering
 from mbo_core.plugins.validation import role_of
@@ -16,7 +17,7 @@ from mbo_core.recipes.fit import check
 from mbo_core.recipes.layers import Lineage, find, flatten, lineage, named_stages, shipped_in
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.words import DEFAULT_ENCODINGS, ORIGIN
-from mbo_core.stages.contracts import with_inner
+from mbo_core.stages.contracts import Stage, with_inner
 from mbo_core.tasks.space import Kind
 from mbo_core.toml import Document, plain, subtable
 
@@ -121,16 +122,23 @@ def _check_text(document: Document, task: str | None, registry: Registry, mistak
 
 
 def _with_requires(recipe: Recipe, registry: Registry) -> Recipe:
-    """The recipe, stating what has to be installed for its stages."""
-    used = {
-        role: [registry.stages[role_of(type(one)), one.name].plugin for one in with_inner(stage)]
-        for role, stage in recipe.stages().items()
+    """The recipe, stating what has to be installed for its stages, and where those come from that cannot be."""
+    used = {role: _plugins(stage, registry) for role, stage in recipe.stages().items()}
+    plugins = {name: plugin for each in used.values() for name, plugin in each.items()}
+    stated = {
+        "requires": offering(plugins.values()),
+        "unpackaged": {name: plugin.distribution for name, plugin in plugins.items() if plugin.given},
     }
-    stated = offering(plugin for plugins in used.values() for plugin in plugins)
-    about = {key: value for key, value in recipe.about.items() if key != "requires"}
-    about |= {"requires": stated} if stated else {}
-    versions = {role: {one.distribution: one.version for one in plugins} for role, plugins in used.items()}
+    about = {key: value for key, value in recipe.about.items() if key not in stated}
+    about |= {key: value for key, value in stated.items() if value}
+    versions = {role: {one.distribution: one.version for one in each.values()} for role, each in used.items()}
     return replace(recipe, about=about, distributions=versions)
+
+
+def _plugins(stage: Stage, registry: Registry) -> dict[str, Plugin]:
+    """Where a stage and those inside it come from, by role and name."""
+    keys = [(role_of(type(one)), one.name) for one in with_inner(stage)]
+    return {" ".join(key): registry.stages[key].plugin for key in keys}
 
 
 def fits_kinds(

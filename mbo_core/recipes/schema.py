@@ -71,6 +71,7 @@ def _method() -> Schema:
         "mix": {"type": "boolean", "description": "whether it mixes stages of several methods"},
         "deviations": {**TEXTS, "description": "where it differs from the paper or the released code"},
         "requires": {**TEXTS, "description": "what has to be installed, e.g. mbo-coms>=0.1"},
+        "unpackaged": {"type": "object", "description": "where those of a run's stages were that no package installs"},
     }
     return _object(described, "what the recipe is")
 

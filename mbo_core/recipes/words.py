@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mbo_core.tasks.space import Kind
 
 
-ABOUT = ("name", "summary", "paper", "code", "mix", "deviations", "requires")
+ABOUT = ("name", "summary", "paper", "code", "mix", "deviations", "requires", "unpackaged")
 """The keys of `[method]`. They describe this recipe alone: none is inherited through `extends`."""
 
 ORIGIN = ("paper", "code", "deviations")

@@ -71,8 +71,8 @@ def option(
 
 
 def stage_option(doc: str) -> Any:
-    """A field that holds another stage: one named `adversary` or `proxy` receives the recipe's."""
-    return dataclasses.field(metadata={_METADATA: Limits(doc)})
+    """A field that holds another stage: one named `adversary` or `proxy`, left out, receives the recipe's."""
+    return dataclasses.field(default=None, metadata={_METADATA: Limits(doc)})
 
 
 @dataclass(frozen=True)

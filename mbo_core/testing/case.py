@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
-from mbo_core.errors import MboError, described
+from mbo_core.errors import MboError, reason_of
 from mbo_core.stages.options import first_line
 
 Status = Literal["passed", "failed", "waived", "skipped"]
@@ -101,11 +101,13 @@ class Case:
         check: the rule.
         subject: what it is applied to.
         waiver: why it may fail, or None.
+        repeats: whether another case holds the same stage or recipe to the same rule, on another kind of task.
     """
 
     check: Check
     subject: Subject
     waiver: str | None = None
+    repeats: bool = False
 
     def __str__(self) -> str:
         return f"{self.check.name}[{self.subject.label}]"
@@ -128,7 +130,7 @@ class Case:
         except (Exception, SystemExit) as error:
             # Whatever a third party's code raises, the other checks are made.
             hint = "nothing that a stage, task or recipe does here may raise; the traceback shows where it came from"
-            return "failed", described(error), hint, _trace(error)
+            return "failed", reason_of(error), hint, _trace(error)
         return "passed", "", "", ""
 
 

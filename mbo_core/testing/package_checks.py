@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.discovery import Plugin, home, recipes
+from mbo_core.stages import contracts
 from mbo_core.stages.options import Option, Refused, convert, options, to_toml
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.offered_stage import Offer, Package
@@ -149,6 +150,15 @@ def meanings(offer: Offer) -> None:
     fact = f"no meaning is given of {', '.join(silent)}"
     hint = 'write option(default, "its meaning: symbol, unit, source"), or stage_option("what it is for")'
     demand(not silent, fact, hint)
+
+
+def infos(offer: Offer) -> None:
+    """Each info of the stage has a meaning, and each note is of such an info: `mbo show` prints both."""
+    known = contracts.infos(offer.stage)
+    silent = [name for name, meaning in known.items() if not meaning.strip()]
+    demand(not silent, f"no meaning is given of the infos {', '.join(silent)}", 'write infos = {"name": "its meaning"}')
+    unheard = [name for name in contracts.notes(offer.stage) if name not in known]
+    demand(not unheard, f"notes are of undeclared infos: {', '.join(unheard)}", "declare them in `infos`")
 
 
 def names(offer: Offer) -> None:

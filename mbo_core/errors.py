@@ -36,7 +36,7 @@ class MboError(click.ClickException):
 
 
 class RecipeError(MboError):
-    """A recipe, an option or a command line that cannot be carried out; exit code 2.
+    """An invalid recipe, option or command line; exit code 2.
 
     Attributes:
         mistakes: each mistake in it, with its hint.
@@ -67,26 +67,26 @@ def reason_of(error: BaseException) -> str:
 
 
 def warn(text: str) -> None:
-    """Say on stderr, in one line, what does not stop the work."""
+    """Print a one-line warning on stderr."""
     click.echo(f"warning: {' '.join(text.split())}", err=True)
 
 
 @dataclass
 class Mistakes:
-    """What is wrong with a recipe, collected so that all is said at once."""
+    """The mistakes in a recipe, collected so that all are reported at once."""
 
     found: list[Mistake] = field(default_factory=list)
 
     def add(self, where: str, fact: str, hint: str | None = None) -> None:
-        """Note one mistake."""
+        """Add one mistake."""
         self.take([(f"{where}: {fact}" if where else fact, hint)])
 
     def take(self, mistakes: Iterable[Mistake]) -> None:
-        """Note those that are not noted yet."""
+        """Add the mistakes that are not in the list yet."""
         self.found += [mistake for mistake in mistakes if mistake not in self.found]
 
     def raise_if_any(self, error: type[RecipeError] = RecipeError) -> None:
-        """Say them all.
+        """Raise one error for all of them.
 
         Raises:
             RecipeError: with every mistake, each with its hint.
@@ -116,4 +116,4 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     close = get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
     if close:
         return f'did you mean "{folded[close[0]]}"?'
-    return f"known: {', '.join(names)}" if names else "there are none"
+    return f"known: {', '.join(names)}" if names else "none available"

@@ -1,4 +1,4 @@
-"""A recipe's text: TOML in which every value remembers the file and line where it stands."""
+"""A recipe's text: TOML in which every value remembers its file and line."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read(path: Path) -> Document:
     if len(content) > LARGEST:
         raise RecipeError(f"{path} has more than {LARGEST // 1024} KB", "a recipe is a small TOML file")
     try:
-        # Some editors of Windows begin a file with a mark of its encoding.
+        # Some Windows editors start a file with a byte-order mark.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(f"the recipe {path} is not UTF-8 text") from error
@@ -83,13 +83,13 @@ def parse(text: str, name: str, path: Path | None = None) -> Document:
     """
     try:
         plain = tomllib.loads(text)
+        document = Document(name, {}, path, _lines(text, plain))
+        document.table.update(_sourced(plain, (), document))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
     except (RecursionError, ValueError) as error:
         # What TOML allows and no recipe holds: tables nested by the hundred, numbers of thousands of digits.
         raise RecipeError(f"{path or name} cannot be parsed: {error}") from error
-    document = Document(name, {}, path, _lines(text, plain))
-    document.table.update(_sourced(plain, (), document))
     return document
 
 
@@ -104,7 +104,7 @@ def _sourced(plain: Mapping[str, Any], keys: tuple[str, ...], document: Document
 
 
 def _lines(text: str, plain: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """Where each table and key stands; a table without a header of its own stands where it is first written to."""
+    """The line of each table and key; a table without a header has the line of its first key."""
     lines: dict[tuple[str, ...], int] = {}
     around: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
@@ -146,11 +146,12 @@ def dotted(key: str) -> tuple[str, ...]:
     while isinstance(nest, dict) and nest:
         part, nest = next(iter(nest.items()))
         parts.append(part)
-    return tuple(parts)
+    # Not every Python's tomllib refuses keys of thousands of parts.
+    return tuple(parts) if len(parts) <= 100 else ()
 
 
 def assignment(text: str) -> Table:
-    """The table that `--set role.option=VALUE` means; VALUE is TOML, and a bare word is a string.
+    """The table for `--set role.option=VALUE`; VALUE is TOML, and a bare word is a string.
 
     Raises:
         RecipeError: if it is not an assignment.
@@ -182,7 +183,7 @@ def _value(text: str) -> Any:
 
 
 def merge(base: Table, layer: Table) -> Table:
-    """`layer` over `base`, key by key; where `use` changes, that stage starts afresh."""
+    """`base` overridden by `layer`, key by key; if `use` changes, the stage's options go back to their defaults."""
     merged = dict(base)
     for key, value in layer.items():
         old = merged.get(key)
@@ -215,11 +216,11 @@ def plain(table: Table | Sourced) -> Any:
 
 
 def subtable(table: Table, key: str) -> Table:
-    """The table at `key`, empty where there is none."""
+    """The table at `key`; empty if missing."""
     value = table.get(key, {})
     return value if isinstance(value, dict) else {}
 
 
 def one_line(text: str) -> str:
-    """Text that stays in a comment."""
+    """Text made safe for a comment."""
     return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()

@@ -30,7 +30,7 @@ class Sturdy(NoProxy):
     name = "sturdy"
     abilities = frozenset({"values", "gradients"})
     trains_against = frozenset({"designs"})
-    adversary: Adversary = stage_option("what it is trained against")
+    adversary: Adversary = stage_option("the adversary to train against")
     epochs: int = option(10, "passes over the data", at_least=1)
     rate: float = option(0.1, "learning rate", above=0.0)
     hidden: tuple[int, ...] = option((8, 8), "widths", at_least=1)

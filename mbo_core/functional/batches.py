@@ -1,4 +1,4 @@
-"""Cut the data into batches as a proxy's schedule says, reproducibly for each seed."""
+"""Batches of the data by a proxy's schedule, reproducible for each seed."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ class Examples(NamedTuple):
 
 
 def check_rows(schedule: Schedule, rows: int) -> None:
-    """Refuse data that are too few for a schedule.
+    """Check that the data suffice for a schedule.
 
     Raises:
-        TaskError: where fewer rows are left to train on than the schedule needs.
+        TaskError: if fewer rows are left to train on than the schedule needs.
     """
     left = rows - schedule.held_out
     least = schedule.batch_size if schedule.drop_last else 2
     if left < least:
         raise TaskError(
             f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out; {least} are needed",
-            "give more data, or hold out fewer rows by the option held_out",
+            "give more data, or lower the option held_out",
         )
 
 
@@ -96,7 +96,7 @@ def take(data: Data, order: Examples, part: slice) -> Batch:
     """One batch of an epoch: x (n, d), y (n,), w (n,), each with a member axis where the rows or weights have one.
 
     The weights are those of the data times the multiplicities c of the bootstrap. They average 1 over the batch, so
-    that `mean(w * loss)` is the published sum of c * loss over the sum of c; a batch in which all are 0 weighs nothing.
+    that `mean(w * loss)` is the published sum of c * loss over the sum of c; a batch of zeros has no effect.
     """
     rows = order.rows[..., part]
     w = order.w[..., part] * data.w[rows]
@@ -160,7 +160,7 @@ def _step_key(over: Lifted, key: Key, before: int, number: int) -> Key:
 
 
 def step_count(rows: int, schedule: Schedule) -> int:
-    """The steps of a training on so many rows."""
+    """The number of training steps for a number of rows."""
     return schedule.epochs * len(slices(rows - schedule.held_out, schedule))
 
 

@@ -1,12 +1,12 @@
 """Randomness as data: splittable, counter-based keys, as in JAX.
 
 A key is an int64 tensor (2,) of two 32-bit words. It is spent once: either split it, or fold an integer in, or
-draw one thing from it. Nothing here has a state or touches torch's generators (but `lend`, which is for that), so
+draw one thing from it. Nothing here has a state or touches torch's generators (except `lend`), so
 every function gives the same numbers alone and lifted with `torch.func.vmap(randomness="error")`, and works on the
 key's device.
 
 The algorithm is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
-as 1, 2, 3", SC 2011). It enciphers 64-bit counters. Each use of a key has counters of its own, told apart by
+as 1, 2, 3", SC 2011). It enciphers 64-bit counters. Each use of a key has its own counters, distinguished by
 their high word, and for one key different counters give different blocks; so `split`, `fold_in` and the draws from
 the same key never share a block:
 
@@ -95,7 +95,7 @@ def key(seed: int, device: torch.device | str | None = None) -> Key:
     tensor([1, 5])
     """
     if not 0 <= seed < 1 << 64:
-        raise ValueError(f"a seed is an integer from 0 to 2**64 - 1, not {seed}")
+        raise ValueError(f"a seed must be an integer from 0 to 2**64 - 1, not {seed}")
     return torch.tensor([seed >> 32, seed & _MASK], dtype=torch.int64, device=device)
 
 
@@ -105,7 +105,7 @@ def split(key: Key, n: int = 2) -> Tensor:
 
 
 def fold_in(key: Key, data: int | Tensor) -> Key:
-    """Derive the key of an integer: another one for each in [0, 2**63).
+    """Derive a key from an integer; different integers in [0, 2**63) give different keys.
 
     Args:
         key: (2,) int64.
@@ -115,7 +115,7 @@ def fold_in(key: Key, data: int | Tensor) -> Key:
         (..., 2) int64.
     """
     if isinstance(data, int) and not 0 <= data < 1 << 63:
-        raise ValueError(f"what is folded into a key is an integer from 0 to 2**63 - 1, not {data}")
+        raise ValueError(f"fold_in takes an integer from 0 to 2**63 - 1, not {data}")
     folded = torch.as_tensor(data, dtype=torch.int64, device=key.device)
     return torch.stack(_encipher(key, folded >> 32 | _FOLD, folded & _MASK), dim=-1)
 
@@ -145,9 +145,9 @@ def normal(key: Key, shape: Sequence[int]) -> Tensor:
 
 
 def permutation(key: Key, n: int) -> Tensor:
-    """Draw an order of n things, (n,) int64."""
+    """Draw a permutation of n, (n,) int64."""
     left, right = _blocks(key, n)
-    # 63 bits each: among 1e6 things two are equal with probability 5e-8.
+    # 63 bits each: two of 1e6 are equal with probability 5e-8.
     return torch.sort((left << 31) | (right >> 1), stable=True).indices
 
 
@@ -157,12 +157,12 @@ def randint(key: Key, shape: Sequence[int], high: int) -> Tensor:
     Each value's probability is within 2**-32 of 1/high, a relative bias of at most high / 2**32.
     """
     if not 0 < high <= 1 << 31:
-        raise ValueError(f"`high` is an integer from 1 to 2**31, not {high}")
+        raise ValueError(f"`high` must be an integer from 1 to 2**31, not {high}")
     return (bits(key, shape) * high) >> 32
 
 
 def bootstrap(key: Key, n: int) -> Tensor:
-    """Draw n of n rows with replacement: how often each was drawn, (n,) float32 that sum to n."""
+    """Draw n of n rows with replacement: the count of each row, (n,) float32, summing to n."""
     none = torch.zeros(n, dtype=torch.float32, device=key.device)
     return none.scatter_add(0, randint(key, (n,), max(n, 1)), torch.ones_like(none))
 
@@ -177,17 +177,17 @@ def categorical(key: Key, logits: Tensor) -> Tensor:
     Returns:
         (...) int64 in [0, K).
     """
-    # A standard Gumbel variable is -log of an exponential one. All 32 bits count where that is small, for
-    # there the winner is found; at its other end the logarithm of 0 is avoided.
+    # A standard Gumbel variable is -log of an exponential one. All 32 bits matter where that is small, as
+    # the winner is found there; at its other end the logarithm of 0 is avoided.
     chance = ((bits(key, logits.shape).to(torch.float32) + 0.5) * 2.0**-32).clamp(max=1 - 2.0**-24)
     return torch.argmax(logits - torch.log(-torch.log1p(-chance)), dim=-1)
 
 
 @contextmanager
 def lend(key: Key) -> Iterator[None]:
-    """Seed the global generators of torch, numpy and Python from a key, and put them back as they were.
+    """Seed the global generators of torch, numpy and Python from a key, and restore them afterwards.
 
-    For what draws from a global generator, e.g. `torch.nn.Linear` or an outside library, in a stage with
+    For code that draws from a global generator, e.g. `torch.nn.Linear` or another library, in a stage with
     `lift = "loop"`::
 
         with keys.lend(key):

@@ -51,7 +51,7 @@ LEAK = 0.3
 def softplus(x: Tensor) -> Tensor:
     """log(1 + exp(x)) elementwise, (...) to (...), to the last digit for every x.
 
-    torch's own switches to the identity from 20 on, which leaves 2e-9 out; from 40 on float64 cannot tell.
+    torch's version switches to the identity at 20, an error of 2e-9; above 40 the two agree in float64.
     """
     return F.softplus(x, threshold=40)
 
@@ -88,7 +88,7 @@ def glorot_uniform(key: Key, inputs: int, outputs: int) -> Tensor:
 def dense_init(key: Key, inputs: int, outputs: int) -> Layer:
     """Make a dense layer with Glorot-uniform weights and zero biases, as Keras does."""
     weight = glorot_uniform(key, inputs, outputs)
-    # Made from the weight, so that under vmap every network owns its biases instead of sharing one expanded tensor.
+    # Made from the weight, so that under vmap each network has its own biases instead of one shared, expanded tensor.
     return Layer(weight=weight, bias=weight.new_zeros(outputs))
 
 
@@ -138,7 +138,7 @@ class MLP:
 
 @dataclass(frozen=True)
 class PointMLP:
-    """A network that predicts one number and no spread.
+    """A network that predicts one number, with a standard deviation of 0.
 
     Attributes:
         hidden: the width of each hidden layer.

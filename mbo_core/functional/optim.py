@@ -97,7 +97,7 @@ def _correction(beta: float, time: Tensor) -> Tensor:
 
 
 def clip_by_norm(grads: Params, limit: float) -> Params:
-    """Shrink each tensor of a nest by itself until its Frobenius norm is at most `limit`, which exceeds 0.
+    """Scale each tensor of a nest down to a Frobenius norm of at most `limit`, which must exceed 0.
 
     >>> clip_by_norm((torch.tensor([[3.0, 4.0]]), torch.tensor([0.3])), limit=1.0)
     (tensor([[0.6000, 0.8000]]), tensor([0.3000]))

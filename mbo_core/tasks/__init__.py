@@ -1,4 +1,4 @@
-"""Tasks: tables of tried designs, their spaces, oracles, and how scores are summed up."""
+"""Tasks: tables of tried designs, their spaces, oracles, and summaries of scores."""
 
 from mbo_core.tasks.oracles import FallibleOracle, Oracle, OracleSet, Verdict
 from mbo_core.tasks.scoring import mean_and_std, percentile

@@ -1,4 +1,4 @@
-"""The true objective, or what stands for it."""
+"""The true objective, or a model of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Score: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 
 class Oracle(Protocol):
-    """The true objective, or a model that stands for it. Only evaluation may call it."""
+    """The true objective, or a model of it. Only evaluation may call it."""
 
     def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
         """Score raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
@@ -49,7 +49,7 @@ def as_oracle(given: Oracle | Score | None, task: str) -> Oracle | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an oracle says that cannot score every design.
+    """The scores of an oracle that cannot score every design.
 
     Attributes:
         scores: (n,) raw scores; a design that could not be scored has the lowest of the task.
@@ -62,32 +62,32 @@ class Verdict:
 
 @runtime_checkable
 class FallibleOracle(Oracle, Protocol):
-    """An oracle that cannot score every design, such as a simulator, and that says why."""
+    """An oracle that may fail on a design, such as a simulator, and that gives the reason."""
 
     def judge(self, designs: NDArray[Any]) -> Verdict:
-        """The same scores as `score`, with the reason for each that stands for no measurement."""
+        """The scores of `score`, with the reason for each design that could not be scored."""
 
 
 @dataclass(frozen=True)
 class OracleSet:
-    """Oracles that might each stand for the truth, e.g. one network trained from several seeds.
+    """Several possible oracles, e.g. one network trained from several seeds.
 
-    The first is the task's oracle. The others score the same designs beside it, since methods may rank otherwise under
-    an oracle that differs in nothing but its seed (Surana et al. 2025, arXiv:2502.17246).
+    The first is the task's oracle. The others score the same designs, since the ranking of methods may change with the
+    seed of the oracle alone (Surana et al. 2025, arXiv:2502.17246).
 
     Attributes:
-        members: the oracles by name, e.g. "0", "1"; one at least.
+        members: the oracles by name, e.g. "0", "1"; at least one.
     """
 
     members: Mapping[str, Oracle]
 
     def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
-        """What the first oracle says."""
+        """The scores of the first oracle."""
         return next(iter(self.members.values())).score(designs)
 
     @property
     def columns(self) -> dict[str, str]:
-        """The names of the normalised scores of each oracle, by oracle; none where there is but one.
+        """The column of normalised scores of each oracle, by oracle; empty for a single oracle.
 
         >>> OracleSet({"0": None, "1": None}).columns
         {'0': 'normalised_oracle_0', '1': 'normalised_oracle_1'}

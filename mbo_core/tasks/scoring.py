@@ -1,4 +1,4 @@
-"""Percentiles of scores, and their mean and spread over seeds."""
+"""Percentiles of scores, and their mean and standard deviation over seeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PERCENTILES = (100, 50)
-"""What is reported: the best of a seed's candidates, and the median."""
+"""The reported percentiles: the best of a seed's candidates, and the median."""
 
 
 def percentile(values: NDArray[np.float64], q: float) -> float:

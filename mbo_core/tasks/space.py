@@ -14,7 +14,7 @@ Kind = Literal["continuous", "discrete"]
 
 
 OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std")
-"""What tables of designs tell beside each design, in columns of these names."""
+"""Columns that tables of designs use for something else."""
 
 
 Cells = dict[str, str | float | int]
@@ -29,8 +29,8 @@ class Space:
         kind: `continuous` (real vectors) or `discrete` (tokens).
         length: the number of coordinates, or of positions.
         classes: the number of tokens at each position of a discrete design, else None.
-        alphabet: a name for each token, e.g. ("A", "C", "G", "T"), where there are names.
-        columns: a name for each coordinate, where there are names.
+        alphabet: a name for each token, e.g. ("A", "C", "G", "T"), or None.
+        columns: a name for each coordinate, or None.
     """
 
     kind: Kind
@@ -40,17 +40,17 @@ class Space:
     columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no design or table could have, before anything is trained in it.
+        """Check the space.
 
         Raises:
             TaskError: with the fact.
         """
         if self.kind not in get_args(Kind):
-            raise TaskError(f'a space is of the kind "{self.kind}"', nearest(str(self.kind), get_args(Kind)))
+            raise TaskError(f'unknown kind of space "{self.kind}"', nearest(str(self.kind), get_args(Kind)))
         if self.kind == "discrete" and not self.classes:
-            raise TaskError(f"a discrete space has {self.classes} classes", "say how many tokens there are")
+            raise TaskError(f"classes={self.classes} in a discrete space", "give the number of tokens")
         if self.alphabet is not None and len(self.alphabet) != self.classes:
-            raise TaskError(f"a space has {len(self.alphabet)} names for {self.classes} classes", "name each")
+            raise TaskError(f"alphabet has {len(self.alphabet)} names for {self.classes} classes", "name each token")
         if self.columns is not None:
             _named(self.columns, self.length)
 
@@ -70,8 +70,8 @@ class Space:
 
 def _named(columns: Sequence[str], length: int) -> None:
     if len(columns) != length:
-        raise TaskError(f"a space has {len(columns)} columns for {length} coordinates", "name each coordinate")
+        raise TaskError(f"columns has {len(columns)} names for {length} coordinates", "name each coordinate")
     twice = sorted({column for column in columns if columns.count(column) > 1 or column in OWN_COLUMNS})
     if twice:
         own = ", ".join(OWN_COLUMNS)
-        raise TaskError(f"a table of designs would have the column {twice[0]} twice", f"name it otherwise; not {own}")
+        raise TaskError(f"duplicate column {twice[0]} in the table of designs", f"rename it; reserved names: {own}")

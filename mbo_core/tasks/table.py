@@ -12,7 +12,7 @@ from mbo_core.errors import TaskError
 from mbo_core.tasks.space import Kind, Space
 
 MOST_TOKENS = 256
-"""Whole numbers beyond are taken for amounts and not for tokens, where no space is given."""
+"""Without a space, larger whole numbers are refused, as they are probably amounts and not tokens."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +88,17 @@ def _array(name: str, what: str, values: ArrayLike) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except ValueError as error:
-        raise TaskError(f"{name}: {what} is no table of numbers: {error}", "give rows of equal length") from error
+        raise TaskError(f"{name}: {what} is not a table of numbers: {error}", "give rows of equal length") from error
 
 
 def _designs(name: str, x: ArrayLike) -> NDArray[Any]:
     designs = _array(name, "x", x)
     if designs.ndim != 2 or designs.size == 0:
-        raise TaskError(f"{name}: x has shape {designs.shape}", "give a table of designs, one a row: (N, d)")
+        raise TaskError(f"{name}: x has shape {designs.shape}", "give one design per row: (N, d)")
     if designs.dtype.kind in "iu":
         return designs.astype(np.int64)
     if designs.dtype.kind != "f":
-        raise TaskError(f"{name}: x holds {designs.dtype}", "give real numbers, or whole tokens for discrete designs")
+        raise TaskError(f"{name}: x has dtype {designs.dtype}", "give real numbers, or whole numbers as tokens")
     return designs
 
 
@@ -119,7 +119,7 @@ def _finite(name: str, what: str, values: NDArray[Any]) -> None:
         row = int(bad[0][0])
         raise TaskError(
             f"{name}: {what} {row} is {values[tuple(bad[0])]} ({len(bad)} such values)",
-            "leave out the rows without a finite value",
+            "remove rows without a finite value",
         )
 
 
@@ -130,18 +130,18 @@ def _measurable(name: str, what: str, values: NDArray[Any]) -> None:
     lost = ~np.isfinite(spread) | ((spread == 0) & (values.max(axis=0) != values.min(axis=0)))
     if lost.any():
         largest = np.abs(values[:, lost]).max()
-        raise TaskError(f"{name}: {what}s of the size {largest:g} cannot be squared", "give them in another unit")
+        raise TaskError(f"{name}: {what}s of size {largest:g} overflow or vanish when squared", "change the unit")
 
 
 def _tokens(name: str, designs: NDArray[Any], classes: int) -> None:
     if designs.dtype.kind not in "iu":
-        raise TaskError(f"{name}: designs hold {designs.dtype}", "discrete designs are whole tokens")
+        raise TaskError(f"{name}: designs have dtype {designs.dtype}", "discrete designs are whole tokens")
     bad = np.argwhere((designs < 0) | (designs >= classes))
     if len(bad):
         row = int(bad[0][0])
         raise TaskError(
-            f"{name}: design {row} has the token {designs[tuple(bad[0])]}; the space has {classes}",
-            "tokens count from 0; give real numbers (1.0, not 1) where designs are continuous",
+            f"{name}: token {designs[tuple(bad[0])]} in design {row} is out of range: the space has {classes} tokens",
+            "tokens start at 0; for continuous designs give real numbers (1.0, not 1)",
         )
 
 
@@ -149,7 +149,7 @@ def _space(name: str, designs: NDArray[Any]) -> Space:
     if designs.dtype.kind == "i":
         classes = int(designs.max()) + 1
         if classes > MOST_TOKENS:
-            fact = f"{name}: whole numbers up to {classes - 1} would be {classes} kinds of token"
-            raise TaskError(fact, "give amounts as real numbers (x.astype(float)), or tokens with their mbo.Space")
+            fact = f"{name}: whole numbers up to {classes - 1} would mean {classes} tokens"
+            raise TaskError(fact, "give amounts as real numbers (x.astype(float)), or give the mbo.Space of the tokens")
         return Space("discrete", designs.shape[1], classes)
     return Space("continuous", designs.shape[1])

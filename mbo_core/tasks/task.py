@@ -20,7 +20,7 @@ OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """What a task's plugin says of it; nothing here is needed to run it.
+    """Information on a task for people; a run does not need it.
 
     Attributes:
         summary: one line.
@@ -51,14 +51,14 @@ class Task:
         x: (N, d) real numbers or (N, L) whole tokens: the visible designs.
         y: (N,) their scores, larger is better.
         w: (N,) importance weights of the rows, by default ones; proxies that train in batches honour them.
-        space: the design space; by default read off `x`: whole numbers are tokens, all others amounts.
+        space: the design space; by default inferred from `x`: whole numbers are tokens, real numbers amounts.
         oracle: the true objective: a function from raw designs (n, length) to scores (n,), or an object whose `score`
             is one; None for a table of experiments.
         y_min: the raw score that normalises to 0; by default the smallest visible.
         y_max: the raw score that normalises to 1; by default the largest visible.
-        info: what people should know of it.
-        cells: writes a design as the cells of a table, where `space.cells` would not be read by people; e.g. the
-            SMILES of a molecule.
+        info: information for people.
+        cells: writes a design as the cells of a table, if `space.cells` is not readable; e.g. the SMILES of a
+            molecule.
 
     Raises:
         TaskError: for empty, misshapen, non-finite or out-of-range data, or an oracle that cannot be called.
@@ -85,7 +85,7 @@ class Task:
         self.info = info or TaskInfo("a table of past experiments")
         self.cells = cells or self.space.cells
         if not self.y_min <= self.y_max:
-            raise TaskError(f"{name}: y_min is {self.y_min} and y_max {self.y_max}", "y_max is the larger one")
+            raise TaskError(f"{name}: y_min={self.y_min} exceeds y_max={self.y_max}", "swap them")
 
     @property
     def name(self) -> str:
@@ -129,12 +129,12 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskOffer:
-    """A task that a plugin offers: cheap to list, loaded when it is run.
+    """A task that a plugin offers: cheap to list, loaded for a run.
 
     Attributes:
         name: how people call it, e.g. `TFBind8-Exact-v0`.
         kind: continuous or discrete.
-        info: what people should know of it before loading.
+        info: information for people, known before loading.
         load: makes the task; raises `TaskError` with a hint where data or an extra is missing.
         missing: None when ready; else one line, `what is missing: the command that gets it`, joined by `; ` for more.
     """
@@ -146,14 +146,14 @@ class TaskOffer:
     missing: Callable[[], str | None] = lambda: None
 
     def unready(self) -> str | None:
-        """What is missing, or why that cannot be told, in one line; None when ready."""
+        """One line on what is missing, or on the error of that check; None when ready."""
         try:
             return self.missing()
         except Exception as error:
             return reason_of(error)
 
     def status(self) -> str:
-        """`ready`, or the one command that makes it so or, where there are several, that explains them."""
+        """`ready`, or the one command that makes it ready or, if it takes several, that explains them."""
         line = self.unready()
         if line is None:
             return "ready"

@@ -1,13 +1,13 @@
-"""The conformance kit: what every plugin has to keep, as tests of its own and on the command line.
+"""The conformance kit: the rules for every plugin, as pytest tests and on the command line.
 
-A plugin's tests import it in two lines, and `mbo plugins check NAME` makes the same checks::
+A plugin's tests import it in two lines, and `mbo plugins check NAME` runs the same checks::
 
     from mbo_core.testing import conformance
 
     test_conformance = conformance("coms")
 
-Beside its `__init__.py` a plugin may have a `conformance.toml`: options that make a stage fast enough to be checked in
-seconds, and checks that may fail, each with its reason::
+A plugin may have a `conformance.toml` beside its `__init__.py`: options that make a stage fast enough to be checked in
+seconds, and checks that may fail, each with a reason::
 
     [small.proxy.conservative]
     hidden = [8]
@@ -30,7 +30,7 @@ __all__ = ["CHECKS", "Case", "Check", "Outcome", "assignments", "cases", "confor
 
 
 def conformance(plugin: str) -> Callable[..., None]:
-    """A test for pytest of everything that an installed plugin has.
+    """A pytest test of everything in an installed plugin.
 
     Args:
         plugin: its entry point's name, e.g. `coms`.

@@ -1,4 +1,4 @@
-"""What a check is, what it is applied to, and how that ends."""
+"""A check, its subject, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Status = Literal["passed", "failed", "waived", "skipped"]
 
 
 class Fault(MboError):
-    """A check that failed: the fact, and how to mend it."""
+    """A failed check: the fact, and how to fix it."""
 
 
 class Inapplicable(Exception):
-    """A check that cannot be made here, with the reason."""
+    """A check that cannot run here, with the reason."""
 
 
 class Subject(Protocol):
@@ -27,11 +27,11 @@ class Subject(Protocol):
 
     @property
     def label(self) -> str:
-        """How reports and waivers call it, e.g. `update local-adaptation, discrete`."""
+        """Its name in reports and waivers, e.g. `update local-adaptation, discrete`."""
 
 
 def demand(condition: Any, fact: str, hint: str) -> None:
-    """Refuse what does not hold.
+    """Fail unless a condition holds.
 
     Raises:
         Fault: with the fact and the hint.
@@ -45,8 +45,8 @@ class Check:
     """One rule that plugins keep.
 
     Attributes:
-        subjects: all that a plugin has to which the rule applies.
-        function: raises `Fault` where a subject breaks the rule, `Inapplicable` where that cannot be told.
+        subjects: everything in a plugin to which the rule applies.
+        function: raises `Fault` if a subject breaks the rule, `Inapplicable` if the rule cannot be checked.
     """
 
     subjects: Callable[[Any], Iterable[Subject]]
@@ -54,7 +54,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """The function's name, as waivers write it.
+        """The function's name, as in waivers.
 
         >>> def same_key(subject): ...
         >>> Check(list, same_key).name
@@ -70,15 +70,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a case ended.
+    """The outcome of a case.
 
     Attributes:
         check: the check's name.
         subject: the subject's label.
         status: how it ended.
         reason: why, if it did not pass.
-        hint: how to mend a failure.
-        details: the traceback of an error that no check foresaw.
+        hint: how to fix a failure.
+        details: the traceback of an unexpected error.
     """
 
     check: str
@@ -99,7 +99,7 @@ class Case:
 
     Attributes:
         check: the rule.
-        subject: what it is applied to.
+        subject: the thing to check.
         waiver: why it may fail, or None.
         repeats: whether another case holds the same stage or recipe to the same rule, on another kind of task.
     """
@@ -114,7 +114,7 @@ class Case:
 
     @cached_property
     def outcome(self) -> Outcome:
-        """The check is made once, when this is first asked for."""
+        """The outcome; the check runs once, on first use."""
         status, reason, hint, details = self._run()
         if status == "failed" and self.waiver is not None:
             return Outcome(self.check.name, self.subject.label, "waived", self.waiver)
@@ -128,8 +128,8 @@ class Case:
         except Fault as fault:
             return "failed", fault.message, fault.hint or "", _cause(fault)
         except (Exception, SystemExit) as error:
-            # Whatever a third party's code raises, the other checks are made.
-            hint = "nothing that a stage, task or recipe does here may raise; the traceback shows where it came from"
+            # Third-party code may raise anything; the other checks still run.
+            hint = "no stage, task or recipe may raise here; see the traceback"
             return "failed", reason_of(error), hint, _trace(error)
         return "passed", "", "", ""
 

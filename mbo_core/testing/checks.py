@@ -1,4 +1,4 @@
-"""The list of all checks, and the cases that they make of a plugin."""
+"""The list of all checks, and the cases for a plugin."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ CHECKS: tuple[Check, ...] = (
         for function in (task_checks.task_info, task_checks.task_loads, task_checks.oracle)
     ),
 )
-"""All that a plugin is checked for, in the order of the report."""
+"""All checks, in the order of the report."""
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,17 @@ class Waiver:
 
 
 def waivers(waiver: Waiver) -> None:
-    """A waiver names a check, and a subject, that would fail without it."""
+    """A waiver names a check, and optionally a subject, that fails without it."""
     check, colon, subject = waiver.label.partition(": ")
     names = [one.name for one in CHECKS]
-    demand(check in names, f'there is no check "{check}"', nearest(check, names))
-    demand(waiver.cases, f"the check {check} is never made of {subject if colon else 'this plugin'}", "drop the waiver")
+    demand(check in names, f'unknown check "{check}"', nearest(check, names))
+    demand(waiver.cases, f"{check} does not apply to {subject if colon else 'this plugin'}", "drop the waiver")
     needed = any(case.outcome.status == "waived" for case in waiver.cases)
-    demand(needed, "the waiver is not needed: what it covers does not fail", "drop the waiver")
+    demand(needed, "unneeded waiver: nothing that it covers fails", "drop the waiver")
 
 
 def covers(waiver: str, check: str, subject: str) -> bool:
-    """Whether a waiver is for a case; one of a stage is for all kinds of task and partners.
+    """Whether a waiver covers a case; a stage's waiver covers all kinds of task and partners.
 
     >>> covers("rows: proxy odd", "rows", "proxy odd, discrete")
     True
@@ -100,7 +100,7 @@ def covers(waiver: str, check: str, subject: str) -> bool:
 
 
 def cases(plugin: str, registry: Registry | None = None) -> list[Case]:
-    """Every check of everything that a plugin has.
+    """Every check of everything in a plugin.
 
     Args:
         plugin: its entry point's name.
@@ -135,6 +135,6 @@ def _without_kind(label: str) -> str:
 
 
 def outcomes(plugin: str, registry: Registry | None = None) -> Iterator[Outcome]:
-    """How every check of a plugin ends, as they are made; see `cases` for the arguments."""
+    """The outcomes of a plugin's checks, one by one; see `cases` for the arguments."""
     for case in cases(plugin, registry):
         yield case.outcome

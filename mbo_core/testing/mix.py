@@ -1,4 +1,4 @@
-"""Five stages that run on a toy, with what was seen on the way."""
+"""Five stages that run on a toy task, with observations for the checks."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A run, and what was seen on the way.
+    """A run, with observations for the checks.
 
     Attributes:
         run: recipe, task, encoded data and seeds.
         trained: the proxies.
         candidates: the candidates.
-        scores: what the evaluation says of them.
-        disturbed: the global generators that are not as they were.
+        scores: their evaluation.
+        disturbed: the global generators whose state changed.
     """
 
     run: Run
@@ -53,10 +53,10 @@ class Rehearsal:
 
 
 def prepare(recipe: Recipe, task: Task, seeds: Sequence[int]) -> Run:
-    """Encode, and let the stages refuse the data: all that comes before training.
+    """Encode, and let the stages check the data: everything before training.
 
     Raises:
-        TaskError: if they do.
+        TaskError: if a stage refuses the data.
     """
     run = Run(recipe, task, encode_table(recipe.encoding, seeds, task.table), tuple(seeds))
     check_data(run)
@@ -71,7 +71,7 @@ def carry_out(recipe: Recipe, task: Task, seeds: Sequence[int] = SEEDS) -> Rehea
     blind = replace(run, task=cast(Task, None))
     trained = train_proxy(blind)
     if not trained.seeds:
-        raise Fault(f"no seed was trained: {trained.failed[seeds[0]]}", "see what step does with the toy data")
+        raise Fault(f"no seed was trained: {trained.failed[seeds[0]]}", "check step on the toy data")
     mine_adversary(blind, trained)
     candidates = update_solution(blind, trained)
     after = _generators()
@@ -93,7 +93,7 @@ class Mix:
     """Five stages, one of which is checked, or a recipe.
 
     Attributes:
-        label: how reports call it.
+        label: its name in reports.
         of: the role of the stage that is checked, or `method`.
         kind: the kind of task.
         recipe: the stages.
@@ -111,7 +111,7 @@ class Mix:
 
     @cached_property
     def attempt(self) -> Rehearsal | Exception:
-        """A run with three seeds, or why there is none; all checks share it."""
+        """A run with three seeds, or its error; shared by all checks."""
         try:
             return carry_out(self.recipe, tiny_task(self.kind))
         except (Exception, SystemExit) as error:
@@ -119,15 +119,15 @@ class Mix:
 
     @property
     def trial(self) -> Rehearsal:
-        """A run with three seeds, for checks of what comes out of it.
+        """A run with three seeds, for checks of its results.
 
         Raises:
-            Inapplicable: if nothing does, which is for the checks `runs` and `designs` to say.
+            Inapplicable: if it has none; the checks `runs` and `designs` report that.
         """
         if isinstance(self.attempt, Exception):
             raise Inapplicable("it does not run: see the check `runs`")
         if self.attempt.trained.failed or self.attempt.candidates.failed:
-            raise Inapplicable("a seed has no designs: see the check `designs`")
+            raise Inapplicable("a seed has no designs; see the check `designs`")
         return self.attempt
 
     @property

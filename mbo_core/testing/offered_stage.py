@@ -1,4 +1,4 @@
-"""A stage that a plugin offers, put among partners that are always there."""
+"""A stage that a plugin offers, combined with reference partners."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mbo_core.testing.tiny_tasks import CANDIDATES
 from mbo_core.toml import parse, subtable
 
 PLAIN: Mapping[Kind, tuple[Encoding, ...]] = {"continuous": (Standardised(),), "discrete": (SoftLogits(), OneHot())}
-"""The encodings for stages that are checked by themselves: the first that they accept."""
+"""The encodings for stages that are checked by themselves; the first that fits is used."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Offer:
         return f"{self.role} {self.stage.name}"
 
     def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None]) -> Stage:
-        """The stage with options as a recipe has them, through a recipe's text.
+        """The stage with options as in a recipe, by way of a recipe's text.
 
         Raises:
-            RecipeError: with all that is wrong.
+            RecipeError: with all mistakes.
         """
         text = tomli_w.dumps({self.role: {"use": self.stage.name, **options}})
         document, mistakes = parse(text, self.label), Mistakes()
@@ -72,12 +72,12 @@ class Offer:
         return cast(Stage, made)
 
     def small(self, partners: Mapping[str, Stage | None]) -> Stage:
-        """The stage with its small options; a stage inside it that they do not name is the first here that fits.
+        """The stage with its small options; an inner stage that they do not name is the plugin's first that fits.
 
         Raises:
-            RecipeError: with all that is wrong.
+            RecipeError: with all mistakes.
         """
-        refusals = [RecipeError("this plugin offers no stage to put into it", 'name one in [small] with "use"')]
+        refusals = [RecipeError("this plugin offers no inner stage for it", 'name one under [small] with "use"')]
         for table in self._tables():
             try:
                 return self.made(table, partners)

@@ -1,4 +1,4 @@
-"""Checks of the package: how it is found, what importing it costs, and what it says of itself."""
+"""Checks of the package: its entry point, the cost of its import, and its documentation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.offered_stage import Offer, Package
 
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "botorch", "gpytorch", "mujoco", "matplotlib")
-"""What takes longer to import than a list of methods may take."""
+"""Modules too slow to import for a list of methods."""
 
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -33,22 +33,22 @@ Defined: TypeAlias = "ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFun
 
 
 def settings(package: Package) -> None:
-    """`conformance.toml`, where there is one, names what the plugin offers."""
+    """`conformance.toml`, if present, names stages that the plugin offers."""
     package.settings.mistakes.raise_if_any()
 
 
 def entry_point(package: Package) -> None:
-    """The plugin works, follows the naming convention, and says which versions of the core it needs."""
+    """The plugin works, follows the naming convention, and states the versions of the core that it needs."""
     plugin = package.plugin
     package.registry.examine()
-    demand(plugin.status == "ok", f"the plugin is {plugin.status}: {plugin.reason}", "mend what the reason names")
+    demand(plugin.status == "ok", f"the plugin is {plugin.status}: {plugin.reason}", "fix the cause")
     wanted = {
         "entry point": (plugin.name, canonicalize_name(plugin.name)),
         "distribution": (canonicalize_name(plugin.distribution), f"mbo-{plugin.name}"),
         "module": (_module(package), f"mbo_{plugin.name.replace('-', '_')}"),
     }
     for what, (found, expected) in wanted.items():
-        demand(found == expected, f"the {what} is called {found}", f"call it {expected}")
+        demand(found == expected, f"the {what} is named {found}", f"rename it to {expected}")
     _demand_bounds(plugin)
 
 
@@ -56,8 +56,8 @@ def _demand_bounds(plugin: Plugin) -> None:
     needed = [Requirement(line) for line in plugin.requires]
     signs = {spec.operator for one in needed if canonicalize_name(one.name) == "mbo-core" for spec in one.specifier}
     bounded = signs & {"==", "~="} or (signs & {">", ">="} and signs & {"<", "<="})
-    fact = f"{plugin.distribution} does not say from which and up to which version of mbo-core it works"
-    demand(bounded, fact, 'write "mbo-core>=0.1,<0.2" among the dependencies: the versions that it was tested with')
+    fact = f"{plugin.distribution} does not bound the version of mbo-core"
+    demand(bounded, fact, 'add the tested versions to the dependencies, e.g. "mbo-core>=0.1,<0.2"')
 
 
 def _module(package: Package) -> str:
@@ -65,14 +65,18 @@ def _module(package: Package) -> str:
 
 
 def hooks(package: Package) -> None:
-    """Each function of the plugin that is called like a hook is marked as one, and there is one, or a recipe."""
+    """Each function named like a hook is marked as one, and the plugin has a hook or a recipe."""
     plugin, mark = _loaded(package), f"{hookspecs.PROJECT}_impl"
     functions = inspect.getmembers(plugin, inspect.isroutine)
     for name, function in functions:
         if name.startswith("mbo_"):
-            demand(hasattr(function, mark), f"{name} is not marked, so it is never called", "write @hookimpl above it")
+            demand(
+                hasattr(function, mark),
+                f"{name} is not marked as a hook, so it is never called",
+                "decorate it with @hookimpl",
+            )
     offers = any(hasattr(function, mark) for _, function in functions) or recipes(package.plugin)
-    demand(offers, "the plugin has neither a hook nor a recipe", "write the hook mbo_stages or mbo_tasks")
+    demand(offers, "the plugin has neither a hook nor a recipe", "implement mbo_stages or mbo_tasks")
 
 
 def _loaded(package: Package) -> Any:
@@ -91,7 +95,7 @@ def light_import(package: Package) -> None:
     done = _fresh(
         f"import sys, json, {module}\nsys.stdout.write(chr(0) + json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))"
     )
-    demand(done.returncode == 0, f"a fresh Python cannot import it: {done.stderr[-500:]}", "mend the import")
+    demand(done.returncode == 0, f"import fails in a new process: {done.stderr[-500:]}", "fix the import")
     printed, _, heavy = done.stdout.partition("\0")
     names = ", ".join(json.loads(heavy))
     demand(not names, f"importing {module} imports {names}", "import them inside the hook")
@@ -113,11 +117,11 @@ def docstrings(package: Package) -> None:
         for name, node in _public(ast.parse(path.read_text(encoding="utf-8")), path.stem)
         if not ast.get_docstring(node)
     ]
-    demand(not missing, f"no docstring: {', '.join(missing)}", "say in one line what it is, with shapes")
+    demand(not missing, f"no docstring: {', '.join(missing)}", "describe it in one line, with shapes")
 
 
 def _sources(package: Package) -> list[Path]:
-    """The plugin's files, which are read and not imported: an optional library may be missing."""
+    """The plugin's files, read and not imported, as an optional library may be missing."""
     folders = home(package.plugin)
     if not folders and (spec := find_spec(_module(package))) is not None and spec.origin:
         return [Path(spec.origin)]
@@ -126,7 +130,7 @@ def _sources(package: Package) -> list[Path]:
 
 
 def _public(node: Defined, name: str) -> Iterator[tuple[str, Defined]]:
-    """What is defined at the top and in public classes, by name."""
+    """The definitions at module level and in public classes, by name."""
     yield name, node
     for inner in node.body:
         if isinstance(inner, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and inner.name[0] != "_":
@@ -143,11 +147,11 @@ def _decorates(decorator: ast.expr, *names: str) -> bool:
 def meanings(offer: Offer) -> None:
     """The stage has a summary, and each option a meaning: `mbo show` prints them."""
     summary = (vars(offer.stage).get("__doc__") or "").strip()
-    # A dataclass without a docstring is given its signature for one.
+    # The default docstring of a dataclass is its signature.
     written = summary and not summary.startswith(f"{offer.stage.__name__}(")
-    demand(written, f"{offer.stage.__name__} has no docstring", "say in one line what it does, then how")
+    demand(written, f"{offer.stage.__name__} has no docstring", "describe in one line what it does, then how")
     silent = [name for name, option in options(offer.stage).items() if not option.limits.doc]
-    fact = f"no meaning is given of {', '.join(silent)}"
+    fact = f"undocumented options: {', '.join(silent)}"
     hint = 'write option(default, "its meaning: symbol, unit, source"), or stage_option("what it is for")'
     demand(not silent, fact, hint)
 
@@ -164,15 +168,15 @@ def infos(offer: Offer) -> None:
 def names(offer: Offer) -> None:
     """An option is named in lower case with underscores."""
     for name in options(offer.stage):
-        demand(SNAKE.fullmatch(name), f'an option is called "{name}"', "write e.g. step_size")
+        demand(SNAKE.fullmatch(name), f'an option is named "{name}"', "rename it, e.g. step_size")
 
 
 def bad_options(offer: Offer) -> None:
-    """An option's default is a value that a recipe may give it, and its limits leave room for one."""
+    """An option's default is valid in a recipe, and its limits allow some value."""
     for name, option in options(offer.stage).items():
         low, high = option.limits.at_least, option.limits.at_most
         room = low is None or high is None or low <= high
-        demand(room, f"no value of {name} is within {option.limits.range()}", "change its limits")
+        demand(room, f"no value of {name} is in {option.limits.range()}", "change its limits")
         if option.stage is None:
             _demand_default(option)
 
@@ -182,5 +186,5 @@ def _demand_default(option: Option) -> None:
         try:
             convert(option, value)
         except Refused as refusal:
-            fact = f"the default of {name} cannot be given in a recipe: it {refusal}"
+            fact = f"the default of {name} is invalid in a recipe: it {refusal}"
             raise Fault(fact, "change the default, the type or the limits") from None

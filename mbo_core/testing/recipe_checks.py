@@ -1,4 +1,4 @@
-"""Checks of recipes: that they resolve, say where they come from, and can be written and read."""
+"""Checks of recipes: they resolve, state their origin, and can be written and read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mbo_core.toml import parse
 
 
 def recipe_resolves(shipped: Shipped) -> None:
-    """The recipe and each of its presets resolve for a kind of task, and no branch of it is mistaken."""
+    """The recipe and each preset resolve for a kind of task, and no branch has a mistake."""
     check_branches(shipped.method.document, shipped.registry)
     for preset in (None, *shipped.presets):
         kinds = fits_kinds(shipped.method.document, shipped.registry, preset)
@@ -42,11 +42,11 @@ def _demand_one(kinds: Mapping[Kind, Any], what: str) -> None:
     demand(len(refusals) < len(kinds), f"{what} fits no kind of task: {reasons}", _hints(refusals))
     for kind, error in refusals.items():
         lines = f"{what} is refused for {kind} tasks without a hint: {error.message}"
-        demand(error.hint or "hint:" in error.message, lines, "say what fits")
+        demand(error.hint or "hint:" in error.message, lines, "add a hint on what fits")
 
 
 def _hints(refusals: Mapping[Kind, MboError]) -> str:
-    return "; ".join(dict.fromkeys(error.hint for error in refusals.values() if error.hint)) or "mend the first of them"
+    return "; ".join(dict.fromkeys(error.hint for error in refusals.values() if error.hint)) or "fix the first of them"
 
 
 def options_round_trip(offer: Offer) -> None:
@@ -55,7 +55,7 @@ def options_round_trip(offer: Offer) -> None:
         stages = mix.recipe.stages()
         table = {name: value for name, value in written(stages[offer.role]).items() if name != "use"}
         same = offer.made(table, stages) == stages[offer.role]
-        demand(same, "the stage is another one after it was written and read", "compare options by value")
+        demand(same, "the stage changes when it is written and read", "compare options by value")
 
 
 def _mixes(offer: Offer) -> list[Mix]:
@@ -68,18 +68,18 @@ def _mixes(offer: Offer) -> list[Mix]:
 
 
 def recipe_states(shipped: Shipped) -> None:
-    """The recipe says what it is called, what it does, where it comes from, and which scores were published."""
+    """The recipe states its name, summary, origin and published scores."""
     recipe = _resolved(shipped)
     about, name = recipe.about, shipped.method.name
     written = shipped.method.about.get("name")
-    demand(written == name, f"the recipe in {name}.toml is called {written}", f'write name = "{name}" in [method]')
+    demand(written == name, f"the recipe in {name}.toml is named {written}", f'write name = "{name}" in [method]')
     summary = about.get("summary")
     one_line = isinstance(summary, str) and summary.strip() and "\n" not in summary
-    demand(one_line, "the recipe has no summary of one line", 'write summary = "..." in [method]')
+    demand(one_line, "the recipe has no one-line summary", 'write summary = "..." in [method]')
     hint = 'write paper = "arXiv:..." in [method], or mix = true for a mix of published methods'
     demand(about.get("paper") or about.get("mix"), "the recipe names no paper", hint)
     for task, scores in recipe.published.items():
-        demand(scores.get("source"), f"published.{task} has no source", 'say where it was published: source = "..."')
+        demand(scores.get("source"), f"published.{task} has no source", 'add source = "..."')
 
 
 def recipe_round_trip(shipped: Shipped) -> None:
@@ -88,8 +88,8 @@ def recipe_round_trip(shipped: Shipped) -> None:
         text = recipe.to_toml({})
         again = resolve(parse(text, shipped.method.name), shipped.registry, kind=kind)
         same = recipe.stages() == again.stages() and recipe.published == again.published
-        fact = f"for {kind} tasks the recipe is another one after it was written and read"
-        demand(same, fact, "options are plain values and stages; compare them by value, and change none when made")
+        fact = f"the recipe for {kind} tasks changes when it is written and read"
+        demand(same, fact, "options must be plain values and stages, compared by value and not changed on construction")
 
 
 def _resolved(shipped: Shipped) -> Recipe:

@@ -1,6 +1,6 @@
-"""Partners that are always there: a proxy with every ability, searches, and adversaries for either kind of move.
+"""Reference partners: a proxy with every ability, searches, and an adversary for each kind of move.
 
-They are of no use but to check other stages with, and no recipe can name them.
+They exist to check other stages with, and recipes cannot name them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from mbo_core.testing.tiny_tasks import CANDIDATES
 MEMBERS = 2
 NET = MLP(hidden=(8,), outputs=1, activation="softplus")
 NOISE = 0.1
-"""The standard deviation that every prediction has, beside that between the members."""
+"""The standard deviation of each prediction, in addition to that between members."""
 
 
 class AbleState(NamedTuple):
@@ -54,7 +54,7 @@ class AbleState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class AbleProxy(Proxy):
-    """A small ensemble under squared error that has every ability and trains_against every move."""
+    """A small ensemble under squared error that has every ability and trains against every move."""
 
     adversary: Adversary = stage_option("what it is trained against")
 
@@ -67,7 +67,7 @@ class AbleProxy(Proxy):
         return Schedule(epochs=2, batch_size=18)
 
     def init(self, key: Key, data: Data) -> AbleState:
-        """Weights of its own for each member."""
+        """Independent weights for each member."""
         member_keys = keys.split(keys.fold_in(key, 0), MEMBERS)
         params = vmap(lambda member: NET.init(member, data.x.shape[1]))(member_keys)
         return AbleState(params, Adam(0.01).init(params), self.adversary.init(keys.fold_in(key, 1), data))
@@ -157,7 +157,7 @@ SHIFTS: dict[Moves, type[Adversary]] = {"designs": ShiftDesigns, "weights": Shif
 
 
 class SearchState(NamedTuple):
-    """The candidates, and the proxy that judges them."""
+    """The candidates, and the proxy that scores them."""
 
     x: Tensor
     proxy: Any
@@ -165,7 +165,7 @@ class SearchState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class KeepBetter(Update):
-    """Changes each candidate at random, and keeps the change where the proxy values it more."""
+    """Changes each candidate at random, and keeps a change that the proxy scores higher."""
 
     proxy: Proxy = stage_option("what judges")
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
@@ -227,7 +227,7 @@ class Climb(Update):
             return self.proxy.predict(state.proxy, x).mean.sum()
 
         slope, value = grad_and_value(total)(state.x)
-        # Detached, for the slope of a module still hangs on its weights.
+        # Detached: the gradient of a torch module still depends on its weights.
         return state._replace(x=state.x + 0.05 * slope.detach()), {"predicted": value}
 
     def designs(self, state: SearchState) -> Tensor:

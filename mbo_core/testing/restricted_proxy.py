@@ -1,4 +1,4 @@
-"""A proxy that has only the abilities that an update needs, by its own word."""
+"""A proxy reduced to the abilities that an update declares in `needs`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Mix
 
 MEMBERS: dict[str, Ability] = {"step": "partial_fit", "predict_members": "members", "model": "params"}
-"""What can be asked of a proxy by the ability that it takes, beside to predict."""
+"""A proxy's methods other than `predict`, with the ability that each needs."""
 
 
 @dataclass
 class RestrictedProxy:
-    """Hides a proxy's other abilities: no slope, no spread, no further step, where they are not needed.
+    """Hides a proxy's undeclared abilities: gradients, standard deviation, further training.
 
     Attributes:
-        proxy: what is asked.
+        proxy: the full proxy.
         allowed: the abilities that may be used.
-        looked: whether anyone asked which abilities there are.
+        looked: whether `abilities` was read.
     """
 
     proxy: Proxy
@@ -36,12 +36,12 @@ class RestrictedProxy:
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """All that the proxy can do; who looks may use what is there."""
+        """All abilities of the proxy; an update that reads them may use them."""
         self.looked, self.allowed = True, self.proxy.abilities
         return self.allowed
 
     def predict(self, state: Any, x: Tensor) -> Prediction:
-        """Mean and standard deviation of (n, d) designs, as far as they may be known."""
+        """Mean and standard deviation of (n, d) designs, as far as allowed."""
         self._allow("values", "predict")
         mean, std = self.proxy.predict(state, x if "gradients" in self.allowed else x.detach())
         return Prediction(mean, std if "uncertainty" in self.allowed else torch.zeros_like(std))
@@ -53,24 +53,24 @@ class RestrictedProxy:
         return found
 
     def _allow(self, ability: Ability, name: str) -> None:
-        fact = f'it uses proxy.{name}, and does not say that it needs "{ability}"'
-        demand(ability in self.allowed, fact, "name in `needs` whatever is asked of the proxy")
+        fact = f'it uses proxy.{name} without declaring "{ability}" in `needs`'
+        demand(ability in self.allowed, fact, "add the ability to `needs`")
 
 
 def needs(mix: Mix) -> None:
-    """An update asks of its proxy only what it says that it needs, or has looked for among its abilities."""
+    """An update uses only the abilities that it declares in `needs`, or has looked up in `abilities`."""
     update, abilities = mix.recipe.update, mix.recipe.proxy.abilities
     if "proxy" not in options(type(update)) or update.needs >= abilities:
         return
     whole, modest = RestrictedProxy(mix.recipe.proxy, abilities), RestrictedProxy(mix.recipe.proxy, update.needs)
     expected, found = _search(mix, whole), _search(mix, modest)
     if not torch.equal(expected.x, mix.trial.candidates.x):
-        raise Inapplicable("it proposes other designs each time: see the check `same-key`")
+        raise Inapplicable("its designs differ from run to run; see the check `same-key`")
     if modest.looked:
-        raise Inapplicable("it looks at the proxy's abilities, and may use what it finds")
-    hint = "name in `needs` all that is asked of the proxy; without `gradients` there is no slope"
+        raise Inapplicable("it reads the proxy's abilities, and may use any of them")
+    hint = "declare in `needs` every ability that it uses, `gradients` included"
     demand(not found.failed, next(iter(found.failed.values()), ""), hint)
-    fact = f"with a proxy that can do only {', '.join(sorted(update.needs)) or 'nothing'} it proposes other designs"
+    fact = f"with a proxy that can do only {', '.join(sorted(update.needs)) or 'nothing'} its designs differ"
     demand(torch.equal(found.x, expected.x), fact, hint)
 
 

@@ -1,4 +1,4 @@
-"""Checks of runs: of each recipe, and of each stage among partners that can do everything."""
+"""Checks of runs: of each recipe, and of each stage with reference partners."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def runs(mix: Mix) -> None:
     error = mix.attempt
     if not isinstance(error, Exception):
         return
-    hint = getattr(error, "hint", None) or "the traceback shows where it came from"
+    hint = getattr(error, "hint", None) or "see the traceback"
     if isinstance(error, TaskError):
-        hint = f"give options under [small] in {FILE} that suit few rows of data, such as held_out and batch_size"
+        hint = f"set options for few rows under [small] in {FILE}, such as held_out and batch_size"
     elif "randomness" in str(error):
-        hint = 'draw from the key with mbo_core.functional.keys, or say lift = "loop" and use generators of your own'
+        hint = 'draw from the key with mbo_core.functional.keys, or set lift = "loop" and use your own generators'
     raise Fault(reason_of(error), hint) from error
 
 
@@ -50,7 +50,7 @@ def designs(mix: Mix) -> None:
     demand(not failed, f"seed {next(iter(failed), None)} has no designs: {next(iter(failed.values()), None)}", _FINITE)
     _demand_inside(trial)
     wanted, found = _candidates(mix), trial.candidates.raw.shape[1]
-    demand(wanted in {None, found}, f"there are {found} designs for candidates={wanted}", "return exactly so many")
+    demand(wanted in {None, found}, f"{found} designs for candidates={wanted}", "return exactly that many")
 
 
 _FINITE = "keep designs finite: guard logarithms, divisions and square roots of 0"
@@ -61,11 +61,11 @@ def _demand_inside(trial: Rehearsal) -> None:
         try:
             trial.run.task.table.check(raw)
         except TaskError as error:
-            raise Fault(f"a design of seed {seed} is none: {error.message}", error.hint) from error
+            raise Fault(f"invalid design for seed {seed}: {error.message}", error.hint) from error
 
 
 def _candidates(mix: Mix) -> int | None:
-    """How many designs were asked for; None where the search has no such option, nor a search inside it."""
+    """The requested number of designs; None if neither the search nor an inner one has such an option."""
     update: Any = mix.recipe.update
     held = [update, *(getattr(update, one.name) for one in fields(update))]
     return next((one.candidates for one in held if "candidates" in getattr(one, "__dataclass_fields__", {})), None)
@@ -76,21 +76,21 @@ def same_key(mix: Mix) -> None:
     first, again = mix.trial, carry_out(mix.recipe, tiny_task(mix.kind))
     same = torch.equal(first.candidates.x, again.candidates.x)
     demand(
-        same, "a second run gives other designs", "draw all that is random from the key, and keep nothing between runs"
+        same, "a second run gives different designs", "draw all randomness from the key, and keep nothing between runs"
     )
 
 
 def seed_alone(mix: Mix) -> None:
-    """A seed gives the same designs alone and among others: to the last bit in a loop, else but for rounding."""
+    """A seed gives the same designs alone and with others: to the last bit in a loop, else up to rounding."""
     among, alone = (
         mix.trial.candidates.x[SEEDS.index(ALONE)],
         carry_out(mix.recipe, tiny_task(mix.kind), [ALONE]).candidates.x,
     )
-    demand(alone.shape[:1] == (1,), "the seed fails alone", "let no seed need another")
+    demand(alone.shape[:1] == (1,), "the seed fails alone", "make seeds independent of each other")
     rtol, atol = (1e-4, 1e-5) if _mode(mix) == "vmap" else (0.0, 0.0)
     same = torch.allclose(alone[0], among, rtol=rtol, atol=atol)
-    fact = f"designs of seed {ALONE} alone and among seeds {SEEDS} differ by up to {(alone[0] - among).abs().max():.2g}"
-    demand(same, fact, "keep no state outside of what init and step return")
+    fact = f"designs of seed {ALONE} alone and with seeds {SEEDS} differ by up to {(alone[0] - among).abs().max():.2g}"
+    demand(same, fact, "keep no state outside the return values of init and step")
 
 
 def _mode(mix: Mix) -> Mode:
@@ -100,7 +100,7 @@ def _mode(mix: Mix) -> Mode:
 def global_generators(mix: Mix) -> None:
     """The random generators of torch, numpy and Python are as they were before the run."""
     names = " and ".join(mix.trial.disturbed)
-    hint = "draw from the key with mbo_core.functional.keys; seed a library's own generator with numbers drawn from it"
+    hint = "draw from the key with mbo_core.functional.keys; seed a library's own generator from the key"
     demand(not names, f"the run draws from the global generator of {names}", hint)
 
 
@@ -108,13 +108,13 @@ def state_on_disk(mix: Mix) -> None:
     """The trained proxy, written to disk and read again, predicts the same to the last bit."""
     proxy, state, data = mix.learnt
     try:
-        tensors, reason_of = pack(state)
+        tensors, described = pack(state)
     except Unstorable as error:
         raise Fault(error.message, error.hint) from error
-    read = unpack(load(save(tensors)), json.loads(json.dumps(reason_of)), proxy.init(KEY, data))
+    read = unpack(load(save(tensors)), json.loads(json.dumps(described)), proxy.init(KEY, data))
     before, after = proxy.predict(state, data.x), proxy.predict(read, data.x)
     same = torch.equal(before.mean, after.mean) and torch.equal(before.std, after.std)
-    demand(same, "the proxy predicts otherwise after its state was on disk", "keep all that predict needs in the state")
+    demand(same, "predictions change when the state is written and read", "keep all that predict needs in the state")
 
 
 def rows(mix: Mix) -> None:
@@ -124,14 +124,14 @@ def rows(mix: Mix) -> None:
         try:
             prepare(mix.recipe, task, SEEDS[:1])
         except (TaskError, RecipeError) as refusal:
-            demand(refusal.message, f"{what} are refused without a message", "say what is wrong with the data")
+            demand(refusal.message, f"{what} are refused without a message", "name the problem with the data")
             continue
         except Exception as error:
             raise Fault(f"{what}: {reason_of(error)}", _REFUSE) from error
         _demand_designs(mix, what)
 
 
-_REFUSE = "refuse such data by a TaskError in schedule, length or an encoding's init, or guard against them"
+_REFUSE = "raise a TaskError for such data in schedule, length or an encoding's init, or handle them"
 
 
 def _demand_designs(mix: Mix, what: str) -> None:
@@ -144,7 +144,7 @@ def _demand_designs(mix: Mix, what: str) -> None:
 
 
 def inputs_untouched(mix: Mix) -> None:
-    """No stage changes what it is given: data, batch and designs and, under vmap, the state."""
+    """No stage changes its inputs: data, batch and designs and, under vmap, the state."""
     recipe, run = mix.recipe, mix.trial.run.only(SEEDS[:1])
     proxy, update, data = recipe.proxy, recipe.update, run.data
     watch = Watch(_mode(mix))
@@ -168,7 +168,7 @@ def _watch_encoding(run: Run, watch: Watch) -> None:
 
 @dataclass(frozen=True)
 class Watch:
-    """Calls stages and looks whether what they were given is still the same.
+    """Calls stages and checks that their inputs are unchanged.
 
     Attributes:
         how: a stage that runs in a loop may keep its state as it likes.
@@ -177,7 +177,7 @@ class Watch:
     how: Mode
 
     def __call__(self, what: str, call: Callable[[], Any], inputs: Any, state: Any = ()) -> Any:
-        """What is called returns.
+        """The return value of the call.
 
         Raises:
             Fault: if it changed the inputs or, under vmap, the state.
@@ -186,12 +186,12 @@ class Watch:
         before = [tensor.clone() for tensor in given]
         result = call()
         same = all(map(torch.equal, given, before))
-        demand(same, f"{what} changes what it is given", "make new tensors; nothing is written in place")
+        demand(same, f"{what} changes its inputs", "make new tensors; write nothing in place")
         return result
 
 
 def _tensors(nest: Any) -> list[Tensor]:
-    """All tensors of a nest; those of the data too, which are none to optree."""
+    """All tensors of a nest, and those of the data, which optree takes for a leaf."""
     leaves = optree.tree_leaves(nest)
     parts = [[one.x, one.y, one.space.lower, one.space.upper] if isinstance(one, Data) else [one] for one in leaves]
     return [one for part in parts for one in part if isinstance(one, Tensor)]

@@ -1,4 +1,4 @@
-"""`conformance.toml`: what a plugin says of its own checks, and the small options of all that is installed."""
+"""`conformance.toml`: a plugin's small options and waivers, and the small options of all installed stages."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Small = dict[tuple[str, str], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What stands in a plugin's `conformance.toml`; nothing where it has none.
+    """The content of a plugin's `conformance.toml`; empty if it has none.
 
     Attributes:
         document: the file.
-        mistakes: what is wrong with it.
+        mistakes: the mistakes in it.
         small: options that make the plugin's stages fast enough to be checked in seconds.
         waived: why a check may fail, by `check` or `check: subject`.
     """
@@ -45,7 +45,7 @@ class Settings:
 
 
 def settings(plugin: Plugin, registry: Registry) -> Settings:
-    """Read a plugin's file; what is wrong with it is noted, and the rest holds."""
+    """Read a plugin's file; its mistakes are collected, and the rest is used."""
     try:
         document = _document(plugin)
     except RecipeError as error:
@@ -55,7 +55,7 @@ def settings(plugin: Plugin, registry: Registry) -> Settings:
     found = Settings(document)
     for key, value in document.table.items():
         if key not in TABLES or not isinstance(value, dict):
-            found.mistakes.add(location(value), f'"{key}" is no table of {FILE}', nearest(key, TABLES))
+            found.mistakes.add(location(value), f'unknown table "{key}" in {FILE}', nearest(key, TABLES))
     own = {name for name, offered in registry.stages.items() if offered.plugin.name == plugin.name}
     for role, stages in _tables(subtable(document.table, "small"), {role for role, _ in own}, "role", found):
         for name, table in _tables(stages, {name for of, name in own if of == role}, role, found):
@@ -92,7 +92,7 @@ def _options(stage: type[Stage], table: Table, mistakes: Mistakes) -> dict[str, 
 def _refusal(option: Option, value: Table | Sourced) -> str | None:
     if option.stage is not None:
         only = isinstance(value, dict) and set(value) == {"use"}
-        return None if only else "holds a stage: name it with `use` alone, its own options stand in its own table"
+        return None if only else "holds a stage: give `use` alone; its options go to its own table"
     try:
         convert(option, plain(value))
     except Refused as refusal:
@@ -104,20 +104,20 @@ def _waivers(table: Table, found: Settings) -> None:
     for name, value in table.items():
         reason = plain(value)
         if not isinstance(reason, str) or not reason.strip():
-            found.mistakes.add(location(value), f'the waiver "{name}" has no reason', "say why the check may fail")
+            found.mistakes.add(location(value), f'the waiver "{name}" has no reason', "state why the check may fail")
         else:
             found.waived[name] = reason
 
 
 def small(registry: Registry) -> Small:
-    """The small options of all stages that are installed, with those of the stages inside them."""
+    """The small options of all installed stages, with those of their inner stages."""
     given = listed(registry)
     tables = {(role, name): shrunk(role, {"use": name}, given, registry) for role, name in given}
     return {stage: {name: value for name, value in table.items() if name != "use"} for stage, table in tables.items()}
 
 
 def listed(registry: Registry) -> Small:
-    """The small options as they stand in each plugin's `conformance.toml`."""
+    """The small options as written in each plugin's `conformance.toml`."""
     return {name: table for plugin in registry.plugins for name, table in settings(plugin, registry).small.items()}
 
 
@@ -131,7 +131,7 @@ def assignments(
         registry: what is installed.
         kind: of the task.
         preset: of the recipe.
-        candidates: how many designs each search is to propose; by default as many as the recipe says.
+        candidates: the number of designs of each search; by default the recipe's.
     """
     table = plain(flatten(lineage(find(recipe, registry), registry), kind, preset=preset))
     found = listed(registry)
@@ -159,10 +159,10 @@ def shrunk(
         table: names it with `use`, and may name those inside it.
         known: the small options of all stages, which may name a stage inside one too.
         registry: what is installed.
-        candidates: how many designs a search is to propose, where its small options are silent.
+        candidates: the number of designs of a search whose small options do not set it.
 
     Raises:
-        RecipeError: if there is no such stage.
+        RecipeError: for an unknown stage.
     """
     stage = registry.stage(role, table["use"])
     made: dict[str, Any] = {"use": table["use"]}

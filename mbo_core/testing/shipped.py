@@ -1,4 +1,4 @@
-"""A method's recipe as it ships, for tests that hold its constants to a paper's."""
+"""A method's recipe as shipped, for tests that compare its constants with a paper."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def resolved(
     preset: str | None = None,
     sets: Sequence[str] = (),
 ) -> Recipe:
-    """An installed method's recipe with all layers that a run would lay over it.
+    """An installed method's recipe with all layers of a run.
 
     A test of the published constants compares its stages, e.g. `resolved("coms", "discrete").update.step_size`, or all
     options of one at once, by `mbo_core.recipes.recipe.written`.
@@ -31,7 +31,7 @@ def resolved(
         sets: `role.option=VALUE` assignments.
 
     Raises:
-        RecipeError: if the method is not installed, or the recipe is mistaken or does not fit.
+        RecipeError: if the method is not installed, or the recipe has a mistake or does not fit.
     """
     registry = installed()
     return resolve(find(method, registry), registry, kind=kind, task=task, preset=preset, sets=sets)

@@ -20,27 +20,29 @@ KEY = keys.key(0)
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    """Equal but for the rounding of products of another size."""
+    """Equal up to the rounding of matrix products of different sizes."""
     return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
 def values(mix: Mix) -> None:
-    """`values`: one finite score a design, the same alone and among others."""
+    """`values`: one finite score per design, the same alone and with others."""
     proxy, state, data = mix.learnt
     found = proxy.predict(state, data.x)
     for name, value in found._asdict().items():
         shape = tuple(value.shape)
         demand(
-            shape == (len(data.x),), f"{name} has shape {shape} for {len(data.x)} designs", "predict one a design: (n,)"
+            shape == (len(data.x),),
+            f"{name} has shape {shape} for {len(data.x)} designs",
+            "return shape (n,)",
         )
-    demand(torch.isfinite(found.mean).all(), "a predicted mean is not finite", "guard what may overflow or divide by 0")
+    demand(torch.isfinite(found.mean).all(), "a predicted mean is not finite", "guard overflow and division by 0")
     alone = proxy.predict(state, data.x[:1])
     same = _close(alone.mean, found.mean[:1]) and _close(alone.std, found.std[:1])
-    demand(same, "a design is predicted otherwise alone than among others", "let no design see its neighbours")
+    demand(same, "the prediction of a design depends on the other designs", "predict each design by itself")
 
 
 def gradients(mix: Mix) -> None:
-    """`gradients`: the mean is differentiable in x, and a small step along its slope raises it."""
+    """`gradients`: the mean is differentiable in x, and a small step along its gradient raises it."""
     proxy, state, data = mix.learnt
 
     def total(x: Tensor) -> Tensor:
@@ -49,16 +51,16 @@ def gradients(mix: Mix) -> None:
     slope = grad(total)(data.x)
     demand(torch.isfinite(slope).all(), "a gradient is not finite", "guard roots, logarithms and divisions at 0")
     steep = slope.square().sum(1)
-    hint = "predict inside torch's operations, without detach, no_grad or numpy; or leave the ability out"
-    demand(steep.max() > 0, "the mean has no slope in x", hint)
+    hint = "predict with torch operations, without detach, no_grad or numpy; or remove the ability"
+    demand(steep.max() > 0, "the mean has no gradient in x", hint)
     before = proxy.predict(state, data.x).mean
     rises = torch.zeros_like(before, dtype=torch.bool)
     for size in (0.3, 0.03, 0.003):
-        # Of the same length for every design, as slopes differ by orders of magnitude.
+        # Steps of equal length, as gradients differ by orders of magnitude.
         step = size * slope / steep.sqrt().clamp(min=torch.finfo(slope.dtype).tiny)[:, None]
         rises |= proxy.predict(state, data.x + step).mean > before
     climbs = rises | (steep < 1e-4 * steep.max())
-    demand(climbs.all(), f"no step along the slope raises the mean of {int((~climbs).sum())} designs", hint)
+    demand(climbs.all(), f"no step along the gradient raises the mean of {int((~climbs).sum())} designs", hint)
 
 
 def uncertainty(mix: Mix) -> None:
@@ -67,10 +69,10 @@ def uncertainty(mix: Mix) -> None:
     std = proxy.predict(state, data.x).std
     if "uncertainty" in proxy.abilities:
         sound = (std > 0).all() and torch.isfinite(std).all()
-        demand(sound, f"a standard deviation is {std.min():g}", "give a positive one, or leave the ability out")
+        demand(sound, f"a standard deviation is {std.min():g}", "return a positive one, or remove the ability")
     else:
         demand(
-            (std == 0).all(), f"a standard deviation is {std.max():g}", "give 0, or declare the ability `uncertainty`"
+            (std == 0).all(), f"a standard deviation is {std.max():g}", "return 0, or declare the ability `uncertainty`"
         )
 
 
@@ -84,32 +86,32 @@ def partial_fit(mix: Mix) -> None:
     x, y = data.x[: len(weights)], data.y[: len(weights)]
     other = torch.where((weights > 0)[:, None], x, x.roll(1, 0)), torch.where(weights > 0, y, y + 3)
     one, same = (_stepped(learnt, Batch(*rows, weights)).mean for rows in ((x, y), other))
-    hint = "a loss is the mean over the n rows of w times the row's loss"
-    demand(_close(one, same), "rows of weight 0 change what is learnt", hint)
+    hint = "the loss must be the mean over the n rows of w times the row's loss"
+    demand(_close(one, same), "rows of weight 0 change the training", hint)
     full = _stepped(learnt, Batch(x, y, torch.ones_like(weights))).mean
-    demand(not torch.equal(one, full), "weights do not change what is learnt", hint)
+    demand(not torch.equal(one, full), "weights do not change the training", hint)
 
 
 def _stepped(learnt: Fitted, batch: Batch, steps: int = 1) -> Prediction:
-    """What is predicted of the data after more steps."""
+    """The predictions for the data after more steps."""
     proxy, state = learnt.proxy, copy.deepcopy(learnt.state)
     for number in range(steps):
         state, info = proxy.step(keys.fold_in(KEY, number), state, batch)
         loss = info.get("loss")
         fact = f"the loss is {loss} after a step on {len(batch.w)} rows"
-        demand(loss is not None and bool(torch.isfinite(loss).all()), fact, "give a finite `loss` for any batch")
+        demand(loss is not None and bool(torch.isfinite(loss).all()), fact, "return a finite `loss` for any batch")
     return proxy.predict(state, learnt.data.x)
 
 
 def members(mix: Mix) -> None:
-    """`members`: each member predicts, and learns from scores of its own."""
+    """`members`: each member predicts, and learns from its own scores."""
     learnt = mix.learnt
     data, proxy = learnt.data, cast(WithMembers, learnt.proxy)
     found = proxy.predict_members(learnt.state, data.x)
     shape = tuple(found.mean.shape)
-    hint = "predict_members gives mean and std of (members, n)"
+    hint = "predict_members must return mean and std of shape (members, n)"
     demand(len(shape) == 2 and shape[1] == len(data.x), f"the members' means have shape {shape}", hint)
-    demand(found.std.shape == found.mean.shape, f"and their std {tuple(found.std.shape)}", hint)
+    demand(found.std.shape == found.mean.shape, f"the members' stds have shape {tuple(found.std.shape)}", hint)
     told = torch.linspace(float(data.y.min()), float(data.y.max()), shape[0])[:, None].expand(shape)
     batch = Batch(data.x, told, torch.ones_like(data.y))
     state = copy.deepcopy(learnt.state)
@@ -117,31 +119,31 @@ def members(mix: Mix) -> None:
         state, _ = learnt.proxy.step(keys.fold_in(KEY, number), state, batch)
     apart = [means[-1].mean() - means[0].mean() for means in (found.mean, proxy.predict_members(state, data.x).mean)]
     moved = shape[0] == 1 or apart[1] > apart[0]
-    demand(moved, "members that are told different scores do not part", "take batch.y of (members, n) apart")
+    demand(moved, "members trained on different scores do not diverge", "train member k on batch.y[k]")
 
 
 def params(mix: Mix) -> None:
-    """`params`: `model()` predicts from `state.params` what the proxy does, and its loss depends on them."""
+    """`params`: `model()` predicts from `state.params` as the proxy does, and its loss depends on them."""
     learnt = mix.learnt
     data, model = learnt.data, cast(WithParams, learnt.proxy).model()
     params = learnt.state.params
     same = _close(model.predict(params, data.x).mean, learnt.proxy.predict(learnt.state, data.x).mean)
-    demand(same, "model().predict(state.params, x) is not what the proxy predicts", "let both call one function")
+    demand(same, "model().predict(state.params, x) differs from the proxy's prediction", "use one function for both")
     slope = Model(model.predict, model.loss).input_gradient(params, data.x)
     same = _close(model.input_gradient(params, data.x), slope)
-    demand(same, "the closed slope of model() is not that of its prediction", "differentiate anew, or leave it out")
+    demand(same, "the closed-form gradient of model() is wrong", "correct it, or leave it out")
     batch = Batch(data.x, data.y, torch.ones_like(data.y))
     moved = optree.tree_map(lambda leaf: leaf + 0.1 if leaf.is_floating_point() else leaf, params)
     before, after = model.loss(params, batch), model.loss(moved, batch)
-    demand(before.shape == () and torch.isfinite(before), f"the loss of the model is {before}", "give a finite scalar")
-    demand(before != after, "the loss does not depend on the weights that it is given", "use params, not the state")
+    demand(before.shape == () and torch.isfinite(before), f"the model's loss is {before}", "return a finite scalar")
+    demand(before != after, "the loss does not depend on params", "use params, not the state")
 
 
 def mined(mix: Mix) -> None:
-    """An adversary keeps shapes, moves what it says and nothing else, and hands on no gradient."""
+    """An adversary keeps shapes, moves what it declares and nothing else, and returns no gradient."""
     adversary = mix.recipe.adversary
     if not adversary.moves:
-        raise Inapplicable("it says that it moves nothing")
+        raise Inapplicable("it declares that it moves nothing")
     proxy, state, data = mix.learnt
     model = cast(WithParams, proxy).model()
     start = Mined(optree.tree_map(_leaf, state.params), _leaf(data.x[:8]))
@@ -158,12 +160,12 @@ def _leaf(tensor: Tensor) -> Tensor:
 
 def _demand_moved(what: str, says: bool, before: list[Any], after: list[Any]) -> None:
     shapes = [tuple(leaf.shape) for leaf in before] == [tuple(leaf.shape) for leaf in after]
-    demand(shapes, f"the {what} come back in other shapes", "move them, and leave their number and shapes")
+    demand(shapes, f"the shapes of the {what} change", "keep their number and shapes")
     moved = not all(map(torch.equal, before, after))
-    fact = f"it says that it moves {what}, and did not" if says else f"it moved {what}, which it does not say"
-    demand(moved == says, fact, "declare in `moves` what is moved; give [small] options with which it moves")
+    fact = f"it declares that it moves {what}, but did not" if says else f"it moves {what} without declaring it"
+    demand(moved == says, fact, "declare it in `moves`; give [small] options with which it moves")
     carried = says and any(leaf.requires_grad for leaf in after)
-    demand(not carried, f"the mined {what} carry a gradient", "detach what is returned")
+    demand(not carried, f"the mined {what} carry a gradient", "detach the result")
 
 
 def encode_decode(mix: Mix) -> None:
@@ -177,22 +179,26 @@ def encode_decode(mix: Mix) -> None:
     demand(sound, fact, "encode to finite float32 (n, d), d being the product of shape()")
     if encoding.representation == "one-hot":
         exact = ((x == 0) | (x == 1)).all() and (x.reshape(rows, *shape).sum(-1) == 1).all()
-        demand(exact, "the vectors are no one-hot rows, as `values` says", "put exact zeros and a one in each row")
-    fact = "the same designs are encoded differently in another call"
-    demand(torch.equal(x, encoding.encode(state, run.encoded.raw)), fact, "draw in init what is random")
+        demand(
+            exact,
+            "the vectors are not the one-hot rows that `representation` declares",
+            "give zeros and a single 1",
+        )
+    fact = "the encoding of a design changes from call to call"
+    demand(torch.equal(x, encoding.encode(state, run.encoded.raw)), fact, "draw all randomness in init")
     for vectors in (x, x + keys.normal(KEY, x.shape)):
         run.task.table.check(encoding.decode(state, vectors).numpy())
 
 
 def scores(mix: Mix) -> None:
-    """An evaluator gives `raw`, and each of its scores is one a design."""
+    """An evaluation returns `raw`, and one of each score per design."""
     trial = mix.trial
     found = trial.scores
-    demand(not found.failed, f"it fails: {found.failed.get(0)}", "score every design of the space")
+    demand(not found.failed, f"the evaluation fails: {found.failed.get(0)}", "score every design of the space")
     count = trial.candidates.raw.shape[1]
     for by_name in found.by_seed.values():
-        demand("raw" in by_name, f"it gives {', '.join(by_name) or 'nothing'}", "give the oracle's scores as `raw`")
+        demand("raw" in by_name, f"it returns {', '.join(by_name) or 'nothing'}", "return the raw scores as `raw`")
         arrays = {name: values for name, values in by_name.items() if not isinstance(values, (list, tuple))}
         wrong = {name: getattr(values, "shape", type(values).__name__) for name, values in arrays.items()}
         wrong = {name: shape for name, shape in wrong.items() if shape != (count,)}
-        demand(not wrong, f"scores have the shapes {wrong}", "give one score a design: a numpy array (n,)")
+        demand(not wrong, f"scores have the shapes {wrong}", "return one score per design: a numpy array (n,)")

@@ -1,4 +1,4 @@
-"""All that a plugin has to be checked: itself, its recipes, its stages, its tasks, and mixes that run."""
+"""Everything to check in a plugin: itself, its recipes, its stages, its tasks, and mixes that run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Shipped:
         return tuple(lineage(self.method.document, self.registry).presets)
 
     def resolved(self, kind: Kind, preset: str | None) -> Recipe:
-        """The recipe as it is shipped.
+        """The recipe as shipped.
 
         Raises:
             RecipeError: if it does not fit the kind of task.
@@ -74,7 +74,7 @@ class Tried:
         """The task, loaded once.
 
         Raises:
-            Inapplicable: where it is not ready here.
+            Inapplicable: if it is not ready here.
         """
         unready = self.offer.unready()
         if unready is not None:
@@ -84,7 +84,7 @@ class Tried:
 
 @dataclass(frozen=True, eq=False)
 class Subjects:
-    """All that a plugin has to be checked, by what the checks ask for."""
+    """Everything to check in a plugin, by subject."""
 
     whole: Package
 
@@ -112,12 +112,12 @@ class Subjects:
 
     @property
     def mixable(self) -> list[Shipped | Offer]:
-        """What can be run: recipes and stages."""
+        """Recipes and stages that can be run."""
         return [*self.methods, *self.stages]
 
     @cached_property
     def mixes(self) -> list[Mix]:
-        """Each recipe, and each stage among its partners, for the kinds of task that it fits."""
+        """Each recipe, and each stage with its partners, for the kinds of task that it fits."""
         return [mix for one in self.mixable for kind in DEFAULT_ENCODINGS for mix in _fitting(one, kind)]
 
     @cached_property
@@ -138,26 +138,26 @@ class Subjects:
 
     @property
     def adversaries(self) -> list[Mix]:
-        """The plugin's adversaries among their partners."""
+        """The plugin's adversaries with their partners."""
         return self._of("adversary")
 
     @property
     def updates(self) -> list[Mix]:
-        """The plugin's updates among their partners."""
+        """The plugin's updates with their partners."""
         return self._of("update")
 
     @property
     def encodings(self) -> list[Mix]:
-        """The plugin's encodings among their partners."""
+        """The plugin's encodings with their partners."""
         return self._of("encoding")
 
     @property
     def evaluators(self) -> list[Mix]:
-        """The plugin's evaluators among their partners."""
+        """The plugin's evaluations with their partners."""
         return self._of("evaluation")
 
     def able(self, ability: Ability) -> list[Mix]:
-        """The plugin's proxies with an ability, trained plainly."""
+        """The plugin's proxies with an ability, trained without an adversary."""
         return [mix for mix in self._of("proxy") if ability in mix.recipe.proxy.abilities and mix.plain]
 
     def _of(self, role: str) -> list[Mix]:
@@ -168,14 +168,14 @@ class Subjects:
 
 
 def subjects(plugin: str, registry: Registry) -> Subjects:
-    """All that a plugin has to be checked.
+    """Everything to check in a plugin.
 
     Raises:
         RecipeError: if it is not installed, with the nearest known name.
     """
     found = {one.name: one for one in registry.plugins}
     if plugin not in found:
-        raise RecipeError(f'there is no plugin "{plugin}"', nearest(plugin, found))
+        raise RecipeError(f'unknown plugin "{plugin}"', nearest(plugin, found))
     return Subjects(Package(found[plugin], registry, settings(found[plugin], registry)))
 
 
@@ -183,7 +183,7 @@ def _presets(shipped: Shipped) -> tuple[str, ...]:
     try:
         return shipped.presets
     except MboError:
-        # A recipe that cannot be read is named by the check `recipe-resolves`.
+        # The check `recipe-resolves` reports a recipe that cannot be read.
         return ()
 
 
@@ -191,5 +191,5 @@ def _fitting(one: Shipped | Offer, kind: Kind, preset: str | None = None) -> lis
     try:
         return [one.mix(kind, preset)] if isinstance(one, Shipped) else one.mixes(kind)
     except MboError:
-        # Refusals are looked at by the checks `fits` and `recipe-resolves`.
+        # The checks `fits` and `recipe-resolves` report refusals.
         return []

@@ -1,4 +1,4 @@
-"""Checks of tasks: what they say of themselves, their data, and their oracle."""
+"""Checks of tasks: their information, data and oracle."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.subjects import Tried
 
 ROWS = 64
-"""Designs that the oracle is asked for: simulators take their time."""
+"""Number of designs scored by the oracle; simulators are slow."""
 
 
 def task_info(tried: Tried) -> None:
-    """The task says where its data come from, under which licence, whom to cite, and what its scores compare with."""
+    """The task states source, licence, citation and comparability of its scores."""
     info = tried.offer.info
     silent = [name for name in ("summary", "source", "licence", "comparable") if not getattr(info, name)]
     if not info.citation and info.oracle != "formula":
         silent.append("citation")
     demand(not silent, f"the task does not state its {', '.join(silent)}", "give them in TaskInfo")
     known = get_args(OracleKind)
-    demand(info.oracle in known, f'the oracle is "{info.oracle}"', f"it is one of {', '.join(known)}")
+    demand(info.oracle in known, f'unknown kind of oracle "{info.oracle}"', f"known: {', '.join(known)}")
 
 
 def task_loads(tried: Tried) -> None:
-    """The task loads, is what its offer says, and holds more than one score; if it is not ready, it refuses to load."""
+    """The task loads, matches its offer, and has different scores; if not ready, it refuses to load."""
     if tried.offer.unready() is not None:
         _demand_refusal(tried)
     task = tried.task
     said, found = (tried.offer.name, tried.offer.kind), (task.name, task.kind)
-    demand(said == found, f"the offer says {said}, and the task {found}", "give both the same name and kind")
+    demand(said == found, f"the offer is {said}, but the task is {found}", "give both the same name and kind")
     same = tried.offer.info.notes.items() <= task.info.notes.items() and tried.offer.info.oracle == task.info.oracle
-    demand(same, "the loaded task says other things of itself than its offer", "only add to its notes")
+    demand(same, "the info of the loaded task differs from its offer", "only add notes")
     finite = np.isfinite([task.y_min, task.y_max]).all() and task.y_min < task.y_max
     demand(finite, f"scores normalise from {task.y_min} to {task.y_max}", "give a finite y_min below y_max")
     demand(
-        (task.oracle is None) == (task.info.oracle == "none"), "the oracle is not of the kind stated", "see TaskInfo"
+        (task.oracle is None) == (task.info.oracle == "none"), "the oracle is not of the declared kind", "see TaskInfo"
     )
 
 
@@ -49,29 +49,29 @@ def _demand_refusal(tried: Tried) -> None:
     try:
         tried.offer.load()
     except MboError as error:
-        demand(error.hint, f"a task that is not ready says no more than: {error.message}", "hint at how to get it")
+        demand(error.hint, f"no hint with: {error.message}", "add a hint on how to get the task ready")
         raise Inapplicable(f"not ready here: {reason}") from error
-    raise Fault(f"it says that something is missing ({reason}), and loads", "let missing() and load() agree")
+    raise Fault(f"missing() reports {reason}, but the task loads", "make missing() and load() agree")
 
 
 def oracle(tried: Tried) -> None:
-    """The oracle scores a design alike each time, gives (n,) scores, changes no design, and knows those of a table."""
+    """The oracle is deterministic, returns (n,) scores, changes no design, and agrees with a table."""
     task = tried.task
     if task.oracle is None:
         raise Inapplicable("the task has no oracle")
     x = task.x[:ROWS].copy()
     first, again = (np.asarray(task.oracle.score(x)) for _ in range(2))
-    demand(np.array_equal(x, task.x[:ROWS]), "the oracle changes the designs that it is given", "let it copy them")
-    demand(first.shape == (len(x),), f"scores of {len(x)} designs have shape {first.shape}", "give one a design: (n,)")
+    demand(np.array_equal(x, task.x[:ROWS]), "the oracle changes its inputs", "copy the designs")
+    demand(first.shape == (len(x),), f"scores of {len(x)} designs have shape {first.shape}", "return shape (n,)")
     demand(np.isfinite(first).all(), "a visible design has no finite score", "score every design of the space")
-    demand(np.array_equal(first, again), "the oracle scores the same designs differently", "fix what is random in it")
+    demand(np.array_equal(first, again), "the oracle scores the same designs differently", "remove its randomness")
     _demand_single(task.oracle, x, first)
     if task.info.oracle == "table":
         same = np.array_equal(first, task.y[: len(x)])
-        demand(same, "the table of the oracle holds other scores than y", "look the same numbers up in both")
+        demand(same, "the oracle's table disagrees with y", "use the same numbers in both")
 
 
 def _demand_single(oracle: Oracle, x: NDArray[Any], scores: NDArray[Any]) -> None:
     alone = np.asarray(oracle.score(x[:1].copy()))
     same = alone.shape == (1,) and np.isclose(alone[0], scores[0], rtol=1e-6)
-    demand(same, f"a design scores {alone} alone and {scores[0]} among others", "score each design by itself")
+    demand(same, f"a design scores {alone} alone and {scores[0]} with others", "score each design by itself")

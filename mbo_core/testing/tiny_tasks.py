@@ -1,4 +1,4 @@
-"""Tasks so small that a run on them takes a moment, and their oracle."""
+"""Tasks small enough for very short runs, and their oracle."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Bowl:
 
 
 def tiny_task(kind: Kind) -> Task:
-    """A task of `ROWS` different designs with different scores, and an oracle."""
+    """A task of `ROWS` distinct designs with distinct scores, and an oracle."""
     x = _designs(kind)
     return _task(kind, "toy", x, _scores(x))
 
 
 def dull(kind: Kind) -> Mapping[str, Task]:
-    """Data on which methods trip, by what is odd about them."""
+    """Degenerate data on which methods often fail, by name."""
     x = _designs(kind)
     y = _scores(x)
     few = CANDIDATES - 3
     return {
         "equal scores": _task(kind, "equal scores", x, np.full(ROWS, 2.5)),
-        "rows that stand twice": _task(kind, "twice", np.repeat(x[::2], 2, 0), np.repeat(y[::2], 2)),
+        "duplicate rows": _task(kind, "twice", np.repeat(x[::2], 2, 0), np.repeat(y[::2], 2)),
         "equal designs": _task(kind, "equal designs", np.repeat(x[:1], ROWS, 0), y),
         f"{few} rows": _task(kind, "few", x[:few], y[:few]),
     }
@@ -53,11 +53,11 @@ def _designs(kind: Kind) -> NDArray[Any]:
     numbers = np.random.default_rng(0)
     if kind == "continuous":
         return numbers.normal(size=(ROWS, LENGTH[kind]))
-    # Spread evenly over all designs, so that none stands twice and every token is at every position.
+    # Spread evenly over all designs, so that there are no duplicates and each token is at each position.
     chosen = np.linspace(0, CLASSES ** LENGTH[kind] - 1, ROWS).astype(int)
     return np.stack(np.unravel_index(numbers.permutation(chosen), [CLASSES] * LENGTH[kind]), axis=1)
 
 
 def _scores(x: NDArray[Any]) -> NDArray[np.float64]:
-    # The coordinates count differently, so that no two designs score alike.
+    # Coordinates have different weights, so that no two designs have equal scores.
     return np.asarray(-((x - 1.0) ** 2 * (1 + 0.1 * np.arange(x.shape[1]))).sum(1) + 0.01 * x[:, 0], dtype=np.float64)

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 import mbo_core
 from mbo_core.cli import main
+from mbo_core.tasks import Task
 
 SMALL = ["--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1", "--set", "adversary.steps=2", "--seeds", "2"]
 
@@ -46,6 +47,25 @@ def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
     assert set(printed["best_in_data"]) == {"normalised", "raw"}
     assert printed["failed"] == {}
     assert json.loads(mbo("show", tmp_path / "run", "--json").stdout)["scores"] == printed["scores"]
+
+
+@pytest.mark.parametrize(("stored", "line"), [(True, ").task  # without its oracle"), (False, "# your table")])
+def test_a_run_on_ones_own_table_is_repeated_in_python(stored, line, tmp_path):
+    table = Task("mine", [[float(i)] for i in range(130)], range(130))
+    mbo_core.run({"update": {"use": "none"}}, table, seeds=1, out=tmp_path / "run")
+    if not stored:
+        (tmp_path / "run/table.safetensors").unlink()
+    shown = mbo("show", tmp_path / "run").stdout
+    assert line in shown
+    assert "mbo.run(" in shown
+
+
+def test_a_large_proxy_is_stored_on_request(tmp_path, monkeypatch):
+    monkeypatch.setattr("mbo_core.runs.prediction.KEPT_BYTES", 10)
+    for asked in ([], ["--keep-proxy"]):
+        folder = tmp_path / f"run{len(asked)}"
+        mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", folder, *asked)
+        assert (folder / "seeds/0/proxy.safetensors").exists() == bool(asked)
 
 
 def test_a_run_says_which_proxies_came_from_the_cache(tmp_path):

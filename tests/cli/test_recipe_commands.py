@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tomli
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 

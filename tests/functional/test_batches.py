@@ -149,7 +149,7 @@ def test_data_that_leave_too_few_rows_are_refused(schedule, least):
     left = least - 1 - schedule.held_out
     fact = f"{least - 1} rows leave {left} to train on after {schedule.held_out} are held out; {left + 1} are needed"
     assert fact in str(refused.value)
-    assert "hint: give more data, or hold out fewer rows" in str(refused.value)
+    assert "hint: give more data, or lower the option held_out" in str(refused.value)
 
 
 def test_training_outside_the_core_is_refused_too_few_rows_as_well():

@@ -133,7 +133,7 @@ def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
         ),
         ("[published.tokens]\nsource = 5", [], "mine:1: source is a string", None),
         ("extends = 5", [], "mine:1: extends names one method or file", None),
-        ("\nextends = 'nothing'", [], 'mine:2: there is no method "nothing"', "there are none"),
+        ("\nextends = 'nothing'", [], 'mine:2: there is no method "nothing"', "none available"),
         (
             "extends = 'no/file.toml'",
             [],

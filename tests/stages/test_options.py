@@ -15,7 +15,7 @@ from mbo_core.stages.options import options
 @dataclass(frozen=True, kw_only=True)
 class Many(NoProxy):
     name = "many"
-    adversary: Adversary = stage_option("what it is trained against")
+    adversary: Adversary = stage_option("the adversary to train against")
     epochs: int = option(10, "passes over the data", at_least=1, at_most=1000)
     rate: float = option(0.1, "learning rate", above=0.0)
     free: float = option(0.0, "any number")
@@ -97,7 +97,7 @@ def test_the_fields_of_a_stage_are_its_options_in_order():
         field: getattr(Many, field) for field in OPTIONS if field != "adversary"
     }
     assert OPTIONS["rate"].limits == Limits("learning rate", above=0.0)
-    assert OPTIONS["adversary"].limits.doc == "what it is trained against"
+    assert OPTIONS["adversary"].limits.doc == "the adversary to train against"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ PACKAGES = {
     "has no docstring": (FINE.replace('"""A plugin inside a test."""', ""), BOUNDS, {"docstrings"}),
     "has a function without docstring": (FINE.replace('"""One stage."""', ""), BOUNDS, {"docstrings"}),
     "has a stage without docstring": (FINE.replace(DOC, ""), BOUNDS, {"meanings"}),
-    "has a stage in capitals": (FINE.replace('"odd"', '"Odd"'), BOUNDS, {"names"}),
+    "has a stage in capitals": (FINE.replace('"odd"', '"Odd"'), BOUNDS, {"entry-point"}),
     "says nothing of the core": (FINE, "click", {"entry-point"}),
     "goes with any later core": (FINE, "mbo-core>=0.1", {"entry-point"}),
     "raises": ('"""A plugin."""\n1 / 0', BOUNDS, {"entry-point"}),
@@ -115,8 +115,8 @@ SETTINGS = {
     "a value out of range": ("[small.update.odd]\ncandidates = 0\n", "candidates is 0, below 1"),
     "a waiver without a reason": ('[waived]\nrows = ""\n', 'the waiver "rows" has no reason'),
     "a waiver of no check": ('[waived]\nrow = "why"\n', 'did you mean "rows"?'),
-    "a waiver of no subject": ('[waived]\n"rows: proxy odd" = "why"\n', "never made of proxy odd"),
-    "a waiver that is not needed": ('[waived]\nnames = "why"\n', "the waiver is not needed"),
+    "a waiver of no subject": ('[waived]\n"rows: proxy odd" = "why"\n', "rows does not apply to proxy odd"),
+    "a waiver that is not needed": ('[waived]\nnames = "why"\n', "unneeded waiver"),
     "no TOML": ("[small", "is not valid TOML"),
 }
 
@@ -161,7 +161,7 @@ def test_the_command_line_reports_each_check_and_then_the_failures(install, monk
     done = CliRunner().invoke(main, ["plugins", "check", "odd"])
     assert done.exit_code == 1
     assert "hooks[odd] failed: the plugin has neither a hook nor a recipe" in done.stdout
-    assert "hint: write the hook mbo_stages or mbo_tasks" in done.stdout
+    assert "hint: implement mbo_stages or mbo_tasks" in done.stdout
     assert "4 passed, 1 failed, 0 waived, 0 skipped" in done.stdout
     assert "checking odd" in done.stderr
 
@@ -169,7 +169,7 @@ def test_the_command_line_reports_each_check_and_then_the_failures(install, monk
 def test_a_plugin_that_is_not_installed_is_not_checked(install):
     with pytest.raises(mbo.RecipeError, match='did you mean "odd"'):
         cases("ood", install({"odd": FINE}))
-    with pytest.raises(mbo.RecipeError, match="there is no plugin"):
+    with pytest.raises(mbo.RecipeError, match="unknown plugin"):
         conformance("nothing of that name")
 
 

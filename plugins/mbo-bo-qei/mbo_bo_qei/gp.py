@@ -1,4 +1,4 @@
-"""The Gaussian process, with all pinned that the library has defaults for: they have changed, and may again.
+"""The Gaussian process, with every default of the library pinned, as they have changed before.
 
 Matern's kernel with nu = 5/2 and a lengthscale for each coordinate, times a scale, about a constant mean:
 
@@ -27,7 +27,7 @@ with warnings.catch_warnings():
 
 
 def unfitted(observed: Observed, start: Hyperparameters | None = None) -> SingleTaskGP:
-    """The model of the observations, as `start` has it or, without, with ln 2 for scale and lengthscales."""
+    """The model of the observations, with the hyperparameters `start`, or ln 2 for scale and lengthscales."""
     matern = MaternKernel(nu=2.5, ard_num_dims=observed.x.shape[1], lengthscale_prior=GammaPrior(3.0, 6.0))
     model = SingleTaskGP(
         observed.x,
@@ -39,16 +39,16 @@ def unfitted(observed: Observed, start: Hyperparameters | None = None) -> Single
         input_transform=None,
     )
     if start is not None:
-        # Only the parameters: the constants of the priors are pinned above.
+        # Parameters only: the priors' constants are pinned above.
         model.load_state_dict(start, strict=False)
     return model
 
 
 def fitted(observed: Observed, start: Hyperparameters | None = None) -> SingleTaskGP:
-    """The model of the observations, its parameters moved from `start` by L-BFGS up likelihood and priors.
+    """The model of the observations, fitted from `start` by L-BFGS on likelihood and priors.
 
-    Where L-BFGS finds no step, from there and from four draws of the priors, the parameters stay as they were. The
-    library once went on from the last draw; now it raises an error.
+    If L-BFGS finds no step, from there or from four draws of the priors, the parameters stay unchanged. Older versions
+    of the library continued from the last draw; the current one raises an error.
     """
     model = unfitted(observed, start)
     with suppress(ModelFittingError):
@@ -57,5 +57,5 @@ def fitted(observed: Observed, start: Hyperparameters | None = None) -> SingleTa
 
 
 def hyperparameters(model: SingleTaskGP) -> Hyperparameters:
-    """Those of a model, to start another from."""
+    """A model's hyperparameters, as the start of another fit."""
     return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}

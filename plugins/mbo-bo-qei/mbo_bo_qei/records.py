@@ -1,4 +1,4 @@
-"""What flows between the stage and the search; the library is not needed for it."""
+"""Records passed between the stage and the search, without the library."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ class Observed(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """How hard a batch is searched for."""
+    """The effort of the search for a batch."""
 
     samples: int
     """of the posterior, for the expectation"""
     restarts: int
     """starts of L-BFGS-B"""
     raw_samples: int
-    """batches drawn in the box, the promising of which are the starts"""
+    """batches drawn in the box, of which the most promising are the starts"""
     at_once: int
-    """starts that are moved together"""
+    """starts optimised together"""
     iterations: int
-    """the most that a start is moved"""
+    """the most iterations per start"""
 
 
 class Found(NamedTuple):
-    """What a round found."""
+    """The result of a round."""
 
     x: Tensor
     """(q, d) in the box"""
     improvement: Tensor
     """() by which the batch is expected to exceed the largest target"""
     start: Hyperparameters
-    """where the next fit starts from"""
+    """the start of the next fit"""
 
 
 def joined(first: Observed, later: Observed) -> Observed:
@@ -55,10 +55,10 @@ def joined(first: Observed, later: Observed) -> Observed:
 
 
 def taken(observed: Observed, rows: Tensor | slice) -> Observed:
-    """Some of them, in the order of `rows`."""
+    """A selection, in the order of `rows`."""
     return Observed(*(part[rows] for part in observed))
 
 
 def ranked(observed: Observed) -> Observed:
-    """The largest target first, ties by row."""
+    """Sorted by target, largest first, ties by row."""
     return taken(observed, torch.sort(observed.y, descending=True, stable=True).indices)

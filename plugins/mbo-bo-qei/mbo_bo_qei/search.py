@@ -29,7 +29,7 @@ NUMERICAL = (
     OptimizationGradientError,
     torch.linalg.LinAlgError,  # type: ignore[attr-defined]
 )
-"""How the library says that the arithmetic broke down; anything else is a mistake in the code."""
+"""The library's errors for a numerical breakdown; any other error is a bug."""
 
 
 def search(observed: Observed, box: Tensor, start: Hyperparameters | None, batch: int, effort: Effort) -> Found | None:
@@ -40,10 +40,10 @@ def search(observed: Observed, box: Tensor, start: Hyperparameters | None, batch
         box: (2, d) the smallest and the largest value of each coordinate.
         start: where the fit starts from.
         batch: designs to find, q.
-        effort: how hard they are searched for.
+        effort: of the search.
 
     Returns:
-        The batch, or None where arithmetic breaks down.
+        The batch, or None after a numerical breakdown.
     """
     with exactly():
         try:
@@ -56,9 +56,9 @@ def search(observed: Observed, box: Tensor, start: Hyperparameters | None, batch
 
 @contextmanager
 def exactly() -> Iterator[None]:
-    """Let the library be silent, and factorise covariances of any size by Cholesky.
+    """Silence the library, and factorise covariances of any size by Cholesky.
 
-    Warnings are kept from people, and not from the library, which starts anew where it sees some of its own.
+    Warnings are only hidden from the user: the library itself restarts a fit when it sees some of them.
     """
     with warnings.catch_warnings(record=True), settings.max_cholesky_size(1 << 20):
         warnings.simplefilter("always")
@@ -66,17 +66,17 @@ def exactly() -> Iterator[None]:
 
 
 def expected_improvement(model: SingleTaskGP, best: Tensor, samples: int) -> qExpectedImprovement:
-    """What batches (..., q, d) are expected to improve on the best target by, (...).
+    """The expected improvement of batches (..., q, d) on the best target, (...).
 
         qEI(X) = E max(0, max_j xi_j - best),   xi ~ the posterior at X, without noise
 
-    over samples of a Sobol sequence that are drawn once, and moved with the posterior (Wilson et al., 2017).
+    over samples of a Sobol sequence, drawn once and moved with the posterior (Wilson et al., 2017).
     """
     return qExpectedImprovement(model, best, SobolQMCNormalSampler(torch.Size([samples])))
 
 
 def proposal(model: SingleTaskGP, best: Tensor, box: Tensor, batch: int, effort: Effort) -> tuple[Tensor, Tensor]:
-    """The batch (q, d) in the box that improves the most, all its coordinates moved jointly; and by how much, ()."""
+    """The batch (q, d) in the box with the largest expected improvement, optimised jointly; and that value, ()."""
     x, value = optimize_acqf(
         expected_improvement(model, best, effort.samples),
         bounds=box,

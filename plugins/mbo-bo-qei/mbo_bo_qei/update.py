@@ -1,4 +1,4 @@
-"""Batch Bayesian optimisation with the proxy in the place of the experiment."""
+"""Batch Bayesian optimisation with the proxy in place of the experiment."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from mbo_core.functional import keys
 from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, option, stage_option, steps_from_top
 
 LEAST_NOISE = 0.01
-"""The smallest std of noise with which float32 can factorise a covariance; the library has the same."""
+"""The smallest noise std with which float32 can factorise a covariance, as in the library."""
 
 
 class BOState(NamedTuple):
-    """What was observed, what the Gaussian process has learnt, and the trained proxy."""
+    """The observations, the hyperparameters of the Gaussian process, and the trained proxy."""
 
     known: Observed
     """rows of the data, the best first"""
     proposed: Observed
-    """the rounds' designs, in the order in which they were proposed"""
+    """the rounds' designs, in the order of proposal"""
     start: Hyperparameters | None
-    """where the next fit starts from: None before the first round"""
+    """the start of the next fit; None before the first round"""
     stopped: bool
-    """whether arithmetic broke down or a target was no number, so that there are no further rounds"""
+    """whether a numerical breakdown or a non-finite target ended the rounds"""
     proxy: Any
 
 
@@ -37,35 +37,35 @@ class BOQEI(Update):
 
     A Gaussian process is fitted to the best rows of the data. Each round proposes the batch of largest q-expected
     improvement (Wilson, Hutter and Deisenroth, "The reparameterization trick for acquisition functions", 2017) in
-    the box of the visible designs, and adds it to what the process is fitted to, with what the proxy predicts for
-    it. Proposed in the end are the designs with the largest targets.
+    the box of the visible designs, and adds it to the process with the proxy's predictions. The candidates are
+    the designs with the largest targets.
 
     Released code: it ranks the rows of the data among the proposals, by their labels, so that much of its final
-    batch is data (`dataset_designs = true`). Here they only stand in where a search breaks down before it has
-    proposed enough.
+    batch is data (`dataset_designs = true`). Here rows of the data are used only if a search breaks down before it
+    has proposed enough.
     """
 
     proxy: Proxy = stage_option("the proxy that is queried")
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
     rounds: int = option(10, "fits of the Gaussian process, each followed by a batch", at_least=0)
     batch: int = option(32, "designs proposed a round, q", at_least=1)
-    rows: int = option(500, "the best rows of the data, to which the process is fitted first; or all", at_least=2)
+    rows: int = option(500, "the best rows of the data, or all, for the first fit of the process", at_least=2)
     noise: float = option(
-        0.1, "std of the noise that labels and targets are taken to have; in a target it is drawn", at_least=LEAST_NOISE
+        0.1, "assumed std of the noise of labels and targets; targets have it added", at_least=LEAST_NOISE
     )
     target_noise: Literal["fixed", "uncertainty"] = option(
-        "fixed", "the noise of a target: that of a label, or the proxy's own std at the design, which needs spread"
+        "fixed", "noise of a target: that of a label, or the proxy's std at the design, which needs uncertainty"
     )
-    samples: int = option(128, "of the posterior, by Sobol's sequence, for the expectation", at_least=1)
+    samples: int = option(128, "samples of the posterior, a Sobol sequence, for the expectation", at_least=1)
     restarts: int = option(10, "batches from which L-BFGS-B starts", at_least=1)
-    raw_samples: int = option(128, "batches drawn in the box, the most promising of which are the starts", at_least=1)
-    iterations: int = option(200, "the most that L-BFGS-B takes from a start", at_least=1)
-    at_once: int = option(5, "starts that are moved together, the more the more memory", at_least=1)
+    raw_samples: int = option(128, "batches drawn in the box, of which the most promising are the starts", at_least=1)
+    iterations: int = option(200, "the most iterations of L-BFGS-B per start", at_least=1)
+    at_once: int = option(5, "starts optimised together; more need more memory", at_least=1)
     precision: Literal["float32", "float64"] = option(
-        "float64", "of the Gaussian process; the recipe has the published float32, in which some searches break down"
+        "float64", "of the Gaussian process; the recipe uses the published float32, in which some searches break down"
     )
     dataset_designs: bool = option(
-        False, "let rows of the data into the final batch, ranked by their labels, as the released code does"
+        False, "allow rows of the data in the final batch, ranked by their labels, as in the released code"
     )
 
     name: ClassVar[str] = "bo-qei"
@@ -77,7 +77,7 @@ class BOQEI(Update):
     }
     notes: ClassVar[Mapping[str, str]] = {
         "stopped": "arithmetic broke down before the last round: the candidates are of what was proposed until then,"
-        " and rows of the data where that is too little; see the option precision"
+        " filled up with rows of the data; see the option precision"
     }
     lift: ClassVar[Literal["vmap", "loop"]] = "loop"
 
@@ -85,17 +85,17 @@ class BOQEI(Update):
         proposed = self.rounds * self.batch
         if self.restarts > self.raw_samples:
             raise ValueError(
-                f"restarts={self.restarts} are more than raw_samples={self.raw_samples} to choose them from"
+                f"restarts={self.restarts} exceeds raw_samples={self.raw_samples}, from which they are chosen"
             )
         if self.rows < self.candidates:
-            raise ValueError(f"rows={self.rows} are fewer than candidates={self.candidates}, for which they stand in")
+            raise ValueError(f"rows={self.rows} is below candidates={self.candidates}, which they may have to replace")
         if proposed < self.candidates and not self.dataset_designs:
             fact = f"rounds={self.rounds} of batch={self.batch} propose fewer than candidates={self.candidates}"
-            raise ValueError(f"{fact}: the rest would be data, which dataset_designs=true allows")
+            raise ValueError(f"{fact}: the rest would be rows of the data; dataset_designs=true allows that")
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores; their spread, where that is the noise of a target."""
+        """Scores, and their uncertainty if that is the noise of a target."""
         needed: frozenset[Ability] = frozenset({"values"})
         return needed if self.target_noise == "fixed" else needed | {"uncertainty"}
 
@@ -116,7 +116,7 @@ class BOQEI(Update):
         if found is None:
             return self._told(state._replace(stopped=True), state.known.y.new_zeros(()))
         batch = self._queried(noise_key, state.proxy, found.x)
-        # A target that is no number fails the seed, as its info tells; no process can be fitted to it.
+        # A non-finite target fails the seed by its info; no process can be fitted to it.
         lost = not bool(torch.isfinite(batch.y).all())
         after = state._replace(proposed=joined(state.proposed, batch), start=found.start, stopped=lost)
         return self._told(after, found.improvement)
@@ -126,7 +126,7 @@ class BOQEI(Update):
         return self._final(state).x.float()
 
     def _searched(self, key: Key, state: BOState, data: Data) -> Found | None:
-        """The batch to be queried, or None where arithmetic breaks down."""
+        """The batch to query, or None after a numerical breakdown."""
         from mbo_bo_qei.search import search
 
         observed = joined(state.known, state.proposed)
@@ -136,7 +136,7 @@ class BOQEI(Update):
             return search(observed, box.to(observed.x), state.start, self.batch, self._effort)
 
     def _queried(self, key: Key, proxy_state: Any, x: Tensor) -> Observed:
-        """Designs (batch, d) with what the proxy says of them, and noise."""
+        """Designs (batch, d) with the proxy's predictions, and noise."""
         with torch.no_grad():
             mean, spread = self.proxy.predict(proxy_state, x.float())
         std = torch.full_like(mean, self.noise) if self.target_noise == "fixed" else spread.clamp(min=LEAST_NOISE)

@@ -90,7 +90,7 @@ def test_scores_and_designs_are_taken_as_they_are():
     assert not hasattr(model, "input_transform")
 
 
-def test_it_interpolates_within_the_noise_and_shrinks_at_the_data():
+def test_interpolates_and_shrinks_at_the_data():
     data = observed()
     with exactly():
         model = fitted(data)
@@ -120,7 +120,7 @@ def test_a_noisier_observation_counts_less():
     assert sure[1] < unsure[1]
 
 
-def test_the_next_fit_starts_where_the_last_one_ended():
+def test_next_fit_starts_from_the_last():
     data = observed()
     with exactly():
         model = fitted(data)

@@ -81,7 +81,7 @@ def test_the_published_scores():
 
 
 @pytest.mark.parametrize("kind", ENCODING)
-def test_the_mix_has_the_proxy_of_grad_ascent_mean_and_its_spread(kind):
+def test_mix_uses_uncertainty_of_grad_ascent_mean(kind):
     mix, climbed = resolved("bo-qei-on-grad-mean", kind), resolved("grad-ascent-mean", kind)
     assert written(mix.encoding) == written(climbed.encoding)
     assert written(mix.proxy) == written(climbed.proxy)
@@ -114,7 +114,7 @@ def test_candidates_are_designs_inside_the_data(name, kind):
         assert [step["stopped"] for step in steps] == [0, 0]
 
 
-def test_fewer_rows_than_candidates_are_refused_before_any_training():
+def test_fewer_rows_than_candidates_are_refused_before_training():
     trained: list[str] = []
     task = mbo.Task("few", table("continuous").x[:100], table("continuous").y[:100])
     with pytest.raises(mbo.TaskError, match="fewer than 128 candidates"):
@@ -125,7 +125,7 @@ def test_fewer_rows_than_candidates_are_refused_before_any_training():
 @pytest.mark.parametrize(
     ("sets", "fact"),
     [
-        (["update.restarts=200"], "restarts=200 are more than raw_samples=128"),
+        (["update.restarts=200"], "restarts=200 exceeds raw_samples=128"),
         (["update.rounds=3"], "propose fewer than candidates=128"),
         (["update.noise=0"], "below 0.01"),
         (["proxy.use=none"], 'needs a proxy with "values"'),

@@ -57,7 +57,8 @@ def test_it_is_that_of_joint_samples_without_noise(model, designs):
     torch.testing.assert_close(improvement(model, designs), expected[None], rtol=0.05, atol=1e-3)
 
 
-def test_it_is_never_negative_and_nothing_under_a_best_that_cannot_be_beaten(model, designs):
+def test_improvement_is_zero_under_an_unbeatable_best(model, designs):
+    """Never negative, and 0 if no sample exceeds the best."""
     assert (improvement(model, designs) >= 0).all()
     assert improvement(model, designs, best=1e3) == 0
 
@@ -69,7 +70,7 @@ def test_another_design_never_makes_a_batch_worse(model, designs):
     assert grown[-1] > 1.2 * grown[0]
 
 
-def test_the_batch_is_better_than_random_ones_and_in_the_box(model, designs):
+def test_batch_beats_random_ones_inside_the_box(model, designs):
     with keys.lend(keys.key(3)):
         found = search(observed(), BOX, None, 4, EFFORT)
     assert found.x.shape == (4, 2)
@@ -88,7 +89,7 @@ def test_the_samples_of_a_round_are_drawn_once(model, designs):
     assert acquisition.sampler.sample_shape == (64,)
 
 
-def test_the_library_searches_as_hard_as_it_is_told(model, monkeypatch):
+def test_library_gets_the_effort(model, monkeypatch):
     asked = {}
 
     def asks(acquisition, **options):
@@ -109,7 +110,7 @@ def test_the_library_searches_as_hard_as_it_is_told(model, monkeypatch):
     }
 
 
-def test_coordinates_that_never_change_in_the_data_stay_as_they_are():
+def test_constant_coordinates_stay():
     box = torch.tensor([[-1.0, 0.25], [1.0, 0.25]], dtype=torch.float64)
     data = observed()
     fixed = data._replace(x=torch.stack([data.x[:, 0], torch.full((15,), 0.25).double()], 1))
@@ -128,7 +129,7 @@ def test_more_coordinates_than_a_sobol_sequence_has():
     assert ((found.x >= box[0]) & (found.x <= box[1])).all()
 
 
-def test_the_library_sees_its_warnings_and_people_do_not():
+def test_only_the_library_sees_its_warnings():
     with warnings.catch_warnings(record=True) as people:
         warnings.simplefilter("always")
         with exactly(), warnings.catch_warnings(record=True) as library:

@@ -131,7 +131,7 @@ def wide(monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("wide")
-def test_a_target_is_what_the_proxy_predicts_and_noise(options, std):
+def test_target_is_prediction_plus_noise(options, std):
     (_, after, *_), _ = found(bo(**options), table())
     x, y, told = after.proposed
     off = (y - hill(x)).float()
@@ -147,7 +147,7 @@ def test_spread_is_needed_where_it_is_used(noise, needs):
     assert bo(target_noise=noise).needs == needs
 
 
-def test_the_designs_are_the_proposals_with_the_largest_targets(ran):
+def test_designs_are_proposals_with_the_largest_targets(ran):
     _, states, infos = ran
     x, y, _ = states[-1].proposed
     best = y.sort(descending=True, stable=True).indices[:12]
@@ -156,7 +156,7 @@ def test_the_designs_are_the_proposals_with_the_largest_targets(ran):
 
 
 @pytest.mark.parametrize("liked", [True, False])
-def test_published_runs_rank_rows_of_the_data_among_them(liked):
+def test_published_runs_rank_data_among_proposals(liked):
     data = table()
     label = data.y.sort(descending=True).values[0] + 1 if liked else data.y.min() - 1
     update = bo(of=lambda x: 0 * x[:, 0] + label, noise=0.01)
@@ -180,7 +180,8 @@ def rows_in(x, data):
     return (x[:, None] == data.x[None]).all(2).any(1)
 
 
-def test_where_arithmetic_breaks_down_the_search_ends_with_what_there_is(monkeypatch):
+def test_numerical_breakdown_ends_with_present_proposals(monkeypatch):
+    """The search ends with the proposals so far."""
     rounds = []
 
     def breaks(*arguments):
@@ -206,14 +207,14 @@ def test_where_arithmetic_breaks_down_the_search_ends_with_what_there_is(monkeyp
             assert torch.equal(designs, torch.cat([states[-1].proposed.x[order].float(), top(data, 6)]))
 
 
-def test_a_search_that_breaks_down_at_once_proposes_the_best_rows(monkeypatch):
+def test_immediate_breakdown_proposes_the_best_rows(monkeypatch):
     monkeypatch.setattr(module, "search", lambda *_: None)
     (*_, last), _ = found(bo(), table())
     assert torch.equal(bo().designs(last), top(table(), 12))
 
 
 @pytest.mark.parametrize("lost", [torch.nan, torch.inf])
-def test_a_target_that_is_no_number_is_told_and_not_fitted_to(lost):
+def test_nan_target_is_reported_and_not_fitted(lost):
     states, infos = found(bo(of=lambda x: torch.where(x[:, 0] > -9, lost, x[:, 0])), table())
     assert not torch.isfinite(infos[0]["best"])
     assert [len(state.proposed.y) for state in states] == [0, 6, 6, 6]
@@ -237,7 +238,8 @@ def test_each_fit_starts_from_the_last(monkeypatch):
     }
 
 
-def test_the_box_is_that_of_all_visible_designs_and_the_effort_that_of_the_options(monkeypatch):
+def test_box_covers_visible_designs_and_effort_follows_options(monkeypatch):
+    """The box is that of all visible designs; the search effort comes from the options."""
     asked = []
     monkeypatch.setattr(module, "search", lambda *given: asked.append(given))
     data, update = table(), bo(samples=1, restarts=2, raw_samples=3, at_once=4, iterations=5)
@@ -264,7 +266,7 @@ def test_the_best_includes_targets_with_their_noise(monkeypatch):
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_the_process_has_the_precision_that_is_asked_for(precision):
+def test_process_has_the_requested_precision(precision):
     (*_, last), _ = found(bo(precision=precision, rounds=2), table())
     dtype = getattr(torch, precision)
     tensors = [*last.known, *last.proposed, *last.start.values()]
@@ -272,14 +274,14 @@ def test_the_process_has_the_precision_that_is_asked_for(precision):
     assert bo().designs(last).dtype == torch.float32
 
 
-def test_the_same_key_gives_the_same_designs_and_another_key_others():
+def test_designs_depend_on_the_key():
     data, update = table(), bo(rounds=2)
     first, again, other = (update.designs(found(update, data, key)[0][-1]) for key in (KEY, KEY, keys.key(4)))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_the_proxy_stays_as_it_was_and_gives_no_gradient():
+def test_proxy_is_unchanged_and_without_gradient():
     weight = torch.ones((), requires_grad=True)
     update, data = bo(of=lambda x: weight * hill(x), rounds=2), table()
     (*_, last), _ = found(update, data)
@@ -291,8 +293,8 @@ def test_the_proxy_stays_as_it_was_and_gives_no_gradient():
 @pytest.mark.parametrize(
     ("options", "fact"),
     [
-        ({"restarts": 20}, "restarts=20 are more than raw_samples=16"),
-        ({"candidates": 30, "rounds": 9}, "rows=20 are fewer than candidates=30"),
+        ({"restarts": 20}, "restarts=20 exceeds raw_samples=16"),
+        ({"candidates": 30, "rounds": 9}, "rows=20 is below candidates=30"),
         ({"rounds": 1}, "propose fewer than candidates=12"),
     ],
 )
@@ -302,7 +304,7 @@ def test_what_cannot_be_carried_out_is_refused(options, fact):
     assert bo(rounds=1, dataset_designs=True).length(table()) == 1
 
 
-def test_the_library_is_imported_by_the_first_round_alone():
+def test_only_the_first_round_imports_the_library():
     code = """
 import json, sys
 from click.testing import CliRunner

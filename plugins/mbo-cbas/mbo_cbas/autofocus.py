@@ -1,4 +1,4 @@
-"""Autofocusing: refresh the proxy on the data, weighed by how likely the search is to go there."""
+"""Autofocusing: retrain the proxy on the data, weighted towards the search model's current distribution."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from mbo_core.runs.seeds import mode
 from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, State, Update, option, stage_option
 
 REFRESH = int.from_bytes(b"refresh", "big")
-"""What is folded into a step's key for the refresh; the key itself goes to the wrapped update, which so draws the same
+"""Folded into a step's key for the refresh. The key itself goes to the wrapped update, which thus draws the same
 numbers as without autofocusing."""
 
 
 class AutofocusState(NamedTuple):
-    """The wrapped update's state, the proxy, and what the refresh keeps."""
+    """The state of the wrapped update, of the proxy, and of the refresh."""
 
     inner: State
     proxy: State
     latents: Tensor
-    """(2,) key from which every refresh draws the same latents, where they come from the encoder."""
+    """(2,) key from which every refresh draws the same latents, if they come from the encoder."""
     steps: Tensor
     """() steps taken."""
 
 
 class DataWeights(NamedTuple):
-    """What each visible row counts for in a refresh."""
+    """The weight of each visible row in a refresh."""
 
     v: Tensor
     """(N,)"""
@@ -46,16 +46,16 @@ class DataWeights(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Autofocus(Update):
-    """Another update, with a proxy that is kept accurate where the search model now is.
+    """Another update, with a proxy retrained towards the current search distribution.
 
     Fannjiang and Listgarten, "Autofocused oracles for model-based design", NeurIPS 2020 (arXiv:2006.08052). The
-    visible designs count as draws of p, so that importance weights make them stand for draws of the search model q:
+    visible designs count as draws of p, so that importance weights turn them into draws of the search model q:
 
-        v_i = (q(x_i) / p(x_i))^a,   the proxy goes on training on sum_i v_i * loss_i.
+        v_i = (q(x_i) / p(x_i))^a,   the proxy continues training on sum_i v_i * loss_i.
 
-    That is the inverse of the ratio by which CbAS weighs its samples, and it is taken at the data. The loss is not
-    divided by the sum of v (released code). Each refresh has a split and a bootstrap of its own, so rows once held
-    out are trained on later; the proxy's optimiser goes on from where it was.
+    This is the inverse of the ratio by which CbAS weights its samples, taken at the data. The loss is not
+    divided by the sum of v (released code). Each refresh has its own split and bootstrap, so rows once held
+    out are trained on later; the proxy's optimiser state is kept.
 
     Released code (design-baselines): a = 1, and latents drawn from N(0, I) whatever the design, which makes v nearly
     random; the authors draw each from the encoder and take a = 0.2. Before and after differ less than it seems: both
@@ -63,10 +63,10 @@ class Autofocus(Update):
     """
 
     proxy: Proxy = stage_option("the proxy that the search uses, refreshed in every step")
-    inner: Update = stage_option("the search; its model must have a density")
+    inner: Update = stage_option("the wrapped search; its model must have a density")
     flatten: float = option(
         1.0,
-        "a, flattens the weights: 1.0 in the released benchmark, 0.2 in the paper, 0 weighs all rows alike",
+        "exponent a of the weights: 1.0 in the released benchmark, 0.2 in the paper, 0 for equal weights",
         at_least=0.0,
         at_most=1.0,
     )
@@ -76,17 +76,17 @@ class Autofocus(Update):
     )
     order: Literal["after", "before"] = option(
         "after",
-        "refresh after the search model's refit (released code), or before scoring, from the second step on (paper)",
+        "refresh after the refit of the search model (released code), or before scoring from step 2 on (paper)",
     )
-    epochs: int = option(10, "passes over the training rows a refresh; 0 never refreshes", at_least=0)
+    epochs: int = option(10, "passes over the training rows per refresh; 0 never refreshes", at_least=0)
     normalise: bool = option(False, "scale the weights to average 1: the paper; the released code does not")
     unusable: Literal["drop", "keep"] = option(
         "drop",
-        "rows whose weight, or its square, is beyond float32: dropped (paper), or kept to ruin the proxy (released)",
+        "rows whose weight or its square overflows float32: drop (paper), or keep, which ruins the proxy (released)",
     )
     skip_below: float = option(
         1e-8,
-        "leave the proxy as it is if the squared weights sum to less: the paper; 0 never skips (released)",
+        "skip a refresh if the squared weights sum to less (paper); 0 never skips (released)",
         at_least=0.0,
     )
 
@@ -100,11 +100,11 @@ class Autofocus(Update):
 
     def __post_init__(self) -> None:
         if not isinstance(self.inner, WithDensity):
-            raise ValueError(f'inner "{self.inner.name}" has no density to weigh the data by; "cbas" has one')
+            raise ValueError(f'inner "{self.inner.name}" has no density to weight the data by; "cbas" has one')
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """What the wrapped update needs, and a proxy that can go on training."""
+        """The needs of the wrapped update, and `partial_fit`."""
         return self.inner.needs | {"partial_fit"}
 
     def length(self, data: Data) -> int:
@@ -112,7 +112,7 @@ class Autofocus(Update):
         return self.inner.length(data)
 
     def init(self, key: Key, data: Data, proxy_state: State) -> AutofocusState:
-        """The wrapped update's start."""
+        """The start of the wrapped update."""
         inner = self.inner.init(key, data, proxy_state)
         steps = torch.zeros((), dtype=torch.int64, device=key.device)
         return AutofocusState(inner, proxy_state, keys.fold_in(key, REFRESH), steps)
@@ -133,13 +133,13 @@ class Autofocus(Update):
         return self.inner.designs(state.inner)
 
     def weights(self, key: Key, state: AutofocusState, data: Data) -> DataWeights:
-        """What each visible row counts for."""
+        """The weight of each visible row."""
         latent_key = key if self.latent == "prior" else state.latents
         log_v = self.flatten * self._model.log_density_ratio(latent_key, state.inner, data, self.latent)
         if self.normalise:
             log_v = self_normalised(log_v.masked_fill(~torch.isfinite(log_v), -torch.inf))
         if self.unusable == "drop":
-            # The square too: Adam takes it of the gradients, and the sum below of the weights.
+            # The square too: Adam squares the gradients, and the sum below the weights.
             log_v = log_v.masked_fill(~torch.isfinite(torch.exp(2 * log_v)), -torch.inf)
         return DataWeights(log_v.exp(), effective(log_v), 1 - torch.isfinite(log_v).float().mean())
 
@@ -160,7 +160,7 @@ class Autofocus(Update):
         return state._replace(proxy=proxy), {**info, "refresh_loss": loss}
 
     def _train(self, key: Key, proxy: State, data: Data, v: Tensor, idle: Tensor) -> tuple[State, Tensor]:
-        """The proxy after the epochs of a refresh, or as it was if `idle` () is true, and its mean loss ()."""
+        """The proxy after the epochs of a refresh, or unchanged if `idle` () is true, and its mean loss ()."""
         looped = mode(self.proxy) == "loop"
         if looped and bool(idle):
             return proxy, v.new_zeros(())
@@ -172,7 +172,7 @@ class Autofocus(Update):
         return (trained if looped else optree.tree_map(partial(torch.where, idle), proxy, trained)), loss
 
     def _batches(self, key: Key, data: Data, v: Tensor) -> Iterator[tuple[Batch, Key]]:
-        """The batches of a refresh, weighed by v, each with a key; split and bootstrap are new."""
+        """The batches of a refresh, weighted by v, each with a key; split and bootstrap are new."""
         schedule = replace(self.proxy.schedule(data), epochs=self.epochs)
         draw_key, order_key, step_key = keys.split(key, 3)
         drawn = batches.examples(draw_key, len(data.y), schedule)

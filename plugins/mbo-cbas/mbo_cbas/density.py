@@ -1,4 +1,4 @@
-"""What autofocusing asks of the search that it wraps: a density to compare with the data's."""
+"""The contract of a search that autofocusing can wrap: a density to compare with the data's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from mbo_core.stages import Data, Key, State
 
 LatentSource: TypeAlias = Literal["prior", "encoder"]
-"""Where a search model with latents takes that of a visible design from, to compare densities.
+"""The source of a visible design's latent when densities are compared.
 
 * `prior`: a draw of N(0, I), unrelated to the design.
 * `encoder`: a draw of the posterior that the prior model's encoder gives for the design.
@@ -27,4 +27,4 @@ class WithDensity(Protocol):
         """
 
     def with_proxy(self, state: Any, proxy_state: State) -> State:
-        """The update's state with another state of its proxy."""
+        """The update's state with the proxy's state replaced."""

@@ -1,4 +1,4 @@
-"""The search of CbAS: a generative model of the data that is refitted to its own best samples."""
+"""The search of CbAS: a generative model of the data, refitted to its own best samples."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class CbASState(NamedTuple):
     prior: VAEParams
     """p, never changed."""
     search: VAEState
-    """q, and its Adam, which is kept over all steps."""
+    """q, and its Adam state, kept over all steps."""
     threshold: Tensor
-    """() gamma of the step before; -inf before the first."""
+    """() gamma of the previous step; -inf before the first."""
     proxy: Any
 
 
@@ -64,55 +64,54 @@ class Samples(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class CbAS(Update):
-    """Conditioning by adaptive sampling: a model of the data is moved to where the proxy says scores are high.
+    """Conditioning by adaptive sampling: a model of the data, moved to where the proxy predicts high scores.
 
     Brookes, Park and Listgarten, "Conditioning by adaptive sampling for robust design", ICML 2019
     (arXiv:1901.10060). With p the prior, an autoencoder of the data, and q the search model, which starts as its
     copy, each step
 
     1. draws samples x_j from q, and takes for gamma a quantile of their predicted scores;
-    2. weighs them by w_j = p(x_j | z_j) / q(x_j | z_j) * P(score >= gamma | x_j), with the z_j that made x_j in both;
+    2. weights them by w_j = p(x_j | z_j) / q(x_j | z_j) * P(score >= gamma | x_j), with the z_j that made x_j in both;
     3. refits q to them by weighted evidence, `mean_j w_j [ -log q(x_j | z) + beta * KL ]`.
 
     The released code (design-baselines) neither normalises nor clips w, which is 0 for nearly all samples of long
-    designs: then q stays. The infos `weight`, its mean, and `effective_samples` tell. One-hot designs have categories
+    designs: then q stays. See the infos `weight`, its mean, and `effective_samples`. One-hot designs have categories
     at their positions, all others normal coordinates.
     """
 
     proxy: Proxy = stage_option(
-        "what scores the samples; with members the tail is that of their mixture, else of one normal"
+        "scores the samples; with members the tail is that of their mixture, else of one normal"
     )
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
     iterations: int = option(20, "number of steps", at_least=0)
-    samples: int = option(1000, "draws of the search model a step", at_least=2)
+    samples: int = option(1000, "draws of the search model per step", at_least=2)
     samples_held_out: int = option(
-        200, "of these, how many the search model is not refitted to: the released code's validation rows", at_least=0
+        200, "number of these that the search model is not refitted to: the released code's validation rows", at_least=0
     )
     quantile: float = option(
         0.8,
-        "of the predicted scores gives gamma, and of the improvement cem-pi; paper 1.0 and 0.95",
+        "quantile of the predicted scores that is gamma, and of the improvement for cem-pi; paper 1.0 and 0.95",
         at_least=0.0,
         at_most=1.0,
     )
-    monotone: bool = option(False, "never lower gamma: the paper; the released code takes it afresh each step")
+    monotone: bool = option(False, "never lower gamma (paper); the released code computes it anew each step")
     weighting: Weighting = option(
-        "cbas", "dbas leaves out the ratio; rwr is exp(rate * score); cem-pi keeps the likeliest to improve on the data"
+        "cbas",
+        "dbas omits the ratio; rwr is exp(rate * score); cem-pi keeps the most likely to improve on the data",
     )
     rate: float = option(20.0, "of the weighting rwr, on standardised scores", at_least=0.0)
-    cut_off: float = option(
-        0.0, "samples of a smaller weight count for nothing; the paper's code has 1e-6", at_least=0.0
-    )
+    cut_off: float = option(0.0, "smaller weights become 0; the paper's code has 1e-6", at_least=0.0)
     normalise: bool = option(False, "scale the weights of a step to average 1, so that they cannot all vanish")
     latent: int = option(32, "coordinates of z", at_least=1)
     hidden: tuple[int, ...] = option((256,), "width of each hidden layer of encoder and decoder", at_least=1)
     beta: float = option(1.0, "weight of the divergence from N(0, I) in both fits", at_least=0.0)
     encoder_std: EncoderStd = option(
-        "softplus", "of the bounded output: softplus is a slip of the released code; exp is what its decoder takes"
+        "softplus", "std from the bounded output: softplus is a bug of the released code; exp is what its decoder uses"
     )
     learning_rate: float = option(3e-4, "of Adam, for both models", at_least=0.0)
-    batch_size: int = option(100, "rows a step of Adam", at_least=1)
+    batch_size: int = option(100, "rows per step of Adam", at_least=1)
     prior_epochs: int = option(200, "passes over the data for the prior", at_least=0)
-    held_out: int = option(200, "rows of data that the prior is not trained on", at_least=0)
+    held_out: int = option(200, "rows of the data held out from the prior's training", at_least=0)
     epochs: int = option(10, "passes over a step's samples for the search model", at_least=0)
 
     name: ClassVar[str] = "cbas"
@@ -135,20 +134,20 @@ class CbAS(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores, and how sure they are."""
+        """Scores and their uncertainty."""
         return frozenset({"values", "uncertainty"})
 
     def length(self, data: Data) -> int:
         """The number of steps.
 
         Raises:
-            TaskError: for too few rows to train the prior on.
+            TaskError: if there are too few rows to train the prior.
         """
         batches.check_rows(self._prior_schedule, len(data.y))
         return self.iterations
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> CbASState:
-        """Train the prior; the search model is its copy."""
+        """Train the prior, and copy it for the search model."""
         start_key, fit_key, draw_key = keys.split(key, 3)
         vae, ones = self.model(data.space), torch.ones_like(data.y)
         start = vae.start(start_key, data.x.shape[1])
@@ -158,7 +157,7 @@ class CbAS(Update):
         return CbASState(x, trained.params, vae.resume(trained.params), threshold, proxy_state)
 
     def step(self, key: Key, state: CbASState, data: Data) -> tuple[CbASState, Info]:
-        """Draw, weigh and refit; the candidates are fresh draws of the search model."""
+        """Draw, weight and refit; the candidates are fresh draws of the search model."""
         sample_key, fit_key, draw_key = keys.split(key, 3)
         vae = self.model(data.space)
         samples = self.draw(sample_key, state, data)
@@ -186,7 +185,7 @@ class CbAS(Update):
         return torch.cat(ratios)
 
     def with_proxy(self, state: CbASState, proxy_state: Any) -> CbASState:
-        """The state with another state of the proxy."""
+        """The state with the proxy's state replaced."""
         return state._replace(proxy=proxy_state)
 
     def model(self, space: EncodedSpace) -> VAE:
@@ -201,7 +200,7 @@ class CbAS(Update):
         )
 
     def draw(self, key: Key, state: CbASState, data: Data) -> Samples:
-        """Draw from the search model; both densities are taken at the latent that made the sample."""
+        """Draw from the search model; both densities are at the latent of the sample."""
         latent_key, design_key = keys.split(key)
         vae, search = self.model(data.space), state.search.params
         z = vae.prior(latent_key, self.samples)
@@ -209,7 +208,7 @@ class CbAS(Update):
         return Samples(x, log_ratio(vae, state.prior, search, z, x))
 
     def weigh(self, state: CbASState, samples: Samples, data: Data) -> tuple[Tensor, Tensor, Info]:
-        """The threshold (), the log-weights (samples,), and what people look at."""
+        """The threshold (), the log-weights (samples,), and the infos."""
         members = self._members(state.proxy, samples.x)
         mean = members.mean.mean(0)
         threshold = quantile(mean, self.quantile)

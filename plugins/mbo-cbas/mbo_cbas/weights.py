@@ -1,4 +1,4 @@
-"""How samples of a search model are weighed, in logarithms: as products over coordinates the weights underflow."""
+"""Weights of a search model's samples, as logarithms: the weights are products over coordinates and underflow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from mbo_core.stages import Prediction
 
 Weighting: TypeAlias = Literal["cbas", "dbas", "rwr", "cem-pi"]
-"""What a sample counts for; see `log_weights`."""
+"""The weight of a sample; see `log_weights`."""
 
 
 class Scored(NamedTuple):
-    """What is known of n samples."""
+    """The quantities of n samples that weights depend on."""
 
     log_ratio: Tensor
     """(n,) ln p(x | z) - ln q(x | z), of the prior and the search model at the latent that made the sample."""
@@ -35,7 +35,7 @@ def log_tail(members: Prediction, threshold: Tensor) -> Tensor:
         threshold: () gamma.
 
     Returns:
-        (n,) ln of 1 - (1 / members) * sum_b Phi((threshold - mean_b) / std_b), exact where that underflows.
+        (n,) ln of 1 - (1 / members) * sum_b Phi((threshold - mean_b) / std_b), exact also where that underflows.
     """
     distance = (threshold - members.mean) / (members.std * math.sqrt(2))
     # ln erfc(t) = ln erfcx(t) - t^2, where erfc underflows from t = 10 on and erfcx overflows below t = -9.
@@ -45,7 +45,7 @@ def log_tail(members: Prediction, threshold: Tensor) -> Tensor:
 
 
 def quantile(values: Tensor, q: float) -> Tensor:
-    """The q-quantile () of (n,) values, the nearest in rank, halves to the even one as in TensorFlow Probability.
+    """The q-quantile () of (n,) values by nearest rank, halves to even as in TensorFlow Probability.
 
     >>> quantile(torch.tensor([3.0, 1.0, 2.0, 5.0, 4.0]), 0.8)
     tensor(4.)

@@ -32,7 +32,7 @@ def test_the_first_refresh_is_plain_further_training(focused, equal, ensemble, k
     assert not equal(after.proxy.params, state.proxy.params)
 
 
-def test_a_refresh_has_a_split_and_a_bootstrap_of_its_own(focused, equal):
+def test_each_refresh_has_its_split_and_bootstrap(focused, equal):
     update, _, data = focused(epochs=1)
     index = torch.arange(float(ROWS))
     indexed = replace(data, y=index)
@@ -45,7 +45,7 @@ def test_a_refresh_has_a_split_and_a_bootstrap_of_its_own(focused, equal):
     assert not torch.equal(*counts)
 
 
-def test_a_batch_is_weighed_by_its_bootstrap_times_v(focused, equal, ensemble):
+def test_batch_weights_are_bootstrap_times_v(focused, equal, ensemble):
     update, _, data = focused(epochs=2)
     v = 1 + keys.uniform(KEY, (ROWS,))
     schedule = replace(ensemble.schedule(data), epochs=2)
@@ -61,7 +61,7 @@ def test_a_batch_is_weighed_by_its_bootstrap_times_v(focused, equal, ensemble):
 
 
 @pytest.mark.parametrize("shuffle", ["shared", "own"])
-def test_members_with_batches_of_their_own_are_weighed_row_by_row(equal, encoded, ensemble, cbas, shuffle):
+def test_members_with_own_batches_have_row_weights(equal, encoded, ensemble, cbas, shuffle):
     proxy = replace(ensemble, shuffle=shuffle, bootstrap=False)
     update, data = Autofocus(proxy=proxy, inner=cbas, epochs=1), replace(encoded["real"], y=torch.arange(float(ROWS)))
     for batch, _ in update._batches(KEY, data, 2 * torch.arange(float(ROWS))):
@@ -81,7 +81,7 @@ def test_without_a_refresh_it_is_the_wrapped_update(focused, equal, cbas, kind):
 
 
 @KINDS
-def test_fully_flattened_it_is_plain_training_between_the_steps(focused, equal, ensemble, cbas, kind):
+def test_fully_flattened_weights_give_plain_training(focused, equal, ensemble, cbas, kind):
     update, state, data = focused(kind, flatten=0.0)
     plain, proxy = cbas.init(KEY, data, state.proxy), state.proxy
     for number in range(2):
@@ -122,7 +122,7 @@ def test_refresh_then_score_from_the_second_step_on(taken, sliding):
     assert log[-1][0] == "search"
 
 
-def test_the_two_orders_differ_in_what_no_search_sees(sliding, taken):
+def test_orders_differ_only_in_the_last_refresh(sliding, taken):
     weighed = {}
     for order in ("after", "before"):
         update, state, data, log = sliding(order=order)
@@ -143,7 +143,7 @@ def test_a_refresh_without_weight_leaves_the_proxy_alone(taken, sliding, skip_be
     assert (state.proxy == 0) == skips
 
 
-def test_weights_of_zero_leave_weights_and_optimiser_of_an_ensemble_alone(focused, equal, ensemble):
+def test_zero_weights_leave_ensemble_and_optimiser_unchanged(focused, equal, ensemble):
     update, state, data = focused(skip_below=1e9)
     # Adam's momentum alone would move the weights.
     trained, _ = ensemble.step(KEY, state.proxy, Batch(data.x, data.y, torch.ones(ROWS)))
@@ -155,7 +155,7 @@ def test_weights_of_zero_leave_weights_and_optimiser_of_an_ensemble_alone(focuse
     assert not equal(moved.proxy.params, trained.params)
 
 
-def test_a_looped_proxy_is_not_trained_where_a_refresh_is_skipped(encoded, counting_proxy, sliding_normal):
+def test_skipped_refresh_does_not_train_looped_proxy(encoded, counting_proxy, sliding_normal):
     class Looped(counting_proxy):
         lift = "loop"
 
@@ -189,7 +189,7 @@ def test_the_search_uses_the_refreshed_proxy(focused, cbas):
     assert info["threshold"] != stale["threshold"]
 
 
-def test_it_needs_what_the_search_needs_and_a_refit(focused, sliding):
+def test_needs_of_the_search_and_partial_fit(focused, sliding):
     assert focused()[0].needs == {"values", "uncertainty", "partial_fit"}
     assert sliding()[0].needs == {"values", "partial_fit"}
 

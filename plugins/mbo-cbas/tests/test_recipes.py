@@ -74,7 +74,7 @@ def test_the_constants_are_the_published_ones(name, kind, encoding):
 
 
 @pytest.mark.parametrize("task", [None, CHEMBL])
-def test_the_wide_ensemble_is_that_of_grad_ascent_mean(task):
+def test_mix_has_the_ensemble_of_grad_ascent_mean(task):
     mix, method = (resolved(name, "discrete", task) for name in ("cbas-on-grad-mean", "grad-ascent-mean"))
     assert written(mix.proxy) == written(method.proxy)
 

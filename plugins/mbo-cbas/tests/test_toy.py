@@ -79,7 +79,7 @@ def test_with_a_hundred_samples_it_finds_the_place():
         assert found[-1].stddev < 0.8
 
 
-def test_without_the_ratio_the_model_shrinks_onto_the_peak():
+def test_without_ratio_model_shrinks_onto_the_peak():
     conditioned, forgetful = (run(samples=2000, weighting=name)[0][-1] for name in ("cbas", "dbas"))
     # The prior pulls towards 0, and keeps the model as wide as what is conditioned on.
     assert conditioned.mean < forgetful.mean

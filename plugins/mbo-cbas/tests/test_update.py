@@ -21,7 +21,7 @@ KINDS = pytest.mark.parametrize("kind", ["one-hot", "real"])
 
 
 @KINDS
-def test_the_search_model_starts_as_a_copy_of_the_prior(made, equal, kind):
+def test_search_model_starts_as_copy_of_prior(made, equal, kind):
     _, state, _ = made(kind)
     assert equal(state.search.params, state.prior)
     assert state.search.optimiser.steps == 0
@@ -140,8 +140,8 @@ def test_samples_have_to_be_left_to_fit_to(known_proxy, held_out):
         CbAS(proxy=known_proxy(), samples=200, samples_held_out=held_out)
 
 
-def test_too_few_rows_for_the_prior_are_refused_before_any_training(encoded, known_proxy):
-    with pytest.raises(TaskError, match="hold out fewer"):
+def test_too_few_rows_for_the_prior_are_refused(encoded, known_proxy):
+    with pytest.raises(TaskError, match="lower the option held_out"):
         CbAS(proxy=known_proxy(), held_out=ROWS - 1).length(encoded["real"])
     assert CbAS(proxy=known_proxy(), held_out=ROWS - 2, iterations=7).length(encoded["real"]) == 7
 

@@ -89,7 +89,7 @@ def test_the_ratio_averages_one_over_the_samples(made, taken, kind):
     assert ratio.exp().mean().item() == pytest.approx(1, abs=0.1)
 
 
-def test_without_members_the_tail_is_that_of_one_normal(made, known_proxy):
+def test_without_members_tail_is_of_one_normal(made, known_proxy):
     update, state, data = made(proxy=known_proxy(std=0.5))
     samples = update.draw(KEY, state, data)
     threshold, log_w, _ = update.weigh(state, samples, data)
@@ -176,7 +176,7 @@ def test_it_has_a_density(made):
 
 @KINDS
 @pytest.mark.parametrize("source", ["prior", "encoder"])
-def test_the_densities_are_compared_at_one_latent_a_design(made, taken, equal, kind, source):
+def test_densities_are_compared_at_one_latent_each(made, taken, equal, kind, source):
     update, state, data = made(kind)
     assert (update.log_density_ratio(KEY, state, data, source) == 0).all()
     state, _ = taken(update, state, data, 1)
@@ -190,7 +190,7 @@ def test_the_densities_are_compared_at_one_latent_a_design(made, taken, equal, k
     assert torch.equal(found, q - p)
 
 
-def test_rows_in_many_parts_have_latents_of_their_own(made, taken, monkeypatch):
+def test_rows_in_many_parts_have_own_latents(made, taken, monkeypatch):
     update, state, data = made()
     state, _ = taken(update, state, data, 1)
     monkeypatch.setattr("mbo_cbas.update.ROWS_AT_ONCE", 50)

@@ -36,7 +36,7 @@ def test_the_tail_is_one_minus_the_mixtures_distribution(threshold):
     torch.testing.assert_close(found.double().exp(), 1 - below, rtol=1e-4, atol=1e-7)
 
 
-def test_one_member_reaches_its_mean_half_of_the_time():
+def test_one_member_exceeds_its_mean_half_the_time():
     one = Prediction(torch.tensor([[0.7, -3.0]]), torch.tensor([[0.1, 2.0]]))
     for i, mean in enumerate([0.7, -3.0]):
         assert log_tail(one, torch.tensor(mean)).exp()[i].item() == pytest.approx(0.5)
@@ -49,7 +49,8 @@ def test_the_tail_is_exact_where_probabilities_underflow(distance):
     torch.testing.assert_close(log_tail(one, torch.tensor(distance)).double(), exact, rtol=1e-5, atol=1e-7)
 
 
-def test_no_threshold_leaves_the_ratio_and_an_endless_one_nothing():
+def test_infinite_thresholds_leave_ratio_or_nothing():
+    """A threshold of -inf leaves the ratio alone; at inf no sample has weight."""
     for threshold, expected in ((-1e30, RATIO.exp()), (1e30, torch.zeros(40)), (1e3, torch.zeros(40))):
         found = log_weights("cbas", scored(threshold), 20.0, 0.8).exp()
         torch.testing.assert_close(found, expected)
@@ -61,7 +62,7 @@ def test_no_threshold_leaves_the_ratio_and_an_endless_one_nothing():
     ("count", "q", "rank"),
     [(1000, 0.8, 799), (1000, 1.0, 999), (1000, 0.0, 0), (1000, 0.95, 949), (4, 0.5, 2), (6, 0.5, 2), (1, 0.3, 0)],
 )
-def test_the_quantile_is_the_nearest_in_rank_and_halves_go_to_the_even_one(count, q, rank):
+def test_quantile_is_nearest_rank_with_halves_to_even(count, q, rank):
     assert quantile(keys.permutation(KEY, count).float(), q) == rank
 
 
@@ -114,7 +115,7 @@ def test_the_effective_size_counts_equal_weights():
 @pytest.mark.parametrize(
     ("positions", "classes", "expected"), [(8, 4, 0.14), (50, 4, 0.015)], ids=["8-letters", "50-letters"]
 )
-def test_the_effective_share_shrinks_with_the_length_of_a_design(positions, classes, expected):
+def test_effective_share_shrinks_with_design_length(positions, classes, expected):
     def share(key):
         first, second = keys.split(key)
         logits = keys.normal(first, (positions, classes)).expand(4000, positions, classes)

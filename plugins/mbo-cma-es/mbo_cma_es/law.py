@@ -35,19 +35,19 @@ class Law(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """The samples of a generation, the best first."""
+    """The samples of a generation, best first."""
 
     z: Tensor
     """(lambda, d) standard normal"""
     y: Tensor
-    """(lambda, d) C^(1/2) z, with the root that was in use when they were drawn"""
+    """(lambda, d) C^(1/2) z, with the root used for the draw"""
 
 
 def start(x: Tensor, sigma: float, shape: Shape) -> Law:
     """The isotropic law around a design x (d,)."""
     mean = x.double()
     none = torch.zeros_like(mean)
-    # Sums with zeros that come from the design, so that under vmap each run owns what it starts from.
+    # Zeros derived from the design, so that under vmap each run has its own tensors.
     covariance = shape.start(len(mean)).to(mean.device) + none[0]
     return Law(mean, none[0] + sigma, covariance, none, none.clone(), none[0].clone())
 
@@ -99,7 +99,7 @@ def _learnt(
     """The rank-one and the rank-mu update, (47).
 
     A sample with a negative weight counts as if it were of length sqrt(d) in C's own units, (46), so that no single one
-    can make C indefinite. Where h_sigma is 0 the decay makes up for the step that the path lacks.
+    can make C indefinite. If h_sigma is 0, the decay compensates for the step missing from the path.
     """
     lengths = len(path) / (ranked.z.norm(dim=1) + 1e-9) ** 2
     bounded = torch.where(weights < 0, weights * lengths, weights)

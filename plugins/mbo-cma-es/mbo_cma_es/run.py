@@ -1,4 +1,4 @@
-"""One run: its law, its best design, and whether it has ended."""
+"""One run: its law, its best design, and whether it has stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Run(NamedTuple):
     law: Law
     history: History
     best_x: Tensor
-    """(d,) the design with the largest score of all so far, or the start."""
+    """(d,) the design with the largest score so far, or the start."""
     best_score: Tensor
     """() its score, float64"""
     stopped: Tensor
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """Samples of all generations that share a decomposition or, without the first axis, of one of them."""
+    """Samples of the generations that share a decomposition or, without the first axis, of one generation."""
 
     z: Tensor
     """(generations, lambda, d) standard normal"""
@@ -51,7 +51,7 @@ class Search:
         strategy: its constants.
         shape: of the covariance.
         sigma: the step size at the start.
-        generations: the most that a run takes.
+        generations: the most per run.
     """
 
     strategy: Strategy
@@ -60,7 +60,7 @@ class Search:
     generations: int
 
     def start(self, x: Tensor, score: Tensor) -> Run:
-        """A run from a design x (d,), whose score () float64 is to be beaten: -inf where it does not count."""
+        """A run from a design x (d,) with its score () float64; -inf if the start does not count."""
         remembered = min(self.generations, stopping.length(len(x), len(self.strategy.weights)))
         none = torch.zeros_like(score)
         history = History(none.repeat(max(remembered, 1)), none)
@@ -73,13 +73,13 @@ class Search:
         return Drawn(z, *self.shape.stretch(run.law.covariance, z))
 
     def designs(self, run: Run, y: Tensor) -> Tensor:
-        """The designs (lambda, d) of stretched samples, as the proxy takes them."""
+        """The designs (lambda, d) of stretched samples, as input for the proxy."""
         return (run.law.mean + run.law.sigma * y).to(run.best_x.dtype)
 
     def tell(self, run: Run, drawn: Drawn, x: Tensor, scores: Tensor) -> Run:
         """The run after a generation: its samples, as designs x (lambda, d), and their scores (lambda,) float64.
 
-        A run that has ended stays as it is.
+        A run that has stopped does not change.
         """
         order = torch.sort(scores, descending=True, stable=True).indices
         ranked, ordered = Ranked(drawn.z[order], drawn.y[order]), scores[order]

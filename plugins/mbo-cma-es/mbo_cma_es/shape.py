@@ -12,7 +12,7 @@ Covariance: TypeAlias = Tensor
 
 
 class Shape(Protocol):
-    """What a search does with its covariance."""
+    """Operations on the covariance."""
 
     def start(self, d: int) -> Covariance:
         """The identity, float64."""
@@ -35,15 +35,15 @@ class Full:
         return torch.eye(d, dtype=torch.float64)
 
     def stretch(self, covariance: Covariance, z: Tensor) -> tuple[Tensor, Tensor]:
-        """By eigenvectors, yet free of their signs, which are for the processor to choose."""
+        """By eigenvectors, independent of their signs, which differ between processors."""
         squares, axes = torch.linalg.eigh(covariance)
-        # Beyond a condition of 1e14, where runs end, rounding may take the smallest below 0.
+        # Beyond a condition of 1e14, where runs stop, rounding may make the smallest negative.
         squares = squares.clamp(min=torch.finfo(squares.dtype).tiny)
         return ((z @ axes) * squares.sqrt()) @ axes.mT, squares[-1] / squares[0]
 
     def learn(self, covariance: Covariance, decay: Tensor, weights: Tensor, steps: Tensor) -> Covariance:
         """(d, d)."""
-        # In one pass: with all runs stacked C is beyond the processor's cache, and each pass takes a tenth as long as
+        # In one pass: with all runs stacked C exceeds the processor's cache, and a pass takes a tenth of the time of
         # the decomposition.
         return torch.addcmul((weights[:, None] * steps).mT @ steps, covariance, decay)
 

@@ -31,11 +31,11 @@ class Strategy(NamedTuple):
     rank_mu_rate: float
     """c_mu"""
     shared: int
-    """Generations that draw from one decomposition of the covariance."""
+    """Generations per decomposition of the covariance."""
 
 
 class Rates(NamedTuple):
-    """How fast the covariance is learnt: c_c, c_1 and c_mu."""
+    """Learning rates of the covariance: c_c, c_1 and c_mu."""
 
     path: float
     rank_one: float
@@ -56,7 +56,7 @@ def strategy(d: int, population: int, separable: bool) -> Strategy:
     raw = [math.log((population + 1) / 2) - math.log(rank) for rank in range(1, population + 1)]
     mu_eff = _effective([w for w in raw if w > 0])
     rates = _separable_rates(d, mu_eff) if separable else _full_rates(d, mu_eff, population)
-    # The bound is that of the library since; it is met below 5 coordinates, or by populations above the default one.
+    # The bound of later library versions; it applies below 5 coordinates or above the default population.
     sigma_rate = min(0.5, (mu_eff + 2) / (d + mu_eff + 3))
     damping = 1 + 2 * max(0.0, math.sqrt((mu_eff - 1) / (d + 1)) - 1) + sigma_rate
     return Strategy(
@@ -73,14 +73,14 @@ def strategy(d: int, population: int, separable: bool) -> Strategy:
 
 def _full_rates(d: int, mu_eff: float, population: int) -> Rates:
     path = (4 + mu_eff / d) / (d + 4 + 2 * mu_eff / d)
-    # Populations below 6 come in with the factor of the library; the tutorial has none.
+    # The library's factor for populations below 6; the tutorial has none.
     rank_one = min(1.0, population / 6) * 2 / ((d + 1.3) ** 2 + mu_eff)
     rank_mu = 2 * (0.25 + mu_eff + 1 / mu_eff - 2) / ((d + 2) ** 2 + mu_eff)
     return Rates(path, rank_one, min(1 - rank_one, rank_mu))
 
 
 def _separable_rates(d: int, mu_eff: float) -> Rates:
-    """Those of the library for d variances: about d times as fast as for d (d + 1) / 2 covariances."""
+    """The library's rates for d variances: about d times those for d (d + 1) / 2 covariances."""
     path = (1 + 1 / d + mu_eff / d) / (math.sqrt(d) + 1 / d + 2 * mu_eff / d)
     rank_one = 1 / (d + 2 * math.sqrt(d) + mu_eff / d)
     rank_mu = (0.25 + mu_eff + 1 / mu_eff - 2) / (d + 4 * math.sqrt(d) + mu_eff / 2)
@@ -90,7 +90,7 @@ def _separable_rates(d: int, mu_eff: float) -> Rates:
 def _weights(raw: Sequence[float], mu_eff: float, rates: Rates, d: int) -> tuple[float, ...]:
     """Raw weights, the positive ones scaled to sum to 1 and the negative ones to the smallest of three bounds.
 
-    With the first the covariance neither grows nor decays by itself, with the third it stays positive definite
+    With the first bound the covariance neither grows nor decays by itself; with the third it stays positive definite
     (tutorial, Table 1).
     """
     negative = [w for w in raw if w < 0]

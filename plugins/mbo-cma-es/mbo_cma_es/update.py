@@ -39,10 +39,10 @@ class CMAState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class CMAES(Update):
-    """A search by CMA-ES from each of the best designs in the data, which proposes the best design that it ever saw.
+    """CMA-ES from each of the best designs in the data; a run proposes the best design that it sampled.
 
     Hansen and Ostermeier, "Completely derandomized self-adaptation in evolution strategies", 2001, with the defaults
-    that Hansen's library `cma` has since, negative weights among them. The runs know nothing of each other. Each
+    that Hansen's library `cma` has since, negative weights among them. The runs are independent. Each
     sees the proxy's mean and no gradient; all of them, of all seeds, are predicted in one batch a generation.
 
     A step of the search takes as many generations as share a decomposition of the covariance: one up to 87
@@ -51,14 +51,16 @@ class CMAES(Update):
 
     proxy: Proxy = stage_option("the proxy whose mean is searched")
     candidates: int = option(CANDIDATES, "number of designs, and of runs", at_least=1)
-    generations: int = option(100, "the most that a run takes", at_least=0)
+    generations: int = option(100, "the most generations per run", at_least=0)
     step_size: float = option(0.5, "standard deviation of the first samples, sigma_0, in encoded units", above=0.0)
-    population: int = option(0, "samples a generation, lambda, from 3 on; 0 for 4 + floor(3 ln d)", at_least=0)
+    population: int = option(0, "samples per generation, lambda, at least 3; 0 for 4 + floor(3 ln d)", at_least=0)
     separable_above: int = option(
-        256, "with more coordinates only the covariance's diagonal is kept; published runs keep all of it", at_least=0
+        256,
+        "above this many coordinates only the covariance's diagonal is kept; published runs keep all",
+        at_least=0,
     )
     score_start: bool = option(
-        False, "let the start count among the designs that were seen; the library, and so the published runs, do not"
+        False, "count the start among the sampled designs; the library, and so the published runs, do not"
     )
 
     name: ClassVar[str] = "cma-es"
@@ -70,7 +72,7 @@ class CMAES(Update):
 
     def __post_init__(self) -> None:
         if self.population in {1, 2}:
-            raise ValueError(f"population={self.population} is too small to rank: give 3 or more, or 0 for the default")
+            raise ValueError(f"population={self.population} is too small; give 3 or more, or 0 for the default")
 
     @property
     def needs(self) -> frozenset[Ability]:
@@ -78,7 +80,7 @@ class CMAES(Update):
         return frozenset({"values"})
 
     def length(self, data: Data) -> int:
-        """The number of steps; the last may have generations to spare, which are not taken."""
+        """The number of steps; surplus generations of the last one are not run."""
         shared = self.search(data.x.shape[1]).strategy.shared
         return steps_from_top(math.ceil(self.generations / shared), data, self.candidates)
 
@@ -100,18 +102,18 @@ class CMAES(Update):
         return state._replace(runs=runs), info
 
     def designs(self, state: CMAState) -> Tensor:
-        """The best design that each run ever saw."""
+        """The best design of each run."""
         return state.runs.best_x
 
     def search(self, d: int) -> Search:
-        """What each run is, for d coordinates."""
+        """The run's constants for d coordinates."""
         separable = d > self.separable_above
         constants = strategy(d, self.population or population_of(d), separable)
         return Search(constants, Separable() if separable else Full(), self.step_size, self.generations)
 
     def _scores(self, proxy_state: Any, x: Tensor) -> Tensor:
-        """Predicted scores (...) of designs (..., d), in one batch; one that is no number is the lowest of all."""
-        # Detached, for the weights of a proxy that is a torch module ask for gradients: kept with the best scores,
-        # they would hold every generation in memory.
+        """Predicted scores (...) of designs (..., d), in one batch; NaN becomes the lowest."""
+        # Detached: the weights of a torch module require gradients, which would keep every generation in memory
+        # with the best scores.
         scores = self.proxy.predict(proxy_state, x.flatten(0, -2)).mean.detach().reshape(x.shape[:-1])
         return torch.where(scores.isnan(), -torch.inf, scores).double()

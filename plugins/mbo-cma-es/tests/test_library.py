@@ -60,7 +60,7 @@ def test_the_constants_are_those_of_the_library(d):
 
 
 @pytest.mark.parametrize(("d", "population"), [(5, 6), (5, 20), (24, 7), (24, 40), (86, 60)])
-def test_the_constants_for_a_population_of_ones_own_are_those_of_the_library(d, population, monkeypatch):
+def test_constants_for_any_population_match_the_library(d, population, monkeypatch):
     # What it multiplies the damping of larger populations by since 3.0.3.
     monkeypatch.setattr(cma.sigma_adaptation, "_CSA_dampfac_mueff_inner", 1)
     same_constants(library(d, popsize=population), strategy(d, population, separable=False))
@@ -75,7 +75,7 @@ def same_constants(theirs, ours) -> None:
     assert ours.shared == max(1, np.ceil(theirs.sm.lazy_update_gap))
 
 
-def test_the_rates_of_a_separable_law_are_those_of_the_library():
+def test_separable_rates_match_the_library():
     for d in (5, 86, 300, 5126):
         theirs = cma.CMAEvolutionStrategy(np.zeros(d), 0.5, {"verbose": -10, "CMA_diagonal": True}).sp
         ours = strategy(d, population_of(d), separable=True)
@@ -99,7 +99,7 @@ def test_a_law_moves_as_the_librarys(d, rtol):
             close(law, search, rtol)
 
 
-def test_a_leap_lengthens_the_steps_by_no_more_than_in_the_library():
+def test_leap_lengthens_steps_as_in_the_library():
     d = 5
     shape, constants, search = Full(), strategy(d, population_of(d), separable=False), library(d)
     law = laws.start(begin(d), 0.5, shape)
@@ -135,7 +135,7 @@ def test_a_separable_law_moves_as_the_librarys_sampler():
     assert law.covariance.max() > 2 * law.covariance.min()
 
 
-def test_a_separable_law_moves_as_the_diagonal_of_a_full_one():
+def test_separable_law_moves_as_a_diagonal_one():
     d = 8
     constants = strategy(d, population_of(d), separable=True)
     law = laws.start(begin(d), 0.5, Separable())._replace(covariance=torch.linspace(0.1, 3, d, dtype=torch.float64))
@@ -162,7 +162,7 @@ def test_a_separable_law_moves_as_the_diagonal_of_a_full_one():
         ("maxiter", 24, ill_conditioned),
     ],
 )
-def test_a_run_ends_where_the_librarys_does_and_has_its_best(reason, d, cost):
+def test_run_ends_with_the_librarys_best(reason, d, cost):
     generations = 100 if reason == "maxiter" else 1000
     constants, theirs = strategy(d, population_of(d), separable=False), library(d, maxiter=generations)
     search = Search(constants, Full(), 0.5, generations)
@@ -196,7 +196,7 @@ def test_a_run_ends_where_the_librarys_does_and_has_its_best(reason, d, cost):
         ("tolconditioncov", 1, (1e-14, 0.9), (0, 1), False),
     ],
 )
-def test_what_the_law_alone_ends_by_ends_the_librarys_run(reason, sigma, variances, path, ends):
+def test_stopping_by_law_matches_the_library(reason, sigma, variances, path, ends):
     theirs, shape, scores = library(2), Full(), torch.linspace(0, -1, 6, dtype=torch.float64)
     told(theirs, begin(2) + torch.linspace(0, 1, 12, dtype=torch.float64).reshape(6, 2), -scores)
     theirs.sigma, theirs.pc, theirs.dC, theirs.D = sigma, np.array(path), np.array(variances), np.sqrt(variances)

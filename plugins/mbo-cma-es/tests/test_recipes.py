@@ -58,7 +58,7 @@ def test_the_constants_are_the_published_ones(kind):
     assert written(recipe.update) == UPDATE
 
 
-def test_molecules_have_a_wider_proxy_and_are_searched_among_latents():
+def test_molecules_have_wider_proxy_and_latents():
     recipe = resolved("cma-es", "discrete", task="ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0")
     assert written(recipe.proxy) == {**PROXY, "hidden": [2048], "learning_rate": 3e-4, "epochs": 50}
     encoding = written(recipe.encoding)
@@ -74,7 +74,7 @@ def test_the_published_scores():
 
 
 @pytest.mark.parametrize("kind", ENCODING)
-def test_the_mix_has_the_proxy_of_coms_and_the_search_of_cma_es(kind):
+def test_mix_combines_coms_proxy_and_cma_search(kind):
     mix, coms = resolved("cma-es-on-coms", kind), resolved("coms", kind)
     for part in ("encoding", "adversary", "proxy"):
         assert written(getattr(mix, part)) == written(getattr(coms, part))
@@ -103,14 +103,14 @@ def test_candidates_are_designs_that_the_proxy_likes_better(kind):
         assert found[-1] > found[0]
 
 
-def test_a_seed_gives_the_same_designs_alone_and_among_others():
+def test_seed_gives_same_designs_alone():
     together, alone = (mbo.run("cma-es", table("continuous"), seeds=seeds, set=SMALL) for seeds in ([0, 1, 2], [1]))
     # A product of another size may round otherwise, and so rank two samples otherwise that are all but equal.
     same = np.isclose(together.trials[1].encoded, alone.trials[1].encoded, rtol=1e-4, atol=1e-4).all(1)
     assert same.mean() > 0.95
 
 
-def test_fewer_rows_than_candidates_are_refused_before_any_training():
+def test_fewer_rows_than_candidates_are_refused_before_training():
     trained: list[str] = []
     task = mbo.Task("few", table("continuous").x[:100], table("continuous").y[:100])
     with pytest.raises(mbo.TaskError, match="fewer than 128 candidates"):

@@ -15,13 +15,13 @@ from mbo_core.stages import Adversary, Batch, Data, Key, Mined, Model, Moves, St
 class DesignAscent(Adversary):
     """Moves each design of a batch by plain gradient steps up the proxy: the distribution mu of COMs.
 
-    It keeps no state: every batch is mined afresh from the data (released code; the paper's first version kept
+    It keeps no state: each batch is mined from the data (released code; the paper's first version kept
     particles). Its operator is that of the update `gradient-ascent`; use the same step size and number of steps.
     """
 
     steps: int = option(50, "number of steps, T", at_least=0)
     step_size: float = option(0.05, "step before the factor sqrt(d), eta_0; 2.0 on discrete designs", at_least=0.0)
-    entropy_weight: float = option(0.0, "weight of the spread between designs, c_ent; 0 in all published runs")
+    entropy_weight: float = option(0.0, "weight of the distance between designs, c_ent; 0 in all published runs")
 
     name: ClassVar[str] = "design-ascent"
     moves: ClassVar[frozenset[Moves]] = frozenset({"designs"})
@@ -31,7 +31,7 @@ class DesignAscent(Adversary):
         return ()
 
     def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
-        """Where the designs end up, detached; the weights stay."""
+        """The moved designs, detached; the weights stay."""
 
         def slope(x: Tensor) -> Tensor:
             return model.input_gradient(start.params, x)

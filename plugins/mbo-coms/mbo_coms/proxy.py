@@ -1,4 +1,4 @@
-"""The proxy of COMs: regression that is kept from over-valuing what an adversary finds."""
+"""The proxy of COMs: regression with a limit on the overestimation of mined designs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from mbo_core.stages import (
 
 
 class ConservativeState(NamedTuple):
-    """Weights, the multiplier's logarithm, the moments of both optimisers, and what the adversary keeps."""
+    """Weights, the multiplier's logarithm, the moments of both optimisers, and the adversary's state."""
 
     params: Layers
     optimiser: AdamState
@@ -59,7 +59,7 @@ class Conservative(Proxy):
     not: alpha here is twice the paper's. With the adversary `none` Delta is 0 and this is plain regression.
     """
 
-    adversary: Adversary = stage_option("what moves designs to where the network over-values them")
+    adversary: Adversary = stage_option("moves designs to where the network overestimates them")
     overestimation_limit: float = option(
         0.5, "tau, in standardised scores; 0.5 on continuous and 2.0 on discrete designs"
     )
@@ -70,7 +70,7 @@ class Conservative(Proxy):
     activation: Activation = option("relu", "of the hidden layers")
     learning_rate: float = option(3e-4, "of Adam on the weights", at_least=0.0)
     epochs: int = option(50, "passes over the training rows", at_least=0)
-    batch_size: int = option(128, "rows a step", at_least=1)
+    batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(500, "rows set aside at random and not trained on", at_least=0)
 
     name: ClassVar[str] = "conservative"
@@ -111,11 +111,11 @@ class Conservative(Proxy):
         return self._stepped(state._replace(adversary=adversary), grads, slope), info
 
     def predict(self, state: ConservativeState, x: Tensor) -> Prediction:
-        """The network's output; no spread."""
+        """The network's output, without uncertainty."""
         return self._net.apply(state.params, x)
 
     def model(self) -> Model:
-        """Prediction, squared error and slope as functions of the weights."""
+        """Prediction, squared error and input gradient as functions of the weights."""
         return self._net.model()
 
     @property

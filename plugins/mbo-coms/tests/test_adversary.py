@@ -36,7 +36,7 @@ def mine(x, score=None, params=PARAMS, **options):
 
 
 @pytest.mark.parametrize("steps", [0, 1, 50])
-def test_a_linear_model_is_climbed_in_a_straight_line(steps):
+def test_linear_model_is_climbed_straight(steps):
     slope = torch.tensor([1.0, -2.0, 0.5, 0.0])
     start = torch.tensor([[1.0, 2.0, 3.0, 4.0], [0.0, -1.0, 0.0, 0.5]])
     # Powers of two, so that nothing is rounded; the root of 4 coordinates is 2.
@@ -67,7 +67,7 @@ def test_the_entropy_does_not_move_a_single_design():
     assert torch.equal(with_entropy.x, without.x)
 
 
-def test_it_leaves_no_gradient_and_the_weights_as_they_are():
+def test_leaves_no_gradient_and_unchanged_weights():
     params = tuple({name: weight.clone().requires_grad_() for name, weight in layer.items()} for layer in PARAMS)
     start = X.clone().requires_grad_()
     mined, _ = mine(start, params=params, steps=3)
@@ -81,7 +81,7 @@ def test_it_leaves_no_gradient_and_the_weights_as_they_are():
             assert torch.equal(weight, before[name])
 
 
-def test_it_keeps_no_state_and_starts_afresh_from_the_data():
+def test_keeps_no_state_and_starts_from_data():
     adversary = DesignAscent(steps=5)
     state, ends = adversary.init(KEY, DATA), []
     for x in (X, X + 1, X):
@@ -115,7 +115,7 @@ def test_the_step_counts_the_coordinates_of_the_encoding():
 
 
 @pytest.mark.parametrize(("move", "letter"), [(math.log(7) - 1e-3, 1), (math.log(7) + 1e-3, 3)])
-def test_a_letter_changes_when_a_logit_has_moved_by_the_log_of_seven(move, letter):
+def test_letter_changes_after_logit_moves_ln_seven(move, letter):
     # The first three logits are those of the letters 1, 2 and 3 at the first position, where a 1 stands.
     moved = LOGITS + move * torch.eye(24)[2]
     assert ENCODING.decode(STATE, moved)[0].tolist() == [letter, *LETTERS[0, 1:].tolist()]

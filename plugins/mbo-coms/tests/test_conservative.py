@@ -61,7 +61,7 @@ def same(one, other) -> bool:
 
 
 @pytest.mark.parametrize(("overestimation", "direction"), [(1.5, 1), (0.75, 1), (0.25, -1), (-2.0, -1), (0.5, 0)])
-def test_the_multiplier_rises_while_the_overestimation_exceeds_the_limit(overestimation, direction):
+def test_multiplier_rises_while_overestimation_exceeds_the_limit(overestimation, direction):
     proxy, state = linear(Shift(by=overestimation), overestimation_limit=0.5, learning_rate=0.0)
     logs = [state.log_multiplier]
     for _ in range(100):
@@ -87,7 +87,7 @@ STEPS, STEP = 5, 0.25
 MOVE, DELTA = 2.5, 12.5
 
 
-def test_the_losses_of_a_linear_network_computed_by_hand():
+def test_losses_of_linear_network_by_hand():
     adversary = DesignAscent(steps=STEPS, step_size=STEP)
     proxy, state = linear(adversary, initial_multiplier=0.2, overestimation_limit=0.5)
     after, info = proxy.step(KEY, state, ROWS)
@@ -188,7 +188,7 @@ class Spy(Adversary):
 
 
 @pytest.mark.parametrize("std", [0.0, 0.2])
-def test_the_noise_is_added_once_before_the_error_and_the_mining(std):
+def test_noise_is_added_once_before_mining(std):
     proxy = Conservative(adversary=Spy(), hidden=(8,), input_noise=std, learning_rate=0.0)
     state, info = proxy.step(KEY, proxy.init(KEY, DATA), BATCH)
     noise = state.adversary - DATA.x

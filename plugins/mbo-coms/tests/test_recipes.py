@@ -81,13 +81,13 @@ def test_the_constants_are_the_published_ones(kind):
 
 @pytest.mark.parametrize("preset", [None, "quick"])
 @pytest.mark.parametrize("kind", PUBLISHED)
-def test_the_search_takes_the_steps_that_the_adversary_took(kind, preset):
+def test_search_takes_the_steps_of_the_adversary(kind, preset):
     recipe = resolved("coms", kind, preset=preset)
     for option in ("steps", "step_size", "entropy_weight"):
         assert getattr(recipe.update, option) == getattr(recipe.adversary, option)
 
 
-def test_the_quick_preset_changes_the_network_and_the_epochs_only():
+def test_quick_changes_only_network_and_epochs():
     assert written(resolved("coms", "discrete", preset="quick").proxy) == {
         **PROXY,
         "overestimation_limit": 2.0,
@@ -120,7 +120,7 @@ def test_logits_are_encoded_and_decoded_without_statistics():
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
-def test_a_multiplier_of_zero_is_plain_regression_bit_for_bit(kind):
+def test_multiplier_zero_is_plain_regression_bitwise(kind):
     control = run(kind, "proxy.initial_multiplier=0", "proxy.multiplier_learning_rate=0")
     plain = run(kind, "adversary.use=none", "proxy.use=regression", "proxy.activation=relu", *SMALL)
     conservative = run(kind)
@@ -136,7 +136,7 @@ def test_watching_and_storing_a_run_changes_no_design(tmp_path):
     assert np.array_equal(fast.designs, watched.designs)
 
 
-def test_the_audit_finds_less_to_gain_on_a_conservative_proxy():
+def test_audit_gains_less_on_a_conservative_proxy():
     plain, conservative = (
         run("continuous", f"proxy.initial_multiplier={alpha}", "proxy.epochs=20") for alpha in (0, 5)
     )

@@ -16,6 +16,7 @@ from torch.func import vmap
 from mbo_core.functional import batches, keys, precision
 from mbo_core.stages import Batch, Data, EncodedSpace, Mined, NoAdversary
 
+pytestmark = pytest.mark.slow
 EPOCH = 5
 LIMITS = torch.tensor([0.1, 0.5, 2.0])
 # Half as many steps as published, twice as long, which changes nothing here but the time.
@@ -101,18 +102,20 @@ def of(trained: Trained, column: int):
 
 
 @pytest.mark.parametrize("column", [0, 1])
-def test_where_the_limit_binds_the_overestimation_is_near_it(trained, column):
+def test_binding_limit_keeps_overestimation_near_it(trained, column):
     assert trained.overestimation[-EPOCH:, column].mean().item() == pytest.approx(LIMITS[column].item(), rel=0.3)
     assert trained.multiplier[-1, column] > 0.1
 
 
-def test_where_it_does_not_bind_the_overestimation_stays_below_and_the_multiplier_decays(trained):
+def test_slack_limit_lets_the_multiplier_decay(trained):
+    """Where the limit does not bind, the overestimation stays below it."""
     assert (trained.overestimation[:, 2] < LIMITS[2]).all()
     assert trained.multiplier[-1, 2] < 0.03
     assert (trained.multiplier[:, 2].diff() < 0).all()
 
 
-def test_the_multiplier_falls_while_the_network_is_flat_and_then_rises(trained):
+def test_multiplier_falls_first_and_then_rises(trained):
+    """It falls while the network is flat."""
     lowest = trained.multiplier[:, 1].argmin()
     assert 0 < lowest < 200
     assert trained.multiplier[lowest, 1] < 0.09
@@ -123,7 +126,7 @@ def test_the_tighter_the_limit_the_higher_the_multiplier(trained):
     assert (trained.multiplier[-1].diff() < 0).all()
 
 
-def test_the_looser_the_limit_the_more_the_search_believes_to_gain(trained, control, data):
+def test_looser_limit_predicts_larger_gain(trained, control, data):
     states = [*(of(trained, column) for column in range(3)), control]
     for measure in (gain, opened):
         found = torch.tensor([measure(state, data) for state in states])

@@ -1,8 +1,8 @@
 """BACE: which molecule inhibits beta-secretase 1 at the lowest concentration?
 
 A design is a molecule as SELFIES tokens, and every sequence of tokens spells a valid one, so whatever a method proposes
-can be drawn; it is printed as SMILES. Different tokens may spell one molecule. No one can measure a proposal here, so a
-random forest on Morgan bits of radius 2 stands for the truth, grown on four fifths of all rows, hidden ones too. Its
+can be drawn; it is printed as SMILES. Different tokens may spell one molecule. Proposals cannot be measured here, so a
+random forest on Morgan bits of radius 2 is the oracle, grown on four fifths of all rows, hidden ones too. Its
 splits choose from 45 of the 2,048 bits (the square root): on held-out rows it ranks as well as one that chooses from
 all (0.81 and 0.80 over three draws), and grows thirty times faster.
 """
@@ -31,7 +31,7 @@ class MoleculeForest:
 
     Attributes:
         model: scikit-learn's regressor.
-        lowest: the score of what is no molecule: the smallest of the data.
+        lowest: the score of an invalid design: the smallest of the data.
     """
 
     model: Any
@@ -46,7 +46,7 @@ class MoleculeForest:
         return self.judge(designs).scores
 
     def judge(self, designs: NDArray[np.int64]) -> Verdict:
-        """The same scores, and which of them stand for no molecule; errors as in `score`."""
+        """The same scores, and the designs that are not molecules; errors as in `score`."""
         guard.tokens(FACTS.name, designs, LENGTH, len(TOKENS))
         texts = [smiles(design) for design in designs]
         scores = forest.predict(self.model, molecules.morgan(texts, RADIUS))
@@ -56,7 +56,7 @@ class MoleculeForest:
 
 
 def smiles(design: NDArray[Any]) -> str:
-    """The canonical SMILES of a design (174,); empty where it spells no atom."""
+    """The canonical SMILES of a design (174,); empty without atoms."""
     import selfies
     from rdkit import Chem, rdBase
 
@@ -66,7 +66,7 @@ def smiles(design: NDArray[Any]) -> str:
 
 
 def cells(design: NDArray[Any]) -> Cells:
-    """A design as people read it."""
+    """A design for people."""
     return {"smiles": smiles(design)}
 
 
@@ -79,7 +79,7 @@ def load() -> Task:
     """The task with its 757 visible rows; grows the forest.
 
     Raises:
-        TaskError: where something is missing.
+        TaskError: if something is missing.
     """
     molecules.require(FACTS.name, "rdkit", "selfies")
     x, y = rows.read(FACTS)

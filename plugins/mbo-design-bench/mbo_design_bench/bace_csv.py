@@ -1,4 +1,4 @@
-"""MoleculeNet's bace.csv as SELFIES: tokens of which every sequence spells a valid molecule."""
+"""MoleculeNet's bace.csv as SELFIES, in which every sequence of tokens is a valid molecule."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mbo_design_bench import molecules
 
 FILE = "bace.csv"
 SMILES = ("smiles", "mol")
-"""What the column of molecules may be called; `mol` in the original."""
+"""Accepted names of the molecules' column; `mol` in the original."""
 
 PIC50 = "pIC50"
 LENGTH = 174
-"""The number of tokens of the longest molecule; shorter ones are filled up with the first token."""
+"""The number of tokens of the longest molecule; shorter ones are padded with the first token."""
 
 SPELT = (
     "[nop] "
@@ -28,15 +28,15 @@ SPELT = (
     "[\\N] [\\O]"
 )
 TOKENS = tuple(SPELT.split())
-"""[nop], which means nothing wherever it stands, then the tokens of the data in alphabetical order."""
+"""[nop], which has no meaning anywhere, then the tokens of the data in alphabetical order."""
 
 
 def read(path: Path) -> dict[str, NDArray[Any]]:
     """Read x (N, 174) int32 tokens and y (N,) float32 pIC50.
 
     Raises:
-        TaskError: without selfies, for a table without these columns, and for a row whose value is no number or
-            whose molecule is none of these tokens.
+        TaskError: without selfies, for a table without these columns, and for a row whose value is not a number
+            or whose molecule has other tokens.
     """
     molecules.require(str(path), "selfies")
     x, y = [], []
@@ -60,7 +60,7 @@ def encode(smiles: str) -> list[int]:
     try:
         tokens = list(selfies.split_selfies(selfies.encoder(smiles)))
     except selfies.EncoderError as error:
-        raise ValueError(f"{smiles!r} is no molecule that selfies can write") from error
+        raise ValueError(f"selfies cannot encode {smiles!r}") from error
     other = sorted(set(tokens) - set(TOKENS))
     if other or len(tokens) > LENGTH:
         raise ValueError(f"{smiles!r} has {len(tokens)} tokens, among them {', '.join(other) or 'too many'}")
@@ -73,7 +73,7 @@ def _cells(path: Path) -> list[tuple[str, str]]:
             table = csv.DictReader(stream)
             column = next((name for name in SMILES if name in (table.fieldnames or ())), None)
             if column is None or PIC50 not in (table.fieldnames or ()):
-                raise TaskError(f"{path} has no columns {' or '.join(SMILES)}, and {PIC50}")
+                raise TaskError(f"{path} lacks the columns {' or '.join(SMILES)}, and {PIC50}")
             return [(row[column] or "", row[PIC50] or "") for row in table]
     except (OSError, ValueError, csv.Error) as error:
         raise TaskError(f"{path} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""Bring in data that a person already has: all of it is checked before any of it is written."""
+"""Import a user's data: everything is checked before anything is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mbo_design_bench.layout import Facts
 
 
 def bring(facts: Facts, source: Path, root: Path) -> list[Path]:
-    """Copy a task's data to where they are looked for; the files written.
+    """Copy a task's data to the data folder; returns the files written.
 
     Args:
         facts: the task.
@@ -36,7 +36,7 @@ def locate(facts: Facts, source: Path) -> Path:
     """The folder of shards, or the archive, that `source` holds or is.
 
     Raises:
-        TaskError: with what was looked for.
+        TaskError: with the names that were looked for.
     """
     archive = facts.archive.file if facts.archive else None
     for folder in (source / facts.layout.folder, source):
@@ -47,7 +47,7 @@ def locate(facts: Facts, source: Path) -> Path:
             return path
     first = facts.layout.files()[0]
     wanted = [f"{facts.layout.folder}/{first}", first, *([archive] if archive else [])]
-    raise TaskError(f"{source} holds no {', no '.join(wanted)}", "name the folder that holds one of these")
+    raise TaskError(f"{source} holds no {', no '.join(wanted)}", "give the folder that holds one of these")
 
 
 def _copy(source: Path, path: Path) -> Path:

@@ -57,7 +57,7 @@ def build(wheel: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def amount(text: str) -> float:
-    """A weight percent; the asterisk behind six of them is nowhere explained, and left out.
+    """A weight percent; an unexplained asterisk after six of them is dropped.
 
     >>> amount("5.5"), amount("2*")
     (5.5, 2.0)
@@ -77,7 +77,7 @@ def _properties(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _inputs(entry: Mapping[str, Any], properties: Mapping[str, str]) -> list[float]:
-    """The 40 inputs of a row; an element or a heat treatment that is not named is 0."""
+    """The 40 inputs of a row; missing elements and heat treatments are 0."""
     weights = {one["element"]: amount(one["idealWeightPercent"]["value"]) for one in entry["composition"]}
     unknown = sorted(name for name in weights.keys() - set(ELEMENTS) if weights[name])
     if unknown:

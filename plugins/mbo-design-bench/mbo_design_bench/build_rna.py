@@ -1,4 +1,4 @@
-"""Score the designs of the RNA tasks anew, and write the packaged energies; needs the extra `rna`, about a minute."""
+"""Rescore the designs of the RNA tasks, and write the packaged energies; needs the extra `rna`, about a minute."""
 
 from __future__ import annotations
 

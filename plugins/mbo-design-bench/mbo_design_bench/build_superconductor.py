@@ -24,7 +24,7 @@ HEADER = [*ELEMENTS, "critical_temp", "material"]
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help=f"Where to write it; by default the folder that {data.VARIABLE} names, else the user's data folder.",
+    help=f"Where to write it; by default the folder in {data.VARIABLE}, else the user's data folder.",
 )
 def main(table: Path, folder: Path | None) -> None:
     """Read the table, check its numbers, write the file."""
@@ -52,7 +52,7 @@ def build(table: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _numbers(table: Path) -> NDArray[np.float64]:
-    """All columns (N, 87) but the last one, which names the material."""
+    """All columns (N, 87) except the last one, the material's name."""
     with table.open(newline="", encoding="utf-8") as stream:
         header = next(csv.reader(stream), [])
     if header != HEADER:

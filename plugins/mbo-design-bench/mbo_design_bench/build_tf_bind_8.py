@@ -63,13 +63,13 @@ def pairs() -> list[tuple[str, str]]:
 
 
 def units(escore: str) -> int:
-    """An E-score of five decimals as a whole number, without a detour through binary fractions.
+    """An E-score of five decimals as a whole number, without binary fractions.
 
     >>> units("-0.12351"), units("0.03000")
     (-12351, 3000)
     """
     if not re.fullmatch(r"-?\d\.\d{5}", escore):
-        raise TaskError(f"the E-score {escore!r} has not five decimals")
+        raise TaskError(f"the E-score {escore!r} does not have five decimals")
     return int(escore.replace(".", ""))
 
 

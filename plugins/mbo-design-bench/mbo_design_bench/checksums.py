@@ -1,6 +1,6 @@
-"""The checksums of data files: recorded beside a file when it arrives, and compared ever after.
+"""The checksums of data files: recorded when a file arrives, and compared on each later use.
 
-They stand in a file `SHA256SUMS` in the files' own folder, which `sha256sum -c SHA256SUMS` reads as well.
+They are kept in `SHA256SUMS` in the files' folder, which `sha256sum -c SHA256SUMS` reads as well.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mbo_core.errors import TaskError
 from mbo_design_bench import data
 
 NAME = "SHA256SUMS"
-AGAIN = "remove it, and then `mbo data fetch` records the files anew as they are"
+AGAIN = "remove it and run `mbo data fetch` to record the present files"
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
@@ -37,7 +37,7 @@ def recorded(folder: Path) -> dict[str, str]:
     """The recorded checksums of a folder's files, by name.
 
     Raises:
-        TaskError: for a record that cannot be read.
+        TaskError: for an unreadable record.
     """
     path = folder / NAME
     try:
@@ -48,12 +48,12 @@ def recorded(folder: Path) -> dict[str, str]:
         raise TaskError(f"{path} cannot be read: {getattr(error, 'strerror', error)}", data.UNREADABLE) from error
     matches = [LINE.fullmatch(line) for line in lines]
     if None in matches:
-        raise TaskError(f"{path}: line {matches.index(None) + 1} is no checksum with a name", AGAIN)
+        raise TaskError(f"{path}: line {matches.index(None) + 1} is not a checksum with a name", AGAIN)
     return {match[2]: match[1] for match in matches if match}
 
 
 def record(path: Path, digest: str) -> None:
-    """Note the checksum of a file in its folder.
+    """Record the checksum of a file in its folder.
 
     Raises:
         StoreError: if the record cannot be written.
@@ -64,7 +64,7 @@ def record(path: Path, digest: str) -> None:
 
 
 def verify(path: Path, known: dict[str, str]) -> bool:
-    """Compare a file with its recorded checksum; False where none is recorded.
+    """Compare a file with its recorded checksum; False if none is recorded.
 
     Args:
         path: the file.
@@ -78,7 +78,7 @@ def verify(path: Path, known: dict[str, str]) -> bool:
     found = sha256(path)
     if found != known[path.name]:
         raise TaskError(
-            f"{path} changed: its SHA-256 is {found}, and {known[path.name]} was recorded when it arrived",
-            "remove the file, and fetch it again with `mbo data fetch`",
+            f"checksum mismatch: {path} changed since it arrived; SHA-256 {found}, recorded {known[path.name]}",
+            "remove the file and fetch it again with `mbo data fetch`",
         )
     return True

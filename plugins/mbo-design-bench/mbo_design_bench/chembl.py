@@ -1,7 +1,7 @@
 """ChEMBL: molecules, as the tokens of their SMILES, by a random forest on Morgan fingerprints.
 
-As in design-bench 2.0.20: a design's first token is left out, it ends at the first `[SEP]`, the rest is read off the
-vocabulary and joined; the fingerprint has 2,048 bits of radius 4, and what is no molecule has no bit set. The forest
+As in design-bench 2.0.20: a design's first token is dropped, it ends at the first `[SEP]`, the rest is looked up in the
+vocabulary and joined; the fingerprint has 2,048 bits of radius 4, and invalid molecules have no bit set. The forest
 of the original is lost; this one is grown by its recipe, on half of all rows, from a fixed seed.
 """
 
@@ -38,7 +38,7 @@ class MorganForest:
     vocabulary: tuple[str, ...]
 
     def score(self, designs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Predict (n,) MCHC from (n, 31) tokens; what spells no molecule scores as one without any bit.
+        """Predict (n,) MCHC from (n, 31) tokens; an invalid molecule scores as one without any bit.
 
         Raises:
             TaskError: for designs of another shape, or tokens out of range.
@@ -48,7 +48,7 @@ class MorganForest:
 
 
 def smiles(design: NDArray[Any], vocabulary: tuple[str, ...]) -> str:
-    """What the tokens (L,) of a design spell.
+    """The SMILES of a design's tokens (L,).
 
     >>> smiles(np.array([1, 0, 2, 13, 0]), ("C", "[CLS]", "O"))
     'CO'
@@ -67,7 +67,7 @@ def vocabulary() -> tuple[str, ...]:
     """The text of each token.
 
     Raises:
-        TaskError: where the file is missing, or has another number of lines.
+        TaskError: if the file is missing or has the wrong number of lines.
     """
     path = data.find(VOCABULARY)
     if path is None:

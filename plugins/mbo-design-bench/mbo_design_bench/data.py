@@ -1,4 +1,4 @@
-"""Where data files are looked for, and how an archive of arrays is read: one home, so that every message agrees."""
+"""The data folders, and the reader of archives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mbo_core.errors import StoreError, TaskError
 from mbo_core.runs import store
 
 VARIABLE = "MBO_DATA_DIR"
-UNREADABLE = f"allow yourself to read it, or name another folder in {VARIABLE}"
+UNREADABLE = f"make it readable, or set another folder in {VARIABLE}"
 
 
 def folders() -> list[Path]:
@@ -40,14 +40,14 @@ def write(path: Path, content: bytes) -> None:
     try:
         store.write(path, content)
     except StoreError as error:
-        raise StoreError(error.message, f"free some space, or name another folder in {VARIABLE}") from error
+        raise StoreError(error.message, f"free some space, or set another folder in {VARIABLE}") from error
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a file.
+    """Whether a file exists.
 
     Raises:
-        TaskError: where that cannot be told; to look elsewhere would pass over the data that a person named.
+        TaskError: if that cannot be determined, as looking elsewhere would ignore the folder that a user set.
     """
     try:
         return stat.S_ISREG(path.stat().st_mode)
@@ -58,7 +58,7 @@ def exists(path: Path) -> bool:
 
 
 def within(folder: Path) -> list[Path]:
-    """What a folder holds, by name; nothing where there is no folder; errors as in `exists`."""
+    """The content of a folder by name, empty if it does not exist; errors as in `exists`."""
     try:
         return sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -68,15 +68,15 @@ def within(folder: Path) -> list[Path]:
 
 
 def find(file: str) -> Path | None:
-    """The first folder's copy of `file`, or None where no folder has it; errors as in `exists`."""
+    """The first folder's copy of `file`, or None if no folder has it; errors as in `exists`."""
     return next((folder / file for folder in folders() if exists(folder / file)), None)
 
 
 def missing(file: str) -> str | None:
-    """One line that names every place where `file` was looked for, or None where it is found."""
+    """One line with every place where `file` was looked for, or None if it is found."""
     if find(file) is not None:
         return None
-    return f"{file} is not in {' nor in '.join(str(folder) for folder in folders())}"
+    return f"{file} is missing from {' and '.join(str(folder) for folder in folders())}"
 
 
 def arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -87,12 +87,12 @@ def arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         names: the arrays that must be there.
 
     Raises:
-        TaskError: for a file that is no archive, is damaged, or lacks an array.
+        TaskError: for a file that is not an archive, is damaged, or lacks an array.
     """
     try:
         with path.open("rb") as stream:
-            if not zipfile.is_zipfile(stream):  # else numpy takes it for a pickle, and says so
-                raise ValueError("it is not an .npz archive")
+            if not zipfile.is_zipfile(stream):  # else numpy takes it for a pickle
+                raise ValueError("not an .npz archive")
             stream.seek(0)
             archive = np.load(stream, allow_pickle=False)
             return {name: np.asarray(archive[name]) for name in names}

@@ -1,7 +1,7 @@
-"""What is known of each task of Design-Bench: one home for names, places of the data, sizes and constants.
+"""The facts of each task of Design-Bench: names, data files, sizes and constants.
 
 Files, percentiles and limits are those of design-bench 2.0.20, read off its source. Rows are those of its published
-tables, the ends of y the constants that BDI and Offline-RaM ship. `mbo_design_bench.rows` holds data against them.
+tables, the ends of y the constants that BDI and Offline-RaM ship. `mbo_design_bench.rows` checks data against them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SYMBOLS = (
 )
 ELEMENTS = tuple(SYMBOLS.split())
 
-BOUNDS = {"bounds": "a number beyond the bounds of the robot is simulated as the bound, as in design-bench"}
+BOUNDS = {"bounds": "numbers outside the robot's bounds are clipped, as in design-bench"}
 
 TF_BIND_8 = Facts(
     "TFBind8-Exact-v0",
@@ -61,16 +61,16 @@ TF_BIND_10 = Facts(
     ),
     oracle="table",
     comparable=(
-        "tables that give the methods 10,000 visible rows (DDOM, Offline-RaM, ROOT): same table, other draw of the "
+        "tables that give the methods 10,000 visible rows (DDOM, Offline-RaM, ROOT): same table, another draw of the "
         "10,000, since they set no seed and name no rows; not with tables on 50,000 or 5,000 rows"
     ),
     notes={
         "visible_rows_before_the_draw": 4_161_482,
         "replicates": (
             "each 10-mer was measured up to 4 times and each measurement is two rows, the 10-mer and its complement "
-            "(not reversed); the oracle answers with the last row of a design, so other rows of it differ from it"
+            "(not reversed); the oracle answers with the last row of a design, so its other rows may differ"
         ),
-        "sign": "y is the ddG of the source as it stands, by which a larger y is weaker binding",
+        "sign": "y is the ddG of the source, so a larger y means weaker binding",
     },
 )
 
@@ -92,8 +92,8 @@ GFP = Facts(
     citation="Sarkisyan et al. 2016, Local fitness landscape of the green fluorescent protein, Nature 533:397-401",
     oracle="learned",
     comparable=(
-        "no published table: the original oracle is lost and this one is trained anew; compare methods with each "
-        "other, over several oracle seeds; gfp.npz holds other rows (51,715 distinct proteins) than Design-Bench"
+        "no published table: the original oracle is lost and this one is retrained; compare methods with each "
+        "other, over several oracle seeds; gfp.npz has different rows (51,715 distinct proteins)"
     ),
 )
 
@@ -115,8 +115,8 @@ UTR = Facts(
     ),
     oracle="learned",
     comparable=(
-        "no published table: the original oracle is lost and this one is trained anew; published tables moreover use "
-        "labels that the lost oracle gave; compare methods with each other, over several oracle seeds"
+        "no published table: the original oracle is lost and this one is retrained; published tables also use "
+        "labels of the lost oracle; compare methods with each other, over several oracle seeds"
     ),
 )
 
@@ -231,12 +231,12 @@ def named(name: str) -> Facts:
     """The facts of a task by name.
 
     Raises:
-        RecipeError: for another name, with the nearest.
+        RecipeError: for an unknown name, with the nearest.
 
     >>> named("UTR-ResNet-v0").layout.shards
     14
     """
     known = {facts.name: facts for facts in ALL}
     if name not in known:
-        raise RecipeError(f'Design-Bench has no task "{name}" with data', nearest(name, known))
+        raise RecipeError(f'unknown Design-Bench task "{name}"', nearest(name, known))
     return known[name]

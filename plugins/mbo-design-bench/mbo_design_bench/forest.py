@@ -1,4 +1,4 @@
-"""Random forests that stand for the truth, by Design-Bench's recipe: 100 trees of depth 100 on raw numbers."""
+"""Random forests as oracles, by Design-Bench's recipe: 100 trees of depth 100 on raw numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mbo_core.tasks import OracleSet
 from mbo_design_bench import guard
 
 FORESTS = 8
-"""So many forests score the designs of a run on a task of numbers, the first being the task's oracle."""
+"""Number of forests that score a run's designs; the first is the task's oracle."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Forest:
     """A fitted random forest that scores designs of real numbers.
 
     Attributes:
-        task: whose oracle it is.
+        task: the name of its task.
         length: the number of coordinates of a design.
         model: scikit-learn's regressor.
     """
@@ -43,7 +43,7 @@ class Forest:
 
 @dataclass(frozen=True)
 class Later:
-    """A forest that is grown when it is first asked.
+    """A forest grown on first use.
 
     Attributes:
         grown: grows it.
@@ -61,7 +61,7 @@ class Later:
 
 
 def beside(own: Forest, seed: int, grown: Callable[[int], Forest]) -> OracleSet:
-    """A task's own forest and, to see how much of a score is its choice, others that differ only in their seed.
+    """A task's own forest, and others that differ only in their seed, to see how far a score depends on it.
 
     Args:
         own: scores the task.
@@ -88,7 +88,7 @@ def grow(
         seed: draws the rows and grows the trees.
         train: the number of rows to fit.
         held_out: the number of other rows to rank, or None for all.
-        max_features: how many features a split may choose from; the recipe says all.
+        max_features: the number of features per split; all in the recipe.
     """
     from sklearn.ensemble import RandomForestRegressor
 
@@ -106,14 +106,14 @@ def predict(model: Any, features: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def notes(seed: int, correlation: float) -> dict[str, Any]:
-    """What a run's record holds of a forest."""
+    """A forest's entry in a run's record."""
     import sklearn
 
     return {"oracle_seed": seed, "held_out_spearman": correlation, "scikit_learn": sklearn.__version__}
 
 
 def spearman(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """The rank correlation of a and b, (n,) each; equal values share their mean rank.
+    """The rank correlation of a and b, (n,) each; ties share their mean rank.
 
     >>> round(spearman(np.array([1, 2, 2, 5]), np.array([10, 20, 30, 40])), 4)
     0.9487

@@ -1,4 +1,4 @@
-"""How the learned oracles are made: networks and training, chosen once for each task."""
+"""Networks and training of the learned oracles, chosen once for each task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Form:
     """A network and its training.
 
     Attributes:
-        channels: the numbers that stand for a token, C.
+        channels: the numbers per token, C.
         kernel: the positions that a convolution sees, an odd number.
         blocks: the residual convolutions.
         hidden: the widths of the dense layers.
@@ -34,7 +34,7 @@ class Form:
 
 
 FORMS: Mapping[str, Form] = {
-    # All proteins are variants of one, so a position means the same in each, and a convolution gains nothing.
+    # All proteins are variants of one, so positions have a fixed meaning, and convolutions do not help.
     GFP.name: Form(channels=16, kernel=1, blocks=0, hidden=(128, 32), epochs=16),
     # Sample et al.'s network has three convolutions of 120 channels and width 8, and a dense layer of 40.
     UTR.name: Form(channels=48, kernel=7, blocks=2, hidden=(40,), epochs=3),

@@ -1,4 +1,4 @@
-"""The form of what is known of a task of Design-Bench; `mbo_design_bench.facts` fills it in."""
+"""The record of a task's facts; `mbo_design_bench.facts` fills it in."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mbo_design_bench import data
 TRABUCCO = "task: Trabucco et al. 2022, Design-Bench, arXiv:2202.08450"
 
 SUBSAMPLE_SEED = 0
-"""Draws the visible rows of the tasks with a limit: a part of the task. Design-Bench draws anew at each call."""
+"""Draws the visible rows of the tasks with a limit, as a part of the task; Design-Bench draws at each call."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a data set lies in Design-Bench's folders, and of what form its numbers are.
+    """The files of a data set in Design-Bench's folders, and the form of its numbers.
 
     Attributes:
         folder: the data set's folder, e.g. `tf_bind_8-SIX6_REF_R1`.
-        stem: how its files are called, e.g. `tf_bind_8` for `tf_bind_8-x-0.npy`.
+        stem: the stem of its files' names, e.g. `tf_bind_8` for `tf_bind_8-x-0.npy`.
         shards: the number of pairs of files.
         space: the space of its designs.
         mirrored: whether the community mirror holds it.
@@ -49,14 +49,14 @@ class Layout:
 
 @dataclass(frozen=True)
 class Archive:
-    """A file with x (N, d) and y (N,) that may stand for the shards; most are `.npz` archives.
+    """A file with x (N, d) and y (N,) that can replace the shards; most are `.npz` archives.
 
     Attributes:
         file: its name.
         fingerprint: the SHA-256 of its numbers, see `mbo_design_bench.data.fingerprint`.
-        hint: how to get it, where there is another way than the mirror.
+        hint: how to get it, if there is another way than the mirror.
         read: the arrays x and y of such a file.
-        rows: the number of its rows, where it holds others than the shards.
+        rows: the number of its rows, if it differs from the shards.
         best: the normalised score of its best visible row, likewise.
     """
 
@@ -70,20 +70,20 @@ class Archive:
 
 @dataclass(frozen=True)
 class Facts:
-    """A task of Design-Bench, or one that is kept like those.
+    """A task of Design-Bench, or one in the same form.
 
     Attributes:
         name: as in Design-Bench.
-        layout: where its data lie.
+        layout: its data files.
         percentiles: the visible rows have a y from the first to the second percentile of all rows, both included.
         y_min: the smallest y of all rows; it normalises to 0.
         y_max: the largest y of all rows; it normalises to 1.
-        rows: the number of all rows, or None where it is not published.
-        limit: at most so many visible rows, drawn at random, or None for all.
-        best: the normalised score of the best visible row, as published where it is.
-        archive: the file that may stand for the shards.
+        rows: the number of all rows, or None if not published.
+        limit: the largest number of visible rows, drawn at random, or None for all.
+        best: the normalised score of the best visible row, as published if it is.
+        archive: the file that can replace the shards.
         packaged: whether the data are in this package.
-        design_bench: whether Design-Bench has this task; else neither its paper nor its files are named.
+        design_bench: whether Design-Bench has this task; if not, its paper and files are not named.
         notes: more to know.
     """
 

@@ -1,7 +1,7 @@
-"""Learned oracles: networks that stand for the truth, trained here by `mbo data train-oracle` and kept as files.
+"""Learned oracles: networks trained by `mbo data train-oracle` and kept as files.
 
-The oracle of a task is that of seed 0, as the seed of a random forest is a part of its task. Those of other seeds are
-scored beside it: training one more changes no score and no label, and shows how far they depend on the seed.
+The oracle of a task is that of seed 0. Oracles of other seeds score the same designs: they change no score and no
+label, and show how far scores depend on the seed.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 SEED = 0
 """The seed of a task's own oracle."""
 
-UNTRAINED = "the oracle is not trained here"
+UNTRAINED = "the oracle is not trained yet"
 
 
 @dataclass(frozen=True)
 class LearnedOracle:
-    """A trained network that stands for the truth.
+    """A trained network as an oracle.
 
     Attributes:
-        about: how it came about.
+        about: its origin.
         network: gives scores normalised by the ends of all rows.
-        labels: (N,) what it says of all rows of the data.
+        labels: (N,) its scores for all rows of the data.
         sha256: of its file.
     """
 
@@ -49,7 +49,7 @@ class LearnedOracle:
     sha256: str
 
     def score(self, designs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Score (n, L) tokens: (n,), each design as if it stood alone.
+        """Score (n, L) tokens: (n,), each design independent of the others.
 
         Raises:
             TaskError: for designs of another shape, or tokens out of range.
@@ -61,28 +61,28 @@ class LearnedOracle:
 
 
 def form_of(facts: Facts) -> Form:
-    """How the oracle of a task is made.
+    """The form of a task's oracle.
 
     Raises:
-        RecipeError: for a task whose oracle is no network.
+        RecipeError: for a task whose oracle is not a network.
     """
     if facts.name not in FORMS:
-        raise RecipeError(f"{facts.name} has no oracle to train", nearest(facts.name, FORMS))
+        raise RecipeError(f"{facts.name} has no trainable oracle", nearest(facts.name, FORMS))
     return FORMS[facts.name]
 
 
 def command(facts: Facts) -> str:
-    """What trains a task's own oracle."""
+    """The command that trains a task's own oracle."""
     return f"mbo data train-oracle {facts.name} --seed {SEED}"
 
 
 def untrained(facts: Facts) -> str | None:
-    """One line that says that a task's own oracle is missing, and which command trains it; None where it is there."""
+    """One line on a missing oracle and the command that trains it; None if the oracle exists."""
     return None if SEED in oracle_files.found(facts) else f"{UNTRAINED}: {command(facts)}"
 
 
 def notes(facts: Facts) -> list[dict[str, Any]]:
-    """What is known of the oracles that are here, from their headers alone; those that cannot be read are left out."""
+    """The origins of the oracles on this machine, from their headers; unreadable ones are left out."""
     found = []
     with suppress(TaskError):
         for path in oracle_files.found(facts).values():
@@ -98,17 +98,17 @@ def train(facts: Facts, seed: int, epochs: int | None, report: Report) -> tuple[
         facts: the task.
         seed: of the weights and of the order of the rows.
         epochs: passes over the training rows; by default those of the task's form.
-        report: is told of every step.
+        report: called on every step.
 
     Raises:
-        RecipeError: for a task whose oracle is no network.
-        TaskError: where the data are missing, or that oracle is there already and is no quick look.
+        RecipeError: for a task whose oracle is not a network.
+        TaskError: if the data are missing, or the oracle exists and is not a quick look.
         MboError: if the training diverges.
         StoreError: if the disk is full, or the folder cannot be written.
     """
     form, path = form_of(facts), oracle_files.place(facts, seed)
     if data.exists(path) and not oracle_files.about(path).quick_look:
-        raise TaskError(f"{path} is there already", "remove the file to train that oracle again")
+        raise TaskError(f"{path} exists already", "remove the file to retrain the oracle")
     x, y = rows.read(facts)
     from mbo_design_bench.training import train
 
@@ -144,7 +144,7 @@ def load(facts: Facts, all_rows: rows.Rows) -> dict[int, LearnedOracle]:
     """The oracles of a task by seed, its own first.
 
     Raises:
-        TaskError: if the task's own oracle is not trained here; if one is damaged, or was trained on other data.
+        TaskError: if the task's own oracle is missing, or one is damaged or was trained on different data.
     """
     if untrained(facts):
         raise TaskError(f"{facts.name}: {UNTRAINED}", f"`{command(facts)}` trains it")
@@ -159,12 +159,12 @@ def _read(path: Path, facts: Facts, digest: str) -> LearnedOracle:
 
     about = oracle_files.about(path)
     if (about.task, about.data_sha256) != (facts.name, digest):
-        raise TaskError(f"{path} was trained on other data than {facts.name} has here", oracle_files.AGAIN)
+        raise TaskError(f"{path} was trained on different data than the present {facts.name}", oracle_files.AGAIN)
     if about.quick_look:
         warn(f"{facts.name}: the oracle of seed {about.seed} is a quick look of {about.epochs} epochs")
     weights, labels = oracle_files.tensors(path)
     try:
-        with torch.device("meta"):  # no weights are drawn, nor is memory taken for those that a header promises
+        with torch.device("meta"):  # no weights are drawn, and no memory is allocated from a header's claims
             network = Network(about.length, about.classes, Form(**about.form))
         network.load_state_dict(weights, assign=True)
         if labels.shape != (about.rows,):

@@ -1,7 +1,7 @@
-"""Fetch data sets, file by file, from the community's mirror of Design-Bench's data.
+"""Download data sets, file by file, from the community's mirror of Design-Bench's data.
 
-A file counts once it is whole: it is written beside its place, checked, and renamed. What was fetched is not fetched
-again, so an interrupted fetch goes on where it stopped: see `mbo_design_bench.partial` for the file that was cut.
+A file is written under a temporary name, checked, and renamed. Existing files are not fetched again, so an interrupted
+download resumes; see `mbo_design_bench.partial` for partial files.
 """
 
 from __future__ import annotations
@@ -21,44 +21,43 @@ MIRROR = "https://huggingface.co/datasets/beckhamc/design_bench_data/resolve/mai
 VARIABLE = "MBO_DATA_URL"
 
 PAUSES = (1.0, 4.0)
-"""Seconds to wait before each further attempt, where the failure may pass."""
+"""Seconds to wait before each retry after a temporary failure."""
 
 PASSING = {408, 416, 425, 429, 500, 502, 503, 504}
-"""Answers of a server that is busy, or ill for a moment, or that was asked for the rest of another version."""
+"""Status codes of a temporary failure, or of a resumed file whose version changed."""
 
-IMPORT = "import files that you have: mbo data fetch TASK --from DIR"
+IMPORT = "import your own files: mbo data fetch TASK --from DIR"
 
 Bar = Callable[[str, int, int], Any]
 """Called with a file's name, its number and the number of files; gives a progress bar as pooch wants it, or None."""
 
 
 def base() -> str:
-    """Where the data sets' folders are served, without a last slash.
+    """The base URL of the data sets' folders, without a trailing slash.
 
     Raises:
-        TaskError: if `MBO_DATA_URL` is no address.
+        TaskError: if `MBO_DATA_URL` is not a URL.
     """
     url = os.environ.get(VARIABLE) or MIRROR
     if not url.startswith(("https://", "http://")):
-        raise TaskError(f"{VARIABLE} is {url!r}, which is no address", "it begins with https:// or http://")
+        raise TaskError(f"{VARIABLE} is not a URL: {url!r}", "start it with https:// or http://")
     return url.rstrip("/")
 
 
 def fetch(facts: Facts, root: Path, bar: Bar = lambda *_: None) -> int:
-    """Fetch those files of a data set that are not there yet; the number of files fetched.
+    """Download the missing files of a data set; returns their number.
 
     Args:
         facts: the task whose data to fetch.
         root: the folder to make the data set's folder in.
-        bar: shows how far it is.
+        bar: shows the progress.
 
     Raises:
-        TaskError: if the mirror does not answer, lacks a file, or serves something else than before; if a file
-            that is there changed.
+        TaskError: if the mirror does not answer, lacks a file, or serves a changed one; if a local file changed.
         StoreError: if the disk is full, or the folder cannot be written.
     """
     if not facts.layout.mirrored:
-        raise TaskError(f"the mirror does not hold the data of {facts.name}", IMPORT)
+        raise TaskError(f"the mirror lacks the data of {facts.name}", IMPORT)
     folder, names = root / facts.layout.folder, facts.layout.files()
     fetched = 0
     for number, name in enumerate(names, 1):
@@ -87,18 +86,18 @@ def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
         digest = checksums.sha256(part.path)
         if known is not None and digest != known:
             raise TaskError(
-                f"{url} changed: its SHA-256 is {digest}, and {known} was recorded at the first fetch",
-                f"if you trust the new data, remove its line from {path.parent / checksums.NAME}",
+                f"checksum mismatch: {url} changed since the first fetch; SHA-256 {digest}, recorded {known}",
+                f"if you trust the new file, remove its line from {path.parent / checksums.NAME}",
             )
         shards.check(part.path, facts.layout, path.name, origin=url)
-        # Recorded first: a file in its place without its checksum would be taken as the person's own.
+        # Recorded first: a file without a checksum would count as the user's own.
         checksums.record(path, digest)
         os.replace(part.path, path)
     except TaskError as error:
         error.hint = error.hint or _hint(None)
         raise
     except OSError as error:
-        hint = f"free some space, or name another folder in {data.VARIABLE}"
+        hint = f"free some space, or set another folder in {data.VARIABLE}"
         raise StoreError(f"cannot write {path}: {error.strerror or error}", hint) from error
     finally:
         if part is not None:
@@ -106,7 +105,7 @@ def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
 
 
 def _download(url: str, part: Part, bar: Any) -> None:
-    """Fetch one file, some times if need be; what came of it when that fails is kept."""
+    """Download one file, with retries; a partial file is kept."""
     import requests
 
     for pause in (*PAUSES, None):
@@ -128,11 +127,11 @@ def _reason(error: Exception, status: int | None) -> str:
     import requests
 
     if status is not None:
-        return f"the server answers {status}"
+        return f"the server answered {status}"
     return "no answer in time" if isinstance(error, requests.Timeout) else str(error)
 
 
 def _hint(status: int | None) -> str:
     if status == 404:
-        return f"name another mirror in {VARIABLE}, or {IMPORT}"
-    return f"run the same command again: it goes on with the file that is missing; or {IMPORT}"
+        return f"set another mirror in {VARIABLE}, or {IMPORT}"
+    return f"run the command again to resume, or {IMPORT}"

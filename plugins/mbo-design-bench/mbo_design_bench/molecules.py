@@ -1,4 +1,4 @@
-"""What the tasks of molecules share, by rdkit."""
+"""Helpers of the molecule tasks, by rdkit."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ BITS = 2048
 
 
 def missing(*packages: str) -> str | None:
-    """One line on the packages of the extra that are not installed, or None."""
+    """One line on missing packages of the extra, or None."""
     absent = [package for package in packages if find_spec(package) is None]
     return f"{' and '.join(absent)} not installed: {EXTRA}" if absent else None
 
 
 def require(task: str, *packages: str) -> None:
-    """Refuse to go on without packages of the extra.
+    """Check that packages of the extra are installed.
 
     Raises:
         TaskError: with the command that installs them.
@@ -33,7 +33,7 @@ def require(task: str, *packages: str) -> None:
 
 
 def morgan(smiles: Sequence[str], radius: int) -> NDArray[np.float32]:
-    """Morgan bits (n, 2048) of n SMILES; what is no molecule has no bit set."""
+    """Morgan bits (n, 2048) of n SMILES; invalid molecules have no bit set."""
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdFingerprintGenerator
 

@@ -1,4 +1,4 @@
-"""The network that learned oracles are: a residual convolutional network on tokens, evaluated in float64."""
+"""The network of learned oracles: a residual convolutional network on tokens, evaluated in float64."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from torch import Tensor, nn
 from mbo_design_bench.forms import Form
 
 CHUNK = 64
-"""Designs are scored so many at a time, the last ones padded: a product's rounding may depend on its shape."""
+"""Designs per batch, the last one padded, as the rounding of a product may depend on its shape."""
 
 
 class Network(nn.Module):
     """Tokens (n, L) to scores (n,) within 0 and 1, the ends of the data.
 
     An embedding of C channels; residual blocks h + SiLU(conv(h)), as long as the design; dense layers on all positions
-    at once, so that each position has weights of its own; a sigmoid, without which a search would be led to where the
-    network goes beyond all that was ever measured. He et al. 2016, arXiv:1512.03385, without
-    normalisation layers: what one design scores must not depend on others.
+    at once, so that each position has its own weights; a sigmoid, without which a search would be led to where the
+    network extrapolates beyond all measurements. He et al. 2016, arXiv:1512.03385, without normalisation layers: a
+    score must not depend on other designs.
 
     Args:
         length: the positions of a design, L.
@@ -56,14 +56,14 @@ class Network(nn.Module):
 
 
 def predict(network: Network, x: NDArray[Any], done: Callable[[int], None] = lambda _: None) -> NDArray[np.float64]:
-    """What a float64 network says of tokens (n, L): (n,), each design as if it stood alone.
+    """The scores (n,) of a float64 network for tokens (n, L), each design independent of the others.
 
-    On one thread, for the number of threads decides in which order a product is summed.
+    On one thread, as the number of threads determines the order of summation.
 
     Args:
         network: in float64, which no setting of torch's float32 products touches.
         x: the designs.
-        done: told of the designs done so far.
+        done: called with the number of designs so far.
     """
     scores = np.empty(len(x))
     with torch.inference_mode(), _one_thread():

@@ -17,13 +17,13 @@ from mbo_core.cli.common import json_option, print_json
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
-    help="For a quick look that is marked as such; by default the task's number.",
+    help="For a quick look, marked as such; by default the task's number.",
 )
 @json_option
 def train_oracle(task: str, seed: int, epochs: int | None, as_json: bool) -> None:
-    """Train the network that stands for the truth in TASK (GFP or UTR) on all of its data, in some minutes.
+    """Train the oracle network of TASK (GFP or UTR) on all of its data, in some minutes.
 
-    Other seeds than 0 are scored beside the task's own oracle.
+    Oracles of seeds other than 0 are reported beside the task's own.
     """
     from mbo_core.cli.run import progress
     from mbo_design_bench import learned

@@ -21,30 +21,30 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"seed-(\d+)\.safetensors")
 HEADER = "oracle"
-AGAIN = "remove the file, and train the oracle again: `mbo data train-oracle`"
+AGAIN = "remove the file and retrain the oracle: `mbo data train-oracle`"
 WEIGHTS, LABELS = "network.", "labels"
 
 
 @dataclass(frozen=True)
 class About:
-    """How an oracle came about.
+    """The origin of an oracle.
 
     Attributes:
-        task: whose oracle it is.
+        task: the name of its task.
         seed: of its weights and of the order of its rows.
         epochs: passes over the training rows.
-        quick_look: whether these were fewer than they should be.
+        quick_look: whether these are fewer than the task's number.
         length: the positions of a design.
         classes: the number of tokens.
         form: the network and its training.
-        y_min: the raw score where the network says 0: the smallest of all rows.
-        y_max: the raw score where it says 1: the largest.
+        y_min: the raw score at network output 0: the smallest of all rows.
+        y_max: the raw score at output 1: the largest.
         held_out_spearman: the rank correlation with measurements on rows that it was not trained on.
         held_out_rows: their number.
         rows: the number of all rows.
         data_sha256: see `mbo_design_bench.data.fingerprint`.
-        seconds: the processor's time.
-        versions: of what it was trained with.
+        seconds: processor time.
+        versions: of the software that it was trained with.
     """
 
     task: str
@@ -65,21 +65,21 @@ class About:
 
     @property
     def note(self) -> dict[str, Any]:
-        """What people want to know of it."""
+        """A summary for people."""
         names = ("seed", "held_out_spearman", "held_out_rows", "epochs", "quick_look", "data_sha256", "versions")
         return {name: getattr(self, name) for name in names}
 
 
 def place(facts: Facts, seed: int) -> Path:
-    """Where an oracle is written to."""
+    """The path of an oracle's file."""
     return _folder(data.folders()[0], facts) / f"seed-{seed}.safetensors"
 
 
 def found(facts: Facts) -> dict[int, Path]:
-    """The oracles of a task that are here, by seed.
+    """A task's oracles on this machine, by seed.
 
     Raises:
-        TaskError: where a folder may not be read.
+        TaskError: if a folder is unreadable.
     """
     paths = [path for root in reversed(data.folders()) for path in data.within(_folder(root, facts))]
     seeds = {int(match[1]): path for path in paths if (match := NAME.fullmatch(path.name))}
@@ -101,10 +101,10 @@ def store(path: Path, about: About, weights: Mapping[str, Tensor], labels: NDArr
 
 
 def about(path: Path) -> About:
-    """How an oracle came about, from its header alone.
+    """The origin of an oracle, from its header.
 
     Raises:
-        TaskError: if the file cannot be read, or is no oracle.
+        TaskError: if the file is unreadable or not an oracle.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -116,10 +116,10 @@ def about(path: Path) -> About:
 
 
 def tensors(path: Path) -> tuple[dict[str, Tensor], NDArray[np.float64]]:
-    """The weights of an oracle, and what it says of all rows, (N,).
+    """The weights of an oracle, and its scores for all rows, (N,).
 
     Raises:
-        TaskError: if the file cannot be read, or is no oracle.
+        TaskError: if the file is unreadable or not an oracle.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -133,8 +133,8 @@ def tensors(path: Path) -> tuple[dict[str, Tensor], NDArray[np.float64]]:
 
 
 def damaged(path: Path, error: Exception) -> TaskError:
-    """What is said of a file that is no oracle."""
-    return TaskError(f"{path} is no oracle of this version: {type(error).__name__}: {error}", AGAIN)
+    """The error for a file that is not an oracle."""
+    return TaskError(f"{path} is not an oracle of this version: {type(error).__name__}: {error}", AGAIN)
 
 
 def _folder(root: Path, facts: Facts) -> Path:

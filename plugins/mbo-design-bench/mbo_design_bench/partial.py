@@ -1,7 +1,7 @@
-"""A download that may be cut: what came of a file is kept, and the next request asks for the rest.
+"""A resumable download: a partial file is kept, and the next request asks for the rest.
 
-That is done only where the server names the version of the file by a strong entity tag and sends the rest of that very
-version (RFC 9110, sections 8.8.3, 13.1.5 and 14.2). Else the file begins anew.
+This needs a server that gives the version of the file as a strong entity tag and sends the rest of that version
+(RFC 9110, sections 8.8.3, 13.1.5 and 14.2). Otherwise the download restarts.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ TIMEOUT = (10.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes."""
 
 CHUNK = 1 << 16
-"""So many bytes are written at once; what came after the last of them is lost with a connection."""
+"""Bytes per write; bytes received after the last write are lost with the connection."""
 
 WHOLE, REST, NO_SUCH_REST = 200, 206, 416
-"""What a server answers when it sends the file, the rest of it, or knows no such rest."""
+"""Status codes for the whole file, for its rest, and for an invalid range."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What there is of a file, in the hands of this process alone.
+    """A partial file, owned by this process.
 
     Attributes:
-        path: while it arrives; the name has the process's number.
-        kept: where it waits for the next fetch.
+        path: during the download; the name has the process id.
+        kept: between downloads.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Part:
 
     @classmethod
     def of(cls, file: Path) -> Part:
-        """The part of a file that is to be at `file`, taken from where an earlier fetch kept it."""
+        """The partial file for `file`, kept from an earlier download."""
         part = cls(file.with_name(f".{file.name}.{os.getpid()}.part"), file.with_name(f".{file.name}.part"))
         with suppress(FileNotFoundError):
             os.replace(_tag(part.kept), _tag(part.path))
@@ -45,7 +45,7 @@ class Part:
         return part
 
     def keep(self) -> None:
-        """Leave it for the next fetch, where that could go on with it."""
+        """Keep it for the next download, if that can resume."""
         if _tag(self.path).exists() and self.path.stat().st_size:
             os.replace(self.path, self.kept)
             os.replace(_tag(self.path), _tag(self.kept))
@@ -57,7 +57,7 @@ class Part:
                 path.unlink(missing_ok=True)
 
     def download(self, url: str, bar: Any) -> None:
-        """Fetch the file, or what is missing of it.
+        """Download the file, or the missing rest.
 
         Raises:
             requests.RequestException: if the server fails, or the connection does.
@@ -65,7 +65,7 @@ class Part:
         """
         import pooch
 
-        # Pooch leaves open what fails.
+        # Pooch leaves failed files open.
         with ExitStack() as answers, open(self.path, "ab") as file:
             downloader = pooch.HTTPDownloader(
                 progressbar=bar or False,
@@ -77,19 +77,19 @@ class Part:
             downloader(url, file, None)
 
     def _wish(self, file: IO[bytes]) -> dict[str, str]:
-        # Compressed bytes could not be told from a file's own.
+        # Compressed bytes cannot be told from the file's own.
         wish = {"Accept-Encoding": "identity"}
         if file.tell() and _tag(self.path).exists():
             wish |= {"Range": f"bytes={file.tell()}-", "If-Range": _tag(self.path).read_text("ascii")}
         return wish
 
     def _answered(self, file: IO[bytes], answers: ExitStack, response: Any, **_: Any) -> None:
-        """Begin anew, unless the rest comes."""
+        """Restart, unless the server sends the rest."""
         answers.push(response)
         begins = response.headers.get("Content-Range", "").startswith(f"bytes {file.tell()}-")
         if response.status_code == NO_SUCH_REST or (response.status_code == REST and not begins):
             _tag(self.path).unlink(missing_ok=True)
-            response.status_code = NO_SUCH_REST  # of what was wished for, this is no answer
+            response.status_code = NO_SUCH_REST  # not the requested range
         elif response.status_code == WHOLE:
             if file.tell():
                 file.truncate(0)
@@ -100,5 +100,5 @@ class Part:
 
 
 def _tag(path: Path) -> Path:
-    """Where the entity tag of the version stands of which a file is a part."""
+    """The file with the entity tag of a partial file's version."""
     return path.with_name(f"{path.name}.tag")

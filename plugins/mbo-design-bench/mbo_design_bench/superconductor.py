@@ -1,10 +1,10 @@
 """Superconductor: which mixture of elements superconducts at the highest temperature?
 
 The data are the table of chemical formulas of UCI 464, 86 amounts a material, y its critical temperature in kelvin.
-No one can synthesise a proposed material here, so a random forest stands for the truth. The forest of Design-Bench
-was a pickle in a bucket that is gone; this one is refitted by its recipe: 2,000 rows drawn from all rows, hidden ones
+Proposed materials cannot be synthesised here, so a random forest is the oracle. Design-Bench's forest was a pickle in
+a bucket that is gone; this one is refitted by its recipe: 2,000 rows drawn from all rows, hidden ones
 too, 1,000 to fit and 1,000 held out; 100 trees, depth 100, every feature at every split. Design-Bench fitted it to
-standardised numbers; splits do not depend on the scale, so raw amounts serve and nothing is lost in a round trip.
+standardised numbers; splits do not depend on the scale, so raw amounts work as well, without rounding.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """TF Bind 10: which flanks of its core make the yeast transcription factor Pho4 score highest?
 
 The table has many rows for one design: up to four measurements, and for each the complement as well. The oracle of
-Design-Bench fills a dictionary row by row, so a design scores what its last row says; so does this one.
+Design-Bench fills a dictionary row by row, so a design has the score of its last row, here too.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ complement, as the measurement gives it: five decimals, stored as whole multiple
 
 * rows: first the strand that comes first in the alphabet, in alphabetical order, then the opposite strands in the
   same order. That is the order of the source file and of Design-Bench, 65,792 rows; the 256 palindromes, which
-  are their own opposite strand, stand twice.
+  are their own opposite strand, have two rows.
 * y: (E - min E) / (max E - min E) in float64, rounded to float32 as Design-Bench stores it, then widened.
 * visible: y up to and including the 50th percentile over all rows.
 """
@@ -37,7 +37,7 @@ class Lookup:
     """The measured score of every 8-mer.
 
     Attributes:
-        task: whose oracle it is.
+        task: the name of its task.
         table: (65536,) scores, at the 8-mer read as a number in base 4, its first letter the most significant.
     """
 

@@ -25,7 +25,7 @@ Report = Callable[[str, int, int], None]
 """Called with the phase, the steps done, and their total."""
 
 HELD_OUT = 10
-"""One design of so many is held out: the same ones for every seed, so that their correlations compare."""
+"""One design in this many is held out, the same for every seed, so that correlations are comparable."""
 
 WARM_UP = 0.3
 """The part of the steps over which the learning rate rises from 0; over the rest it falls back to 0."""
@@ -37,10 +37,10 @@ class Trained:
 
     Attributes:
         network: in float64; it gives scores normalised by the ends of all rows.
-        labels: (N,) what it says of all rows, raw.
-        held_out: (N,) the rows that it was not trained on.
+        labels: (N,) its raw scores for all rows.
+        held_out: (N,) the held-out rows.
         spearman: its rank correlation with the scores of those rows.
-        seconds: the processor's time.
+        seconds: processor time.
     """
 
     network: Network
@@ -59,7 +59,7 @@ def train(space: Space, rows: Rows, form: Form, seed: int, epochs: int, report: 
         form: the network, and how to train it.
         seed: draws the initial weights and the order of the rows; two seeds differ in nothing else.
         epochs: passes over the training rows; the learning rate falls to 0 at their end.
-        report: is told of every step.
+        report: called on every step.
 
     Raises:
         MboError: if the training diverges.
@@ -85,7 +85,7 @@ def train(space: Space, rows: Rows, form: Form, seed: int, epochs: int, report: 
 def held_out(x: NDArray[Any]) -> NDArray[np.bool_]:
     """Which rows of x (N, L) are kept from training, (N,): all rows of a tenth of the distinct designs.
 
-    By design and not by row, for a design with two rows could else be in both parts.
+    By design and not by row, as a design with two rows could otherwise be in both parts.
     """
     designs, which = np.unique(x, axis=0, return_inverse=True)
     apart = np.zeros(len(designs), dtype=bool)

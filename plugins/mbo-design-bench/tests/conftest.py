@@ -26,7 +26,7 @@ def _folder(file: str) -> Path:
     for place in places:
         if (place / file).is_file():
             return place
-    pytest.skip(f"{file} is not in {' nor in '.join(map(str, places))}")
+    pytest.skip(f"{file} is missing from {' and '.join(map(str, places))}")
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_any_tokens_spell_a_molecule(task):
     assert np.isfinite(task.oracle.score(designs)).all()
 
 
-def test_equal_molecules_score_alike_alone_and_in_a_batch(task):
+def test_equal_molecules_have_equal_scores(task):
     designs = np.concatenate([task.x[:20], encoded("CCO", "OCC")])
     scores = task.oracle.score(designs)
     assert scores[-1] == scores[-2]
@@ -68,7 +68,7 @@ def test_equal_molecules_score_alike_alone_and_in_a_batch(task):
     assert task.oracle.score(designs[:0]).shape == (0,)
 
 
-def test_a_design_without_an_atom_has_the_lowest_score(task):
+def test_design_without_atoms_has_lowest_score(task):
     nothing = np.zeros((2, 174), np.int64)
     nothing[1, :3] = bace_csv.TOKENS.index("[Branch1]")
     verdict = task.oracle.judge(np.concatenate([nothing, encoded("CCO")]))
@@ -104,18 +104,18 @@ def test_the_original_file_is_imported(bace_file, empty, extra):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("smiles,Class\nCCO,1\n", "has no columns smiles or mol, and pIC50"),
-        ("", "has no columns"),
+        ("smiles,Class\nCCO,1\n", "lacks the columns smiles or mol, and pIC50"),
+        ("", "lacks the columns"),
         ("mol,pIC50\nCCO,high\n", "row 1: could not convert"),
-        ("mol,pIC50\nCCO,1\nCC(,2\n", r"row 2: 'CC\(' is no molecule"),
+        ("mol,pIC50\nCCO,1\nCC(,2\n", r"row 2: selfies cannot encode 'CC\('"),
         ("mol,pIC50\n[Si],1\n", r"row 1: '\[Si\]' has 1 tokens, among them \[Si\]"),
         ("mol,pIC50\n" + "C" * 200 + ",1\n", "has 200 tokens, among them too many"),
-        ("mol,pIC50\nCCO,1\n", "holds other numbers than are known of BACE"),
-        ("mol,pIC50\n", "holds no row"),
+        ("mol,pIC50\nCCO,1\n", "differs from the published BACE"),
+        ("mol,pIC50\n", "has no rows"),
         ("mol,pIC50\nCCO\n", "row 1: could not convert"),
     ],
 )
-def test_a_wrong_table_is_an_error_and_nothing_is_written(empty, tmp_path, extra, text, message):
+def test_wrong_table_is_refused_and_nothing_written(empty, tmp_path, extra, text, message):
     (tmp_path / bace_csv.FILE).write_text(text)
     done = CliRunner().invoke(main, ["data", "fetch", "BACE", "--from", str(tmp_path)])
     assert done.exit_code == 1

@@ -54,7 +54,7 @@ def test_other_columns_are_an_error(tmp_path: Path):
 
 @pytest.mark.parametrize("escore", ["0.1", "nan", "0.123456", "", "1e-5"])
 def test_an_escore_has_five_decimals(escore: str):
-    with pytest.raises(TaskError, match="has not five decimals"):
+    with pytest.raises(TaskError, match="does not have five decimals"):
         build_tf_bind_8.units(escore)
 
 

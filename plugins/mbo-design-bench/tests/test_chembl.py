@@ -35,7 +35,7 @@ def test_a_design_ends_at_the_first_end():
     assert chembl.smiles(np.array([1, 13, 0, 13]), WORDS) == ""
 
 
-def test_bits_are_those_of_the_molecule_and_none_where_there_is_none():
+def test_bits_match_the_molecule_or_are_empty():
     pytest.importorskip("rdkit")
     bits = chembl.fingerprints(np.array([encode("CCO"), encode("OCC"), encode("CCN"), encode("C(")]), WORDS)
     assert np.array_equal(bits[0], bits[1])
@@ -47,8 +47,8 @@ def test_the_task(molecules, empty):
     pytest.importorskip("rdkit")
     known, x, y = molecules
     shards.write(empty / known.layout.folder, known.layout, x, y)
-    assert chembl.missing().startswith("smiles_vocab.txt is not in")
-    with pytest.raises(TaskError, match=r"smiles_vocab\.txt is not in"):
+    assert chembl.missing().startswith("smiles_vocab.txt is missing from")
+    with pytest.raises(TaskError, match=r"smiles_vocab\.txt is missing from"):
         chembl.load()
     (empty / chembl.VOCABULARY).write_text("\n".join(WORDS) + "\n")
     task = chembl.load()

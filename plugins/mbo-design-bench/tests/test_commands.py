@@ -41,7 +41,7 @@ def test_it_is_a_command_of_mbo():
     assert set(mbo("--help").output.split()) >= {"list", "fetch", "verify", "path"}
 
 
-def test_list_tells_what_is_here_and_how_to_get_the_rest(small, folder, empty):
+def test_list_shows_status_and_commands(small, folder, empty):
     found = {row["task"]: row for row in json.loads(mbo("list", "--json").stdout)["data"]}
     assert found[NAME]["state"] == "missing"
     assert found[NAME]["get"] == f"mbo data fetch {NAME}"
@@ -114,14 +114,14 @@ def test_verify_finds_what_changed(small, folder, empty):
     done = mbo("verify", "--json")
     assert done.exit_code == 1
     assert "gfp-y-0.npy changed" in json.loads(done.stdout)["verified"][0]["fault"]
-    assert f"not in order: {NAME}" in done.stderr
+    assert f"invalid data: {NAME}" in done.stderr
 
 
 def test_verify_of_nothing(small, empty):
     assert mbo("verify").exit_code == 0
     done = mbo("verify", NAME)
     assert done.exit_code == 1
-    assert "is not in" in done.stdout
+    assert "is missing from" in done.stdout
 
 
 def test_path_tells_where_data_are_or_will_be(small, folder, empty):
@@ -131,7 +131,7 @@ def test_path_tells_where_data_are_or_will_be(small, folder, empty):
     assert mbo("path", NAME).stdout.strip() == str(empty / "gfp")
 
 
-def test_a_folder_without_permission_is_said_and_the_others_are_listed(small, folder, empty, locked):
+def test_unreadable_folder_is_reported_and_others_listed(small, folder, empty, locked):
     folder.rename(empty / "gfp")
     offers = mbo_design_bench.mbo_tasks()
     with locked(empty):

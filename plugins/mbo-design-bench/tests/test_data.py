@@ -37,7 +37,8 @@ def test_a_folder_is_no_file(empty):
     assert data.find("a.npz") is None
 
 
-def test_a_folder_that_may_not_be_read_is_an_error_and_not_passed_over(empty, locked):
+def test_unreadable_folder_is_an_error(empty, locked):
+    """It is not skipped for the next folder."""
     with locked(empty), pytest.raises(TaskError, match=r"a\.npz cannot be read: Permission denied") as raised:
         data.find("a.npz")
     assert "MBO_DATA_DIR" in raised.value.hint
@@ -72,7 +73,7 @@ def test_a_hostile_header_is_an_error(tmp_path, header):
 
 
 @pytest.mark.parametrize("place", [(6, 8), (8, 10)], ids=["encrypted", "packed in an unknown way"])
-def test_an_archive_that_cannot_be_unpacked_is_an_error(tmp_path, place):
+def test_damaged_archive_is_an_error(tmp_path, place):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x.npy", shards.encoded(np.zeros(1)))
     content = bytearray((tmp_path / "a.npz").read_bytes())
@@ -84,7 +85,7 @@ def test_an_archive_that_cannot_be_unpacked_is_an_error(tmp_path, place):
 
 
 def test_a_found_file_is_not_missing(empty):
-    assert data.missing("a.npz") == f"a.npz is not in {empty} nor in {empty.parent / 'user'}"
+    assert data.missing("a.npz") == f"a.npz is missing from {empty} and {empty.parent / 'user'}"
     (empty / "a.npz").touch()
     assert data.missing("a.npz") is None
 

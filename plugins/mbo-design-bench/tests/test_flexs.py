@@ -69,7 +69,7 @@ def test_the_task_of_six6_is_the_packaged_one(wheel, empty):
     assert np.array_equal(found.oracle.score(known.x[:999]), known.y[:999])
 
 
-def test_the_task_of_another_factor_has_its_own_scores(wheel, empty):
+def test_other_factor_has_its_own_scores(wheel, empty):
     bring(wheel, "NKX2-5_K183E_R1")
     task = tasks()["TFBind8-NKX2-5_K183E_R1-v0"].load()
     x, y = tf_bind_8.both_strands(OTHER)
@@ -81,7 +81,7 @@ def test_the_task_of_another_factor_has_its_own_scores(wheel, empty):
         task.oracle.score(np.full((1, 8), 4))
 
 
-def test_a_mistyped_factor_gets_the_nearest_and_nothing_is_written(wheel, empty):
+def test_mistyped_factor_gets_a_hint_and_writes_nothing(wheel, empty):
     done = bring(wheel, "SIX6_REF_R1", "SIX6_REF_R3")
     assert done.exit_code == 2
     assert 'did you mean "SIX6_REF_R1"?' in done.stderr
@@ -94,10 +94,10 @@ def test_a_mistyped_factor_gets_the_nearest_and_nothing_is_written(wheel, empty)
         ("x" * (build_tf_bind_8.LIMIT + 1), "is longer than 2000000 bytes"),
         ("8-mer\tE-score\n", "has the columns"),
         (table(PACKAGED).rsplit("\n", 2)[0], "does not list the 32896 pairs"),
-        (table(PACKAGED).replace("\t0.", "\tx."), "has not five decimals"),
+        (table(PACKAGED).replace("\t0.", "\tx."), "does not have five decimals"),
     ],
 )
-def test_a_wrong_table_is_an_error_and_nothing_is_written(tmp_path, empty, content, message):
+def test_wrong_table_is_refused_and_nothing_written(tmp_path, empty, content, message):
     with zipfile.ZipFile(tmp_path / "w.whl", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(member("PAX3_REF_R1"), content)
     done = bring(tmp_path / "w.whl")
@@ -106,11 +106,11 @@ def test_a_wrong_table_is_an_error_and_nothing_is_written(tmp_path, empty, conte
     assert list(empty.iterdir()) == []
 
 
-def test_a_wheel_without_tables_or_no_wheel_is_an_error(tmp_path, empty):
+def test_wheel_without_tables_is_an_error(tmp_path, empty):
     with zipfile.ZipFile(tmp_path / "w.whl", "w") as archive:
         archive.writestr("design_bench/__init__.py", "")
     (tmp_path / "text.whl").write_text("text")
-    for name, message in (("w.whl", "holds no tables"), ("text.whl", "not a zip file")):
+    for name, message in (("w.whl", "no tables of transcription factors"), ("text.whl", "not a zip file")):
         done = bring(tmp_path / name)
         assert done.exit_code == 1
         assert message in done.stderr
@@ -120,9 +120,9 @@ def test_a_wheel_without_tables_or_no_wheel_is_an_error(tmp_path, empty):
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros(5, np.int32), "holds no 32896 E-scores"),
-        (np.zeros(32_896, np.int32), "holds no 32896 E-scores"),
-        (OTHER * 100, "holds no 32896 E-scores"),
+        (np.zeros(5, np.int32), "does not have 32896 E-scores"),
+        (np.zeros(32_896, np.int32), "does not have 32896 E-scores"),
+        (OTHER * 100, "does not have 32896 E-scores"),
         (OTHER.astype(np.float64), "holds float64, not int32"),
         (OTHER.astype(object), "holds pickled objects"),
     ],

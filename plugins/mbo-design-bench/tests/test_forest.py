@@ -25,7 +25,8 @@ def test_a_seed_decides_the_rows_and_the_trees():
     assert not np.array_equal(scores[0], scores[2])
 
 
-def test_other_forests_stand_beside_a_tasks_own_and_are_grown_when_they_are_asked():
+def test_other_forests_are_grown_on_demand():
+    """They are scored beside the task's own forest."""
     x, grown = np.random.default_rng(1).random((60, 5)), []
 
     def fit(seed: int) -> forest.Forest:

@@ -45,7 +45,8 @@ def files(folder):
 
 
 @pytest.mark.parametrize("name", forms.FORMS)
-def test_a_design_scores_the_same_bits_alone_in_a_batch_elsewhere_in_it_and_on_more_threads(name):
+def test_score_depends_only_on_the_design(name):
+    """The same bits alone, in a batch, at another place in it, and on more threads."""
     space = facts.named(name).layout.space
     threads = torch.get_num_threads()
     torch.manual_seed(0)
@@ -65,7 +66,7 @@ def test_a_design_scores_the_same_bits_alone_in_a_batch_elsewhere_in_it_and_on_m
 
 
 def test_the_command_trains_measures_and_stores(toy, empty):
-    assert learned.untrained(toy) == f"the oracle is not trained here: mbo data train-oracle {NAME} --seed 0"
+    assert learned.untrained(toy) == f"the oracle is not trained yet: mbo data train-oracle {NAME} --seed 0"
     done = train(NAME, "--seed", 0, "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
@@ -88,7 +89,7 @@ def test_the_command_trains_measures_and_stores(toy, empty):
     assert (task.oracle.score(every) <= task.y_max).all()
 
 
-def test_a_seed_draws_all_and_touches_no_global_generator(toy):
+def test_seed_draws_all_without_global_generator(toy):
     x, y = rows.read(toy)
     before = torch.random.get_rng_state()
     same, again, other = (
@@ -107,7 +108,7 @@ def test_rows_of_one_design_are_held_out_together():
     assert len({tuple(row) for row in x[apart]}) == 6  # a tenth of 64
 
 
-def test_a_quick_look_is_marked_and_may_be_replaced(toy, capsys):
+def test_quick_look_is_marked_and_replaceable(toy, capsys):
     assert "a quick look of 1 epochs" in train(NAME, "--epochs", 1).stdout
     task = sequences.load(toy, toy)
     assert task.info.comparable == "nothing: its oracle is a quick look of 1 epochs"
@@ -116,12 +117,12 @@ def test_a_quick_look_is_marked_and_may_be_replaced(toy, capsys):
     assert "trained for 60 epochs" in train(NAME).stdout
     done = train(NAME, "--epochs", 1)
     assert done.exit_code == 1
-    assert "seed-0.safetensors is there already" in done.stderr
+    assert "seed-0.safetensors exists already" in done.stderr
 
 
-def test_other_seeds_are_scored_beside_the_task_s_own(toy):
+def test_other_seeds_are_scored_too(toy):
     train(NAME, "--seed", 1, "--epochs", 5)
-    with pytest.raises(TaskError, match="the oracle is not trained here") as raised:
+    with pytest.raises(TaskError, match="the oracle is not trained yet") as raised:
         sequences.load(toy, toy)
     assert raised.value.hint == f"`mbo data train-oracle {NAME} --seed 0` trains it"
     train(NAME, "--seed", 0, "--epochs", 5)
@@ -199,7 +200,7 @@ def with_a_form_of_a_terabyte(path):
 def test_a_damaged_file_is_refused(toy, damage):
     train(NAME, "--epochs", 1)
     damage(oracle_files.place(toy, 0))
-    with pytest.raises(TaskError, match="is no oracle of this version") as raised:
+    with pytest.raises(TaskError, match="is not an oracle of this version") as raised:
         sequences.load(toy, toy)
     assert "train the oracle again" in raised.value.hint
 
@@ -215,7 +216,7 @@ def test_an_oracle_of_other_data_is_refused(toy, empty):
     train(NAME, "--epochs", 1)
     x, y = rows.read(toy)
     shards.write(empty / "gfp", toy.layout, x[::-1], y)
-    with pytest.raises(TaskError, match="trained on other data"):
+    with pytest.raises(TaskError, match="trained on different data"):
         sequences.load(toy, toy)
 
 
@@ -229,7 +230,7 @@ def test_a_training_that_diverges_stores_nothing(toy, empty, monkeypatch):
 
 @pytest.mark.parametrize(
     ("task", "message"),
-    [("GFP-Transfomer-v0", f'did you mean "{NAME}"?'), ("TFBind8-Exact-v0", "has no oracle to train")],
+    [("GFP-Transfomer-v0", f'did you mean "{NAME}"?'), ("TFBind8-Exact-v0", "has no trainable oracle")],
 )
 def test_a_task_without_a_network_cannot_be_trained(toy, task, message):
     done = train(task)
@@ -243,7 +244,7 @@ def test_without_data_nothing_is_trained(empty):
     assert f"mbo data fetch {NAME}" in done.stderr
 
 
-def test_listing_tells_the_command_and_which_oracles_are_here(toy):
+def test_listing_shows_command_and_present_oracles(toy):
     offers = {offer.name: offer for offer in sequences.offers()}
     assert "mbo data fetch UTR-ResNet-v0" in offers["UTR-ResNet-Relabelled-v0"].missing()
     assert "oracles" not in offers[NAME].info.notes

@@ -74,7 +74,7 @@ def test_a_task_is_that_of_the_package(fake, files):
     assert {"seed": 0, "rows": 6, "visible_rows": 3}.items() <= task.info.notes.items()
 
 
-def test_a_seed_draws_the_rows_and_the_global_generator_goes_on(fake, files):
+def test_seed_draws_rows_and_global_generator_is_restored(fake, files):
     np.random.seed(5)
     expected = np.random.random(2)
     np.random.seed(5)
@@ -114,10 +114,10 @@ def test_nothing_of_the_layer_stays(fake, files, monkeypatch, name):
     ("name", "message"),
     [
         ("GFP-Fingerprint-v0", "MorganFingerprintFeatures: Morgan fingerprints need deepchem"),
-        ("GFP-Pickled-v0", "pickle: a pickle may run anything"),
+        ("GFP-Pickled-v0", "pickle: pickles can run any code"),
         ("GFP-Absent-v0", "requests.get: the server .* has been gone since January 2024"),
-        ("UTR-ResNet-v0", "cannot be used: its oracle is a TensorFlow network packed with pickles"),
-        ("AntMorphology-Exact-v0", "cannot be used: its walking policy is a pickle"),
+        ("UTR-ResNet-v0", "is not available: its oracle is a TensorFlow network packed with pickles"),
+        ("AntMorphology-Exact-v0", "is not available: its walking policy is a pickle"),
     ],
 )
 def test_what_a_task_cannot_have_is_an_error(fake, files, name, message):
@@ -138,11 +138,11 @@ def test_a_missing_file_is_said_before_and_after(fake, files):
     (files / "tf_bind_8-y-1.npy").unlink()
     with pytest.raises(
         TaskError,
-        match=r"tf_bind_8-y-1.npy is not in .*site.design_bench_data\n\nhint: mbo data export TFBind8-Exact-v0",
+        match=r"tf_bind_8-y-1.npy is missing from .*site.design_bench_data\n\nhint: mbo data export TFBind8-Exact-v0",
     ):
         load()
     (files / "tf_bind_8-x-0.npy").unlink()
-    assert "tf_bind_8-x-0.npy is not in" in offers()[name].missing()
+    assert "tf_bind_8-x-0.npy is missing from" in offers()[name].missing()
     assert offers()[name].missing().endswith(": mbo data export TFBind8-Exact-v0")
     assert not (fake.parent / "design_bench_data").exists()
 
@@ -153,8 +153,8 @@ def test_a_missing_file_is_said_before_and_after(fake, files):
         ("x-0", X[:2], "shard 0 has 2 designs and 3 scores"),
         ("x-0", np.concatenate([X, X]), "shard 0 has 12 designs and 3 scores"),
         ("y-1", np.array([[1.0], [np.nan], [2.0]]), "not every score is a finite number"),
-        ("y-1", np.array([[1.0], [None], [2.0]]), "cannot be made: ValueError: .*allow_pickle"),
-        ("y-1", b"\x93NUMPY", "cannot be made: ValueError"),
+        ("y-1", np.array([[1.0], [None], [2.0]]), "failed to load: ValueError: .*allow_pickle"),
+        ("y-1", b"\x93NUMPY", "failed to load: ValueError"),
     ],
 )
 def test_a_damaged_file_is_an_error(fake, files, file, content, message):
@@ -167,9 +167,9 @@ def test_a_damaged_file_is_an_error(fake, files, file, content, message):
         load()
 
 
-def test_a_file_that_changed_since_it_arrived_is_an_error(fake, files):
+def test_changed_file_is_an_error(fake, files):
     checksums.record(files / "tf_bind_8-y-1.npy", 64 * "0")
-    with pytest.raises(TaskError, match=r"tf_bind_8-y-1\.npy changed: "):
+    with pytest.raises(TaskError, match=r"tf_bind_8-y-1\.npy changed since"):
         load()
 
 
@@ -187,7 +187,7 @@ def test_the_oracle_refuses_what_it_cannot_score(fake, files, designs, message):
         task.oracle.score(designs)
 
 
-def test_without_the_package_it_says_how_to_install_it(monkeypatch):
+def test_without_package_it_names_the_install_command(monkeypatch):
     monkeypatch.setattr(registered, "origin", lambda: None)
     [offer] = adapter.offers()
     assert offer.name == "design_bench:*"
@@ -238,9 +238,9 @@ def test_packaged_data_are_exported_as_files(empty):
     assert np.array_equal(y, ours[1])
 
 
-def test_other_rows_than_design_bench_s_are_not_exported(empty, monkeypatch):
+def test_only_design_bench_rows_are_exported(empty, monkeypatch):
     monkeypatch.setattr(rows, "read", lambda _: (X, Y))
-    with pytest.raises(TaskError, match="holds 6 rows, and Design-Bench 56086\n\nhint: `mbo data fetch GFP"):
+    with pytest.raises(TaskError, match="has 6 rows, but Design-Bench has 56086\n\nhint: `mbo data fetch GFP"):
         export.written(facts.GFP, empty)
     assert list(empty.iterdir()) == []
 
@@ -254,7 +254,7 @@ def test_other_rows_than_design_bench_s_are_not_exported(empty, monkeypatch):
             "mbo data fetch ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0 --from DIR",
         ),
         ("superconductor", "mbo data export Superconductor-RandomForest-v0"),
-        ("toy_discrete", "no server holds them; name the folder that has them in MBO_DATA_DIR"),
+        ("toy_discrete", "no server has them; set the folder that has them in MBO_DATA_DIR"),
     ],
 )
 def test_the_way_to_a_file_is_said(empty, folder, way):

@@ -30,7 +30,7 @@ def test_the_tasks_read_are_the_tasks_registered(package):
 
 
 @pytest.mark.parametrize("one", TASKS.values(), ids=TASKS)
-def test_the_first_file_is_looked_for_where_the_package_does(package, one, monkeypatch):
+def test_first_file_is_searched_where_package_does(package, one, monkeypatch):
     monkeypatch.setattr("os.makedirs", lambda *_, **__: None)
     module, name = one.dataset.split(":")
     shards = getattr(import_module(module), name).register_x_shards
@@ -44,7 +44,7 @@ def offer(name: str):
     return found
 
 
-def test_tf_bind_8_is_ours_to_the_last_bit(empty):
+def test_tf_bind_8_matches_to_the_bit(empty):
     x, _ = tf_bind_8.dataset()
     export.written(facts.TF_BIND_8, empty)
     theirs, ours = offer("TFBind8-Exact-v0").load(), tf_bind_8.load()
@@ -54,7 +54,7 @@ def test_tf_bind_8_is_ours_to_the_last_bit(empty):
     assert np.array_equal(theirs.oracle.score(x), ours.oracle.score(x))
 
 
-def test_superconductor_has_our_rows_and_a_forest_of_its_own(superconductor_task, superconductor_copy, empty):
+def test_superconductor_has_our_rows_and_its_forest(superconductor_task, superconductor_copy, empty):
     ours = superconductor_task
     shutil.copy(superconductor_copy / "superconductor.npz", empty)
     export.written(facts.SUPERCONDUCTOR, empty)

@@ -24,7 +24,7 @@ def test_offering_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
-def test_mbo_show_prints_all_that_is_known_of_a_task(offer: TaskOffer):
+def test_show_prints_all_facts_of_a_task(offer: TaskOffer):
     [found] = json.loads(CliRunner().invoke(main, ["show", offer.name, "--json"]).stdout)["found"]
     facts = ("summary", "source", "licence", "citation", "oracle", "comparable")
     assert {fact: found[fact] for fact in facts} == {fact: getattr(offer.info, fact) for fact in facts}
@@ -43,7 +43,7 @@ def test_an_offer_needs_no_download(name: str, empty):
 
 
 @pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
-def test_what_is_said_of_a_task_holds_of_its_data(offer: TaskOffer):
+def test_facts_of_a_task_hold_for_its_data(offer: TaskOffer):
     if (reason := offer.unready()) is not None:
         pytest.skip(f"not ready here: {reason}")
     task, said = offer.load(), offer.info.notes
@@ -67,7 +67,7 @@ def test_the_loaded_superconductor_adds_notes_only(superconductor_task, supercon
     assert "held_out_spearman" in notes.keys() - offer.info.notes.keys()
 
 
-def test_the_notice_names_every_source_that_the_code_names():
+def test_notice_names_every_source_of_the_code():
     """Its licences ask for that; the sources stand in the code as `name 1.2.3`."""
     home = Path(mbo_design_bench.__file__).parent
     source = "\n".join(path.read_text(encoding="utf-8") for path in home.rglob("*.py"))

@@ -21,7 +21,7 @@ def test_each_optimum_is_seen_and_never_both(task):
     assert (far.sum(axis=1) == 1).all()
 
 
-def test_the_halves_of_two_rows_together_beat_the_data(task):
+def test_combined_halves_of_two_rows_beat_the_data(task):
     x1, x2 = np.abs(task.x).min(axis=0)
     together = task.normalise(task.oracle.score(np.array([[x1, x2]])))[0]
     best = task.normalise(task.y).max()

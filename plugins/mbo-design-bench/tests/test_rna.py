@@ -41,7 +41,7 @@ def test_the_visible_half(number, vienna):
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_the_score_is_the_duplex_energy_over_its_minimum(number, vienna):
+def test_score_is_duplex_energy_over_its_minimum(number, vienna):
     task, target = rna.OFFERS[number - 1].load(), RNA_TARGETS[number - 1]
     own = target.translate(str.maketrans("ACGU", "UGCA"))[::-1]
     lowest = vienna.duplexfold(own, target).energy * 14 / 100
@@ -51,7 +51,7 @@ def test_the_score_is_the_duplex_energy_over_its_minimum(number, vienna):
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_each_row_tried_scores_its_label_alone_and_in_a_batch(number, vienna):
+def test_rows_score_their_label_alone_and_batched(number, vienna):
     task = rna.OFFERS[number - 1].load()
     rows = np.random.default_rng(0).permutation(len(task.x))[:100]
     assert np.array_equal(task.oracle.score(task.x[rows]), task.y[rows])
@@ -60,7 +60,7 @@ def test_each_row_tried_scores_its_label_alone_and_in_a_batch(number, vienna):
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_the_best_design_found_scores_what_its_note_says(number, vienna):
+def test_best_design_scores_as_its_note_says(number, vienna):
     task = rna.OFFERS[number - 1].load()
     word, score = RNA_FOUND[number]
     tokens = np.array([["ACGU".index(letter) for letter in word]])
@@ -69,7 +69,7 @@ def test_the_best_design_found_scores_what_its_note_says(number, vienna):
 
 def test_other_parameters_of_viennarna_are_refused(vienna, monkeypatch):
     monkeypatch.setattr(vienna.cvar, "temperature", 30.0)
-    with pytest.raises(TaskError, match=r"scores row 0 as .*, and the data say"):
+    with pytest.raises(TaskError, match=r"scores row 0 as .*, but the data have"):
         rna.OFFERS[0].load()
 
 

@@ -34,7 +34,7 @@ def test_the_real_archives(name, data_folder, monkeypatch):
     assert (said["rows"], said["best_visible_normalised"]) == (count, pytest.approx(best, abs=1e-3))
 
 
-def test_the_wild_type_of_gfp_reads_as_a_protein(data_folder):
+def test_gfp_wild_type_reads_as_a_protein(data_folder):
     with np.load(data_folder / "gfp.npz", allow_pickle=False) as archive:
         assert str(archive["alphabet"]) == "".join(facts.GFP.layout.space.alphabet)
 
@@ -92,7 +92,7 @@ def test_the_draw_is_the_same_for_everyone():
 
 
 FAULTS = {
-    "rows": ({"rows": 13}, "holds 12 rows, not 13"),
+    "rows": ({"rows": 13}, "has 12 rows, not 13"),
     "largest": ({"y_max": 12.0}, "the largest y is 11, not 12 as published"),
     "smallest": ({"y_min": -1.0}, "the smallest y is 0, not -1 as published"),
 }
@@ -107,9 +107,9 @@ def test_other_data_are_refused(small, folder, change, message):
 
 def test_what_is_missing_is_told_in_one_line(small, empty):
     assert rows.missing(small) == (
-        f"gfp/ or gfp.npz is not in {empty} nor in {empty.parent / 'user'}: mbo data fetch GFP-Transformer-v0"
+        f"gfp/ or gfp.npz is missing from {empty} and {empty.parent / 'user'}: mbo data fetch GFP-Transformer-v0"
     )
-    with pytest.raises(TaskError, match=r"gfp/ or gfp\.npz is not in"):
+    with pytest.raises(TaskError, match=r"gfp/ or gfp\.npz is missing from"):
         rows.read(small)
 
 
@@ -119,7 +119,7 @@ def test_a_begun_folder_lacks_files(small, folder, empty):
     assert rows.missing(small) == f"{empty / 'gfp'} lacks 1 of 6 files: mbo data fetch GFP-Transformer-v0"
 
 
-def test_whole_shards_come_before_the_archive_and_that_before_begun_ones(small, folder, empty):
+def test_complete_shards_precede_archive_and_partial_shards(small, folder, empty):
     np.savez(empty / "gfp.npz", x=np.zeros((2, 5), int), y=np.zeros(2))
     folder.rename(empty / "gfp")
     assert rows.place(small) == empty / "gfp"
@@ -128,7 +128,7 @@ def test_whole_shards_come_before_the_archive_and_that_before_begun_ones(small, 
     assert rows.missing(small) is None
 
 
-def test_the_facts_are_those_of_the_rows_that_are_here(small, folder, empty):
+def test_facts_follow_the_present_rows(small, folder, empty):
     known = replace(small, archive=Archive("gfp.npz", "", rows=2, best=0.25))
     assert rows.here(known) is known
     (empty / "gfp.npz").touch()
@@ -140,11 +140,11 @@ def test_the_facts_are_those_of_the_rows_that_are_here(small, folder, empty):
 
 def test_an_archive_of_other_numbers_is_refused(small, empty):
     np.savez(empty / "gfp.npz", x=np.zeros((2, 5), int), y=np.array([0.0, 11.0]))
-    with pytest.raises(TaskError, match="holds other numbers than are known of GFP-Transformer-v0: SHA-256"):
+    with pytest.raises(TaskError, match="differs from the published GFP-Transformer-v0: SHA-256"):
         rows.read(small)
     known = replace(small, archive=Archive("gfp.npz", "of floats"))
     np.savez(empty / "gfp.npz", x=np.zeros((2, 5)), y=np.array([0.0, 11.0]))
-    with pytest.raises(TaskError, match=r"gfp\.npz: x holds float64"):
+    with pytest.raises(TaskError, match=r"gfp\.npz: x has dtype float64"):
         rows.read(known)
 
 
@@ -152,8 +152,8 @@ def test_an_untrained_oracle_is_named_with_its_command(small, folder, empty):
     offer = sequences.offer(small, small)
     assert "mbo data fetch" in offer.missing()
     folder.rename(empty / "gfp")
-    assert offer.missing() == "the oracle is not trained here: mbo data train-oracle GFP-Transformer-v0 --seed 0"
-    with pytest.raises(TaskError, match="the oracle is not trained here"):
+    assert offer.missing() == "the oracle is not trained yet: mbo data train-oracle GFP-Transformer-v0 --seed 0"
+    with pytest.raises(TaskError, match="the oracle is not trained yet"):
         offer.load()
 
 
@@ -173,7 +173,7 @@ def every_design_twice():
     return np.concatenate([designs, designs])[order], np.arange(128.0)
 
 
-def test_a_design_of_tf_bind_10_scores_what_its_last_row_says(ten, empty):
+def test_tf_bind_10_scores_the_last_row(ten, empty):
     x, y = every_design_twice()
     shards.write(empty / "tf_bind_10-pho4", ten.layout, x, y)
     task = tf_bind_10.load()

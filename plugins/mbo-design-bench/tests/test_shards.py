@@ -47,20 +47,20 @@ FAULTS = {
     "y of 64 bits": ("y-0", Y.astype(np.float64), "gfp-y-0.npy holds float64, not float32"),
     "x too narrow": ("x-0", X[:, :4], r"shape \(4, 4\), not \(n, 5\)"),
     "y flat": ("y-0", Y[:, 0], r"shape \(4,\), not \(n, 1\)"),
-    "no row": ("x-0", X[:0], "holds no row"),
+    "no row": ("x-0", X[:0], "has no rows"),
     "NaN": ("y-2", np.full_like(Y, np.nan), "gfp-y-2.npy: row 0 has nan at position 0, not a finite number"),
     "infinite": ("y-2", Y + np.float32(np.inf), "row 0 has inf"),
     "token 20": ("x-2", X + np.int32(20), r"gfp-x-2.npy: row 0 has 20 at position 0, outside 0\.\.19"),
     "token -1": ("x-2", X - np.int32(1), r"row 0 has -1 at position 0"),
     "pickled array": ("x-1", np.full((4, 5), None), "holds pickled objects, not int32"),
-    "pickle": ("x-1", pickle.dumps([1, 2]), "is no .npy file; pickles are never read"),
-    "text": ("x-1", b"<html>not found</html>", "is no .npy file"),
-    "empty": ("x-1", b"", "is no .npy file"),
-    "cut": ("x-1", shards.encoded(X)[:-7], "holds 73 bytes of numbers where it promises 80"),
-    "too long": ("x-1", shards.encoded(X) + b"!", "holds 81 bytes of numbers where it promises 80"),
-    "cut header": ("x-1", shards.encoded(X)[:20], "is no .npy file of a known version"),
-    "no header": ("x-1", shards.encoded(X)[:6], "is no .npy file of a known version"),
-    "version 9": ("x-1", b"\x93NUMPY\x09\x00" + shards.encoded(X)[8:], "is no .npy file of a known version"),
+    "pickle": ("x-1", pickle.dumps([1, 2]), "is not an .npy file; pickles are never read"),
+    "text": ("x-1", b"<html>not found</html>", "is not an .npy file"),
+    "empty": ("x-1", b"", "is not an .npy file"),
+    "cut": ("x-1", shards.encoded(X)[:-7], "it has 73 bytes of numbers, and its header says 80"),
+    "too long": ("x-1", shards.encoded(X) + b"!", "it has 81 bytes of numbers, and its header says 80"),
+    "cut header": ("x-1", shards.encoded(X)[:20], "is not an .npy file of a known version"),
+    "no header": ("x-1", shards.encoded(X)[:6], "is not an .npy file of a known version"),
+    "version 9": ("x-1", b"\x93NUMPY\x09\x00" + shards.encoded(X)[8:], "is not an .npy file of a known version"),
 }
 
 
@@ -78,7 +78,7 @@ def test_a_fault_is_an_error(small, folder, file, content, message):
     assert str(folder) in str(raised.value)
 
 
-def test_a_folder_that_cannot_be_read_is_an_error(small, folder):
+def test_unreadable_folder_is_an_error(small, folder):
     path = folder / "gfp-x-0.npy"
     path.unlink()
     path.mkdir()

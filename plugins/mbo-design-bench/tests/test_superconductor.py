@@ -19,7 +19,7 @@ def test_the_visible_part(superconductor_task):
     assert task.best_in_data == 74
 
 
-def test_the_best_visible_score_is_that_of_the_tables(superconductor_task):
+def test_best_visible_score_matches_published_tables(superconductor_task):
     best = superconductor_task.normalise(superconductor_task.y).max()
     assert best == pytest.approx(74 / 185, abs=1e-5)
     assert 0.399 <= best <= 0.400
@@ -75,7 +75,7 @@ def test_a_seed_decides_the_forest(superconductor_task, superconductor_folder):
     assert not np.array_equal(other.score(x[:500]), scores)
 
 
-def test_a_design_scores_the_same_alone_and_in_a_batch(superconductor_task):
+def test_design_scores_same_alone(superconductor_task):
     designs = np.random.default_rng(0).permutation(superconductor_task.x)[:200] * 1.01
     batch = superconductor_task.oracle.score(designs)
     alone = [superconductor_task.oracle.score(design[None])[0] for design in designs]
@@ -93,9 +93,9 @@ def test_no_design_scores_nothing(superconductor_task):
 @pytest.mark.parametrize(
     ("design", "message"),
     [
-        (np.full((1, 86), np.nan), "design 0 has a value that is no finite float32: nan at position 0"),
-        (np.full((1, 86), np.inf), "no finite float32: inf"),
-        (np.full((1, 86), -1e39), r"no finite float32: -1e\+39"),
+        (np.full((1, 86), np.nan), "design 0 has a value that is not a finite float32: nan at position 0"),
+        (np.full((1, 86), np.inf), "not a finite float32: inf"),
+        (np.full((1, 86), -1e39), r"not a finite float32: -1e\+39"),
         (np.zeros((1, 85)), r"shape \(1, 85\), not \(n, 86\)"),
         (np.zeros(86), r"shape \(86,\), not \(n, 86\)"),
     ],
@@ -105,7 +105,7 @@ def test_the_oracle_refuses_what_is_no_design(design, message):
         superconductor.Forest(superconductor.NAME, 86, None).score(design)
 
 
-def test_a_missing_file_is_looked_for_in_every_place(empty):
+def test_missing_file_is_searched_in_every_folder(empty):
     with pytest.raises(TaskError) as raised:
         superconductor.OFFER.load()
     message, hint = str(raised.value).split("hint:")
@@ -115,7 +115,7 @@ def test_a_missing_file_is_looked_for_in_every_place(empty):
     assert "MBO_DATA_DIR" in hint
 
 
-def test_the_offer_says_in_one_line_what_is_missing(empty):
+def test_offer_names_missing_files_in_one_line(empty):
     line = superconductor.OFFER.missing()
     assert FILE in line
     assert str(empty) in line
@@ -130,13 +130,13 @@ def arrays(rows: int = 21_263, columns: int = 86, **more):
     ("content", "message"),
     [
         (arrays(columns=81), r"x has shape \(21263, 81\), not \(n, 86\)"),
-        (arrays(rows=5), "holds other numbers than are known"),
+        (arrays(rows=5), "differs from the published"),
         (arrays(y=np.zeros((21_263, 1))), r"y has shape \(21263, 1\)"),
         (arrays(x=np.full((21_263, 86), np.nan)), "row 0 has nan at position 0"),
         ({"x": np.zeros(3)}, "cannot be read: .*y"),
-        (arrays(y=np.full(21_263, "a")), "y holds <U1"),
+        (arrays(y=np.full(21_263, "a")), "y has dtype <U1"),
         (arrays(y=np.full(21_263, None)), "cannot be read: .*allow_pickle"),
-        (arrays(), "holds other numbers than are known"),
+        (arrays(), "differs from the published"),
     ],
 )
 def test_a_wrong_file_is_an_error(empty, content, message):

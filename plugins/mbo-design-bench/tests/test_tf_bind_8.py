@@ -37,7 +37,7 @@ def test_the_space(task):
     assert task.space.alphabet == ("A", "C", "G", "T")
 
 
-def test_every_design_stands_in_the_table_and_only_palindromes_twice(rows):
+def test_only_palindromes_are_twice_in_the_table(rows):
     x, y = rows
     designs, counts = np.unique(x, axis=0, return_counts=True)
     twice = designs[counts == 2]
@@ -52,7 +52,7 @@ def test_both_strands_score_alike(task):
     assert np.array_equal(task.oracle.score(x), task.oracle.score((3 - x)[:, ::-1]))
 
 
-def test_scores_run_from_0_to_1_and_are_float32(rows):
+def test_scores_are_float32_from_0_to_1(rows):
     _, y = rows
     assert (y.min(), y.max()) == (0, 1)
     assert np.array_equal(y, y.astype(np.float32))

@@ -1,4 +1,4 @@
-"""The ascent operator on designs, used by the update here and by the adversary of COMs alike."""
+"""The ascent operator on designs, shared by the update and by the adversary of COMs."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def slope_of(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
 def ascend(
     slope: Callable[[Tensor], Tensor], x: Tensor, step_size: float, steps: int, entropy_weight: float, key: Key
 ) -> Tensor:
-    """Take plain gradient steps: no momentum, clipping or constraint, each design on its own but for the entropy.
+    """Take plain gradient steps: no momentum, clipping or constraint; designs interact only through the entropy.
 
     `x <- x + step_size * sqrt(d) * d/dx [ sum_i score(x_i) + n * entropy_weight * H(x) ]` with
     `H(x) = mean_ik (x_ik - x_pi(i)k)^2` over a fresh random pairing pi in each step (COMs, released code).
 
     Args:
         slope: the gradient of the score at designs (n, d), (n, d).
-        x: (n, d) where to start.
+        x: (n, d) the start.
         step_size: eta_0, before the factor sqrt(d).
-        steps: how many.
+        steps: their number.
         entropy_weight: c_ent; 0 in every published setting.
         key: for the pairings.
 
@@ -55,6 +55,6 @@ def entropy_gradient(key: Key, x: Tensor, entropy_weight: float) -> Tensor:
     """The gradient (n, d) of n * c_ent * H(x), in closed form; 0 for a single design, which is its own partner."""
     partner = keys.permutation(key, x.shape[0])
     pull = x - x[partner]
-    # A design stands twice in H: with its own partner, and as the partner of another.
+    # Each design is in H twice: with its partner, and as the partner of another.
     inverse = torch.argsort(partner)
     return 2 * entropy_weight / x.shape[1] * (pull - pull[inverse])

@@ -31,7 +31,7 @@ from mbo_core.stages import (
 
 
 class RegressionState(NamedTuple):
-    """Weights, the optimiser's moments, and what the adversary keeps."""
+    """Weights, the optimiser's moments, and the adversary's state."""
 
     params: Layers
     optimiser: AdamState
@@ -42,15 +42,15 @@ class RegressionState(NamedTuple):
 class Regression(Proxy):
     """One network that predicts the standardised score, trained by squared error.
 
-    Under an adversary that moves weights the loss is taken where they were moved to.
+    Under an adversary that moves weights the loss is taken at the moved weights.
     """
 
-    adversary: Adversary = stage_option("what it is trained against")
+    adversary: Adversary = stage_option("the adversary to train against")
     hidden: tuple[int, ...] = option((2048, 2048), "width of each hidden layer", at_least=1)
     activation: Activation = option("leaky-relu", "of the hidden layers; the leaky slope is 0.3")
     learning_rate: float = option(3e-4, "of Adam", at_least=0.0)
     epochs: int = option(100, "passes over the training rows", at_least=0)
-    batch_size: int = option(128, "rows a step", at_least=1)
+    batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(200, "rows set aside at random and not trained on", at_least=0)
 
     name: ClassVar[str] = "regression"
@@ -75,11 +75,11 @@ class Regression(Proxy):
         return RegressionState(*self._adam.step(state.params, grads, state.optimiser), adversary), {"loss": loss}
 
     def predict(self, state: RegressionState, x: Tensor) -> Prediction:
-        """The network's output; no spread."""
+        """The network's output, without uncertainty."""
         return self._net.apply(state.params, x)
 
     def model(self) -> Model:
-        """Prediction, squared error and slope as functions of the weights."""
+        """Prediction, squared error and input gradient as functions of the weights."""
         return self._net.model()
 
     @property
@@ -92,7 +92,7 @@ class Regression(Proxy):
 
 
 class EnsembleState(NamedTuple):
-    """Weights, the optimiser's moments, and what the adversary keeps, each with a leading member axis."""
+    """Weights, the optimiser's moments, and the adversary's state, each with a leading member axis."""
 
     params: GaussianParams
     optimiser: AdamState
@@ -107,7 +107,7 @@ class Ensemble(Proxy):
     its own split and batches. Prediction is the mixture of the members.
     """
 
-    adversary: Adversary = stage_option("what each member is trained against")
+    adversary: Adversary = stage_option("the adversary to train each member against")
     members: int = option(5, "number of networks, B", at_least=1)
     bootstrap: bool = option(True, "train each member on rows drawn with replacement, once")
     shuffle: Literal["shared", "own"] = option("shared", "whether the members see the same batches")
@@ -116,7 +116,7 @@ class Ensemble(Proxy):
     bounds: Literal["trained", "frozen"] = option("trained", "whether the bounds of the std head are trained")
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(100, "passes over the training rows", at_least=0)
-    batch_size: int = option(128, "rows a step", at_least=1)
+    batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(200, "rows set aside at random and not trained on", at_least=0)
 
     name: ClassVar[str] = "ensemble"
@@ -188,7 +188,7 @@ class Ensemble(Proxy):
 
     def _predict(self, params: GaussianParams, x: Tensor) -> Prediction:
         mean, std = self._members(params, x)
-        # Variance of a mixture: that within the members, and that between them.
+        # Variance of a mixture: within members plus between members.
         variance = (std**2).mean(0) + mean.var(0, correction=0)
         return Prediction(mean.mean(0), variance.sqrt())
 

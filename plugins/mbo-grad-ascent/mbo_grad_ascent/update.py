@@ -37,7 +37,7 @@ class GradientAscent(Update):
     """The best designs in the data, moved by plain gradient steps on the proxy's predicted score.
 
     Released code: its aggregation `mean` computes the minimum over the members, so that the published "Grad. Mean"
-    repeats "Grad. Min". Here `mean` is the mean, and `mean-as-published` what was run.
+    repeats "Grad. Min". Here `mean` is the mean, and `mean-as-published` the released minimum.
     """
 
     proxy: Proxy = stage_option("the proxy to climb")
@@ -45,9 +45,9 @@ class GradientAscent(Update):
     steps: int = option(200, "number of steps, T", at_least=0)
     step_size: float = option(0.01, "step before the factor sqrt(d), eta_0; raw gradients, no momentum", at_least=0.0)
     aggregation: Literal["mean", "min", "one", "mean-as-published"] = option(
-        "mean", "what is climbed: the proxy's mean, the smallest member for each design, the first member"
+        "mean", "the score to climb: the proxy's mean, the smallest member for each design, or the first member"
     )
-    entropy_weight: float = option(0.0, "weight of the spread between candidates, c_ent; 0 in all published runs")
+    entropy_weight: float = option(0.0, "weight of the distance between candidates, c_ent; 0 in all published runs")
 
     name: ClassVar[str] = "gradient-ascent"
     infos: ClassVar[Mapping[str, str]] = {
@@ -79,7 +79,7 @@ class GradientAscent(Update):
         return state.x
 
     def score(self, proxy_state: Any, x: Tensor) -> Tensor:
-        """What is climbed, (n, d) to (n,)."""
+        """The score to climb, (n, d) to (n,)."""
         if self.aggregation == "mean":
             return self.proxy.predict(proxy_state, x).mean
         means = cast(WithMembers, self.proxy).predict_members(proxy_state, x).mean

@@ -37,14 +37,14 @@ def hill(x):
         ((8, 3), 2.0, 9.798),
     ],
 )
-def test_the_step_grows_with_the_root_of_the_encoded_size(shape, step_size, step):
+def test_step_grows_with_root_of_encoded_size(shape, step_size, step):
     length = scaled(step_size, torch.zeros(5, math.prod(shape)))
     assert length == step_size * math.sqrt(math.prod(shape))
     assert length == pytest.approx(step, rel=1e-3)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 5])
-def test_a_linear_score_is_climbed_in_a_straight_line(steps):
+def test_linear_score_is_climbed_straight(steps):
     start = torch.tensor([[1.0, 2.0, 3.0, 4.0], [0.0, -1.0, 0.0, 0.5]])
     # Powers of two, so that nothing is rounded; the root of 4 coordinates is 2.
     end = ascend(slope_of(lambda x: x @ SLOPE), start, 0.25, steps, 0.0, KEY)
@@ -57,7 +57,7 @@ def test_a_concave_quadratic_is_climbed_geometrically():
     torch.testing.assert_close(end, top + (1 - 0.2 * curvature) ** 7 * (X - top))
 
 
-def test_designs_climb_on_their_own_but_for_the_entropy():
+def test_designs_climb_independently_without_entropy():
     order = keys.permutation(keys.key(9), len(X))
     for weight, alone in ((0.0, True), (0.5, False)):
         end = ascend(slope_of(hill), X, 0.01, 5, weight, KEY)
@@ -66,18 +66,18 @@ def test_designs_climb_on_their_own_but_for_the_entropy():
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
-def test_the_entropy_gradient_is_that_of_the_released_codes_loss(rows):
+def test_entropy_gradient_matches_the_released_loss(rows):
     x, partner = X[:rows], keys.permutation(KEY, rows)
     # There the mean is added to each of the n scores, and so counts n times in their sum.
     published = grad(lambda x: rows * 0.9 * ((x - x[partner]) ** 2).mean())(x)
     torch.testing.assert_close(entropy_gradient(KEY, x, 0.9), published)
 
 
-def test_the_entropy_gradient_of_a_single_design_is_zero():
+def test_entropy_gradient_of_single_design_is_zero():
     assert torch.equal(entropy_gradient(KEY, X[:1], 0.9), torch.zeros(1, 4))
 
 
-def test_the_entropy_pairs_the_designs_anew_in_each_step():
+def test_entropy_pairs_change_in_each_step():
     x = X
     for number in range(3):
         x = x + scaled(0.1, x) * entropy_gradient(keys.fold_in(KEY, number), x, 0.9)

@@ -52,7 +52,7 @@ def published_loss(proxy, state, batch, counts):
 
 @pytest.mark.parametrize("shuffle", ["shared", "own"])
 @pytest.mark.parametrize("members", [1, 5])
-def test_each_member_draws_as_many_rows_as_there_are(members, shuffle):
+def test_each_member_draws_all_its_rows(members, shuffle):
     schedule = ensemble(members=members, shuffle=shuffle).schedule(DATA)
     counts = batches.examples(KEY, 90, schedule).w
     assert counts.shape == (members, 80)
@@ -73,7 +73,7 @@ def test_splits_are_shared_or_each_members_own(shuffle, splits):
     assert len(torch.atleast_2d(rows).sort(1).values.unique(dim=0)) == splits
 
 
-def test_with_counts_of_one_the_loss_is_the_mean_likelihood():
+def test_unit_counts_give_the_mean_likelihood():
     proxy = ensemble()
     state = proxy.init(KEY, DATA)
     prediction = proxy.predict_members(state, PLAIN.x)
@@ -81,7 +81,7 @@ def test_with_counts_of_one_the_loss_is_the_mean_likelihood():
     torch.testing.assert_close(info["loss"], -Normal(*prediction).log_prob(PLAIN.y).mean())
 
 
-def test_the_loss_is_the_published_quotient_of_the_counts():
+def test_loss_is_published_quotient_of_counts():
     proxy = ensemble()
     state, drawn = proxy.init(KEY, DATA), batches.examples(KEY, 90, proxy.schedule(DATA))
     batch, counts = batches.take(DATA, drawn, slice(20)), drawn.w[:, :20]
@@ -128,7 +128,7 @@ def test_members_start_from_weights_of_their_own():
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e3])
-def test_the_std_starts_between_a_tenth_and_three_tenths(scale):
+def test_std_starts_between_its_bounds(scale):
     proxy = ensemble(members=5, hidden=(16, 16))
     _, std = proxy.predict_members(proxy.init(KEY, DATA), scale * DATA.x)
     assert std.shape == (5, 90)

@@ -63,7 +63,7 @@ def test_the_constants_are_the_published_ones(name, members, aggregation, kind):
 
 
 @pytest.mark.parametrize(("name", "epochs"), [("grad-ascent", 50), ("grad-ascent-min", 100), ("grad-ascent-mean", 100)])
-def test_only_the_single_network_trains_less_on_the_superconductor(name, epochs):
+def test_single_network_trains_less_on_superconductor(name, epochs):
     recipe = resolved(name, "continuous", SUPERCONDUCTOR)
     assert recipe.proxy.epochs == epochs
     assert any("Superconductor" in each for each in recipe.about["deviations"]) == (epochs == 50)
@@ -84,7 +84,7 @@ def test_the_published_scores(name, letters, superconductor):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_quick_preset_changes_the_network_and_the_epochs_only(name):
+def test_quick_changes_only_network_and_epochs(name):
     base, quick = (resolved(name, "continuous", SUPERCONDUCTOR, preset) for preset in (None, "quick"))
     assert written(quick.proxy) == {**written(base.proxy), "hidden": [256, 256], "epochs": 20}
     assert quick.update.steps == base.update.steps
@@ -112,6 +112,7 @@ def test_standardised_logits_decode_to_their_letters(name):
     assert np.array_equal(encoding.decode(state, logits), x)
 
 
+@pytest.mark.slow
 def test_the_published_mean_is_the_minimum():
     by_minimum, published, by_mean = (
         run("grad-ascent-min", "continuous", "update.steps=20", f'update.aggregation="{aggregation}"')
@@ -121,6 +122,7 @@ def test_the_published_mean_is_the_minimum():
     assert not np.allclose(by_minimum.designs, by_mean.designs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_candidates_beat_the_data(name):
     task = table("continuous")

@@ -54,7 +54,7 @@ def test_the_loss_and_its_gradient_computed_by_hand():
     assert proxy.model().loss(state.params, batch) == info["loss"]
 
 
-def test_the_prediction_is_the_network_and_has_no_spread():
+def test_prediction_is_the_network_without_uncertainty():
     proxy = Regression(adversary=NoAdversary(), hidden=(8,))
     state = proxy.init(KEY, DATA)
     mean, std = proxy.predict(state, DATA.x)
@@ -64,7 +64,7 @@ def test_the_prediction_is_the_network_and_has_no_spread():
 
 
 @pytest.mark.parametrize("proxy", [Regression, Ensemble])
-def test_the_loss_is_taken_where_the_weights_were_moved_to(proxy):
+def test_loss_is_taken_at_the_moved_weights(proxy):
     batch = Batch(DATA.x, DATA.y, torch.ones(50))
     against, plain = proxy(adversary=Push(), hidden=(8,)), proxy(adversary=NoAdversary(), hidden=(8,))
     state = plain.init(KEY, DATA)

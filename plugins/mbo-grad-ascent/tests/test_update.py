@@ -69,7 +69,8 @@ def scores(proxy, state, x):
     return {name: GradientAscent(proxy=proxy, aggregation=name).score(state, x) for name in AGGREGATIONS}
 
 
-def test_the_smallest_member_is_below_the_mean_and_the_mean_below_the_largest():
+def test_aggregations_are_ordered():
+    """The smallest member is below the mean, and the mean below the largest."""
     proxy = Ensemble(adversary=NoAdversary(), hidden=(16,))
     state = proxy.init(KEY, DATA)
     found, members = scores(proxy, state, DATA.x), proxy.predict_members(state, DATA.x).mean
@@ -89,7 +90,7 @@ def test_the_aggregation_says_what_it_needs(aggregation, needs):
     assert GradientAscent(proxy=proxy, aggregation=aggregation).needs == needs
 
 
-def test_the_starts_are_the_best_rows_of_the_data():
+def test_starts_are_the_best_rows():
     proxy, state = linear((0.0, (0.0,) * 4))
     starts = GradientAscent(proxy=proxy).init(KEY, DATA, state).x
     best = sorted(range(300), key=lambda row: -DATA.y[row].item())[:128]
@@ -97,7 +98,7 @@ def test_the_starts_are_the_best_rows_of_the_data():
 
 
 @pytest.mark.parametrize("step_size", [0.01, 0.5])
-def test_a_linear_proxy_is_climbed_in_a_straight_line(step_size):
+def test_linear_proxy_is_climbed_straight(step_size):
     slope = (0.5, -1.0, 0.0, 2.0)
     proxy, state = linear((7.0, slope), (1.0, slope))
     update = GradientAscent(proxy=proxy, step_size=step_size, candidates=5)

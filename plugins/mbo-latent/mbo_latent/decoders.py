@@ -19,19 +19,19 @@ Bounds: TypeAlias = Literal["trained", "frozen"]
 
 
 class Decoder(Protocol):
-    """What a `VAE` asks of its decoder; x is (n, d) and z (n, latent)."""
+    """The contract of a `VAE`'s decoder; x is (n, d) and z (n, latent)."""
 
     def init(self, key: Key, latent: int) -> Params:
         """Draw the weights."""
 
     def log_likelihood(self, params: Any, z: Tensor, x: Tensor) -> Tensor:
-        """Log p(x | z), summed over what a design consists of, (n,)."""
+        """Log p(x | z), summed over positions or coordinates, (n,)."""
 
     def sample(self, key: Key, params: Any, z: Tensor) -> Tensor:
-        """Draw one design a latent, (n, d)."""
+        """Draw one design per latent, (n, d)."""
 
     def mode(self, params: Any, z: Tensor) -> Tensor:
-        """The likeliest design of each latent, (n, d)."""
+        """The most likely design of each latent, (n, d)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Categorical:
         return self._one_hot(keys.categorical(key, self.logits(params, z)))
 
     def mode(self, params: Layers, z: Tensor) -> Tensor:
-        """The likeliest token at each position, as one-hot rows (n, d)."""
+        """The most likely token at each position, as one-hot rows (n, d)."""
         return self._one_hot(self.logits(params, z).argmax(-1))
 
     def logits(self, params: Layers, z: Tensor) -> Tensor:

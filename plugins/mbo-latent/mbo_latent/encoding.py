@@ -1,4 +1,4 @@
-"""Discrete designs as latents of a variational autoencoder that is trained on them, as RoMA uses it."""
+"""Discrete designs as latents of a variational autoencoder trained on them, as in RoMA."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mbo_latent.vae import ROWS_AT_ONCE, VAE, EncoderStd, VAEParams, fit
 
 
 class LatentState(NamedTuple):
-    """The trained autoencoder, and what makes its latents."""
+    """The trained autoencoder, and the constants of its latents."""
 
     params: VAEParams
     statistics: Statistics
@@ -33,13 +33,13 @@ class LatentState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Latent(Encoding):
-    """Standardised latents of an autoencoder trained on the visible designs; decoded to the likeliest tokens.
+    """Standardised latents of an autoencoder trained on the visible designs; decoded to the most likely tokens.
 
     Yu, Ahn, Song and Shin, "RoMA: robust model adaptation for offline model-based optimization", NeurIPS 2021
     (arXiv:2110.14188), released code: one draw of the posterior for each design, then each coordinate centred and
     divided by its population standard deviation. The code means to draw ten for each and discards nine.
 
-    The draw depends on the design alone: the same tokens have the same latent in every call and at every row.
+    The draw depends only on the design: equal tokens have equal latents in every call and row.
     """
 
     latent: int = option(32, "coordinates of an encoded design", at_least=1)
@@ -47,21 +47,19 @@ class Latent(Encoding):
     beta: float = option(1.0, "weight of the divergence from N(0, I) in the loss", at_least=0.0)
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(200, "passes over the designs", at_least=0)
-    batch_size: int = option(128, "designs a step", at_least=1)
+    batch_size: int = option(128, "designs per step", at_least=1)
     held_out: int = option(0, "designs set aside at random and not trained on", at_least=0)
     codes: Literal["sample", "mean"] = option(
         "sample", "a design's latent: one draw of its posterior (released code), or the posterior's mean"
     )
     encoder_std: EncoderStd = option(
-        "softplus", "of the bounded output: softplus is a slip of the released code; exp is what is meant"
+        "softplus", "std from the bounded output: softplus is a bug of the released code; exp is correct"
     )
     std_lower: float = option(0.5, "e^a_min of the encoder's bounded std", above=0.0)
     std_upper: float = option(1.5, "e^a_max; with exp a std lies between e^a_min and the sum of both", above=0.0)
-    bounds: Bounds = option(
-        "trained", "whether a_min and a_max are trained; which of them RoMA's code does is not known"
-    )
+    bounds: Bounds = option("trained", "whether a_min and a_max are trained; unknown for RoMA's code")
     max_entries: int = option(
-        20_000, "refuse one-hot designs of more entries L * K; the published tasks have at most 18,321", at_least=1
+        20_000, "limit on one-hot entries L * K; the published tasks have at most 18,321", at_least=1
     )
 
     name: ClassVar[str] = "latent"
@@ -75,7 +73,7 @@ class Latent(Encoding):
     seeded: ClassVar[bool] = True
 
     def init(self, key: Key, table: Table) -> LatentState:
-        """Train the autoencoder on the visible designs, and measure its latents.
+        """Train the autoencoder on the visible designs, and standardise its latents.
 
         Raises:
             TaskError: for designs of more than `max_entries` entries, or too few rows, before any training.
@@ -99,7 +97,7 @@ class Latent(Encoding):
         return ((self._codes(state, x) - mean) / std).float()
 
     def decode(self, state: LatentState, x: Tensor) -> Tensor:
-        """Latents (n, latent) to the likeliest tokens (n, L)."""
+        """Latents (n, latent) to the most likely tokens (n, L)."""
         mean, std = state.statistics
         decoder = self._decoder(*_sizes(state))
         z = (x * std + mean).float()
@@ -116,12 +114,12 @@ class Latent(Encoding):
         return "real"
 
     def info(self, state: LatentState, table: Table) -> Info:
-        """How much of the visible designs survives encoding and decoding; see `report`."""
+        """The reconstruction accuracy on the visible designs; see `report`."""
         tokens = torch.tensor(table.x)
         return self.report(state, self.encode(state, tokens), tokens)
 
     def report(self, state: LatentState, x: Tensor, raw: Tensor) -> Info:
-        """Compare n encoded designs (n, latent) with the tokens (n, L) that they stand for; see `infos`."""
+        """Compare n encoded designs (n, latent) with their tokens (n, L); see `infos`."""
         decoded = self.decode(state, x)
         right = decoded == raw
         return {
@@ -136,7 +134,7 @@ class Latent(Encoding):
             raise TaskError(
                 f"{name}: {length} positions of {classes} tokens are {length * classes} one-hot entries;"
                 f' the encoding "latent" takes at most {self.max_entries}',
-                "raise encoding.max_entries if there is memory for it, or use another encoding, e.g. soft-logits",
+                "raise encoding.max_entries if memory allows, or use another encoding, e.g. soft-logits",
             )
 
     def _decoder(self, length: int, classes: int) -> Categorical:
@@ -155,7 +153,7 @@ class Latent(Encoding):
         )
 
     def _codes(self, state: LatentState, tokens: Tensor) -> Tensor:
-        """Latents as the autoencoder has them, float64 (n, latent)."""
+        """Latents before standardisation, float64 (n, latent)."""
         parts = torch.split(tokens, ROWS_AT_ONCE)
         return torch.cat([self._drawn(state, part) for part in parts]).double()
 
@@ -170,17 +168,17 @@ class Latent(Encoding):
 
 
 def _sizes(state: LatentState) -> tuple[int, int]:
-    """Positions and classes, read off the shapes: a state holds nothing but tensors."""
+    """Positions and classes, from the shapes, as a state holds only tensors."""
     length = len(state.factors)
     return length, state.params["decoder"][-1]["bias"].shape[-1] // length
 
 
 def _fingerprints(state: LatentState, tokens: Tensor) -> Tensor:
-    """One integer a design, (n,) int64 in [0, 2**63); different designs share one with probability 2**-62."""
+    """One integer per design, (n,) int64 in [0, 2**63); two designs collide with probability 2**-62."""
     return (tokens * state.factors).sum(1) & torch.iinfo(torch.int64).max
 
 
 def _distinct(values: Tensor) -> Tensor:
-    """How many different numbers there are among (n,), () float32."""
+    """The number of distinct values among (n,), () float32."""
     ordered = torch.sort(values).values
     return 1 + (ordered[1:] != ordered[:-1]).float().sum()

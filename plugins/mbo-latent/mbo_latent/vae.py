@@ -1,6 +1,6 @@
 """A variational autoencoder as functions, trained by weighted evidence: the model of CbAS and of `latent`.
 
-Everything is for one network and draws only from keys, so it is lifted with `torch.func.vmap` like all else.
+Everything is written for one network and draws only from keys, so `torch.func.vmap` lifts it.
 
 >>> from mbo_core.functional import keys
 >>> vae = VAE(Gaussian(width=6, hidden=(64,)), latent=2)
@@ -26,13 +26,13 @@ from mbo_core.stages import EncodedSpace, Key, Params, Prediction, Schedule
 from mbo_latent.decoders import Bounds, Categorical, Decoder, Gaussian
 
 EncoderStd: TypeAlias = Literal["softplus", "exp"]
-"""How the encoder makes a standard deviation of its bounded output: see `VAE`."""
+"""How the encoder turns its bounded output into a standard deviation; see `VAE`."""
 
 ROWS_AT_ONCE = 4096
-"""Rows of data that go through a network together where all of them are asked for."""
+"""Rows per network call when all rows are evaluated."""
 
 BATCHES_AT_ONCE = 32
-"""Batches for which rows are gathered and noise is drawn together."""
+"""Batches whose rows and noise are drawn together."""
 
 
 class VAEParams(TypedDict):
@@ -43,7 +43,7 @@ class VAEParams(TypedDict):
 
 
 class VAEState(NamedTuple):
-    """Weights, and what Adam remembers."""
+    """Weights and Adam's state."""
 
     params: VAEParams
     optimiser: AdamState
@@ -59,8 +59,8 @@ class VAE:
         mean_i w_i [ -log p(x_i | z_i) + beta * KL( N(m_i, s_i^2) || N(0, I) ) ],   z_i = m_i + s_i * noise
 
     With l the output between two soft bounds (`nets.bounded_std` before its exponential), `exp` makes the
-    encoder's std e^l and `softplus` ln(1 + e^l). The latter is what design-baselines runs, though its decoder and
-    its proxies take e^l of the same l; it narrows the range (0.1, 0.3) to (0.095, 0.262).
+    encoder's std e^l and `softplus` ln(1 + e^l). design-baselines uses the latter, though its decoder and
+    its proxies use e^l of the same l; it narrows the range (0.1, 0.3) to (0.095, 0.262).
 
     Attributes:
         decoder: the distribution of a design given its latent.
@@ -83,13 +83,13 @@ class VAE:
     bounds: Bounds = "trained"
 
     def start(self, key: Key, width: int) -> VAEState:
-        """Untrained weights for designs of `width` coordinates, and a fresh Adam."""
+        """Untrained weights for designs of `width` coordinates, and a new Adam state."""
         encoder, decoder = keys.split(key)
         params = VAEParams(encoder=self._encoder.init(encoder, width), decoder=self.decoder.init(decoder, self.latent))
         return self.resume(params)
 
     def resume(self, params: VAEParams) -> VAEState:
-        """Weights with a fresh Adam."""
+        """Weights with a new Adam state."""
         return VAEState(params, self._adam.init(params))
 
     def encode(self, params: VAEParams, x: Tensor) -> Prediction:
@@ -116,7 +116,7 @@ class VAE:
         return self.decoder.sample(key, params["decoder"], z)
 
     def mode(self, params: VAEParams, z: Tensor) -> Tensor:
-        """The likeliest design of each latent, (n, d)."""
+        """The most likely design of each latent, (n, d)."""
         return self.decoder.mode(params["decoder"], z)
 
     def loss(self, params: VAEParams, noise: Tensor, x: Tensor, w: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ def _epoch(
     vae: VAE, key: Key, state: VAEState, x: Tensor, w: Tensor, order: Tensor, schedule: Schedule
 ) -> tuple[VAEState, Tensor]:
     losses = []
-    # Noise for many steps at once: a draw of its own for each would take longer than the step.
+    # Noise for many steps at once: separate draws would take longer than the steps.
     for number, block in enumerate(torch.split(order, BATCHES_AT_ONCE * schedule.batch_size)):
         noise = keys.normal(keys.fold_in(key, number), (len(block), vae.latent))
         designs, weights = x[block], w[block]

@@ -48,7 +48,7 @@ def test_normal_coordinates_sum_over_coordinates():
     torch.testing.assert_close(found, expected)
 
 
-def test_drawn_tokens_are_one_hot_rows_with_the_decoders_frequencies():
+def test_drawn_tokens_follow_the_decoders_frequencies():
     params, z = made(TOKENS, 5.0), Z[:1].expand(4000, 3)
     x = TOKENS.sample(KEY, params, z).reshape(4000, 4, 5)
     assert set(x.unique().tolist()) == {0.0, 1.0}
@@ -72,7 +72,7 @@ def test_the_mode_is_the_likeliest_design():
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e3])
-def test_the_std_starts_between_a_tenth_and_three_tenths(scale):
+def test_std_starts_between_its_bounds(scale):
     _, std = REAL.normal(made(REAL, scale), Z)
     assert std.min() >= 0.1 - 1e-6
     assert std.max() <= 0.3 + 1e-6
@@ -90,7 +90,7 @@ def test_the_bounds_are_weights_that_may_be_frozen(bounds):
     assert (slope["layers"][0]["weight"] != 0).any()
 
 
-def test_a_draw_is_the_mean_and_std_times_noise():
+def test_draw_is_mean_plus_std_times_noise():
     normal = Prediction(torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, 3.0]]))
     noise = keys.normal(KEY, (1, 2))
     torch.testing.assert_close(drawn(KEY, normal), torch.tensor([[1.0, -2.0]]) + torch.tensor([[0.0, 3.0]]) * noise)

@@ -42,7 +42,7 @@ def test_the_design_space_may_be_too_large():
     made(0, max_entries=24)
 
 
-def test_a_run_on_too_large_a_space_ends_before_any_training():
+def test_too_large_a_space_is_refused_before_training():
     trained: list[str] = []
     tokens = np.zeros((5, 31), int)
     task = mbo.Task("molecules", tokens, np.arange(5.0), space=mbo.Space("discrete", 31, 591))
@@ -52,7 +52,7 @@ def test_a_run_on_too_large_a_space_ends_before_any_training():
 
 
 def test_too_few_designs_are_refused():
-    with pytest.raises(mbo.TaskError, match="hold out fewer"):
+    with pytest.raises(mbo.TaskError, match="lower the option held_out"):
         made(held_out=149)
 
 

@@ -46,7 +46,7 @@ def equal(one, other) -> bool:
 @KINDS
 @pytest.mark.parametrize("encoder_std", ["exp", "softplus"])
 @pytest.mark.parametrize("beta", [0.0, 1.0, 10.0])
-def test_the_loss_is_the_weighted_evidence_with_one_draw_of_the_latent(kind, encoder_std, beta):
+def test_loss_is_weighted_evidence_with_one_draw(kind, encoder_std, beta):
     vae = model(kind, encoder_std=encoder_std, beta=beta)
     params, x, w = far(vae), X[kind], keys.uniform(keys.key(9), (ROWS,))
     posterior = Normal(*vae.encode(params, x))
@@ -73,7 +73,7 @@ def test_the_encoders_std_and_the_released_slip(encoder_std, bounds, lowest, hig
     assert std.max().item() == pytest.approx(highest, rel=1e-3)
 
 
-def test_the_slip_is_a_softplus_of_what_the_other_exponentiates():
+def test_encoder_std_forms_share_their_argument():
     params = far(model())
     meant, slipped = (model(encoder_std=name).encode(params, X["real"]) for name in ("exp", "softplus"))
     assert torch.equal(meant.mean, slipped.mean)
@@ -150,7 +150,7 @@ def test_rows_held_out_are_never_looked_at():
     assert all(leaf.isfinite().all() for leaf in optree.tree_leaves(after))
 
 
-def test_every_step_of_an_epoch_has_noise_of_its_own(monkeypatch):
+def test_each_step_has_its_own_noise(monkeypatch):
     seen = []
     step = VAE.step
     monkeypatch.setattr(
@@ -165,12 +165,12 @@ def test_every_step_of_an_epoch_has_noise_of_its_own(monkeypatch):
 
 def test_too_few_rows_are_refused():
     vae = model()
-    with pytest.raises(TaskError, match="hold out fewer"):
+    with pytest.raises(TaskError, match="lower the option held_out"):
         fit(vae, KEY, vae.start(KEY, WIDTH), X["real"], ONES, Schedule(1, 10, held_out=29))
 
 
 @KINDS
-def test_samples_are_draws_of_the_decoder_at_latents_of_the_prior(kind):
+def test_samples_decode_latents_of_the_prior(kind):
     vae = model(kind)
     params = far(vae)
     latent_key, design_key = keys.split(KEY)

@@ -1,4 +1,4 @@
-"""The game: a critic that tells designs of the data from generated ones of the same score, and a generator."""
+"""The game: a generator, and a critic that tells real designs from generated ones of the same score."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT_ZERO = 1e-12
 
 
 class Rows(NamedTuple):
-    """What the critic sees of a batch; all terms of a row count by its weight."""
+    """A batch for the critic; all terms of a row are multiplied by its weight."""
 
     real: Tensor
     """(n, d)"""
@@ -50,14 +50,14 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True)
 class Designs:
-    """How designs leave the generator, and how real ones are shown to the critic.
+    """Conversion of generated and real designs for the critic.
 
-    Continuous ones pass as they are. One-hot ones are drawn from categories, relaxed so that gradients pass: a
+    Continuous designs are unchanged. One-hot designs are drawn from categories, relaxed so that gradients pass: a
     Gumbel-softmax sample at a temperature (Jang, Gu and Poole, 2017). All draw from torch's generator.
 
     Attributes:
         categories: positions and classes (L, K) of one-hot designs, else None.
-        keep: the share of a real token's mass that it keeps; the rest is spread over all.
+        keep: the share of mass that a real token keeps; the rest is spread over all tokens.
     """
 
     categories: tuple[int, int] | None
@@ -70,7 +70,7 @@ class Designs:
         return F.gumbel_softmax(self._rows(outputs), tau=temperature).flatten(1)
 
     def real(self, x: Tensor, temperature: float) -> Tensor:
-        """Designs of the data (n, d), one-hot ones relaxed like generated ones: else the critic knew them by that."""
+        """Real designs (n, d), one-hot ones relaxed like generated ones, or the critic would see the difference."""
         if self.categories is None:
             return x
         return self.relaxed((self.keep * x + (1 - self.keep) / self.categories[1]).log(), temperature)
@@ -96,11 +96,11 @@ def designs_of(space: EncodedSpace, keep: float) -> Designs:
 
 
 class GAN:
-    """The two players and their optimisers, in ordinary PyTorch: what is random is drawn from torch's generator.
+    """The two players and their optimisers, in ordinary PyTorch; randomness comes from torch's generator.
 
     Args:
         key: for the weights.
-        designs: what the generator makes.
+        designs: the form of generated designs.
         width: coordinates of a design, d.
         latent: coordinates of the noise, z.
         hidden: width of each hidden layer of both networks.
@@ -118,7 +118,7 @@ class GAN:
         self.of_critic = _adam(self.critic, learning_rate)
 
     def outputs(self, y: Tensor) -> Tensor:
-        """What the generator makes of scores y (n,) and noise, (n, d): designs, or the logits of one-hot ones."""
+        """The generator's output (n, d) for scores y (n,) and noise: designs, or logits of one-hot designs."""
         noise = torch.randn(len(y), self.latent, device=y.device)
         return self.generator.of(noise, y)
 
@@ -170,12 +170,12 @@ def critic_loss(parts: Terms, penalty: float) -> Tensor:
 
 
 def _adam(net: Conditional, learning_rate: float) -> torch.optim.Adam:
-    # Fused, for at the published width a pass over the five million weights of a player costs milliseconds.
+    # Fused: at the published width a pass over a player's five million weights costs milliseconds.
     return torch.optim.Adam(net.parameters(), lr=learning_rate, betas=BETAS, eps=EPSILON, fused=True)
 
 
 def _descend(optimiser: torch.optim.Adam, loss: Tensor, params: Iterable[Tensor]) -> None:
-    """One step on `params` alone: the other player's weights get no gradient."""
+    """One step on `params` only; the other player's weights get no gradient."""
     each = list(params)
     for parameter, gradient in zip(each, torch.autograd.grad(loss, each), strict=True):
         parameter.grad = gradient
@@ -184,7 +184,7 @@ def _descend(optimiser: torch.optim.Adam, loss: Tensor, params: Iterable[Tensor]
 
 
 def annealed(first: float, last: float, epoch: int, epochs: int) -> float:
-    """The temperature of an epoch from 0 on: linear, from the first epoch's to the last one's.
+    """The temperature of an epoch, counted from 0: linear from the first to the last.
 
     >>> [annealed(5.0, 1.0, epoch, 3) for epoch in range(3)]
     [5.0, 3.0, 1.0]
@@ -193,7 +193,7 @@ def annealed(first: float, last: float, epoch: int, epochs: int) -> float:
 
 
 def kept(w: Tensor, negligible: float) -> Tensor:
-    """Which rows of a batch count, (n,): those that weigh at least so much of the heaviest.
+    """Which rows of a batch count, (n,): those with at least this share of the largest weight.
 
     >>> kept(torch.tensor([1.0, 1e-9, 0.5, 0.0]), 1e-7)
     tensor([ True, False,  True, False])

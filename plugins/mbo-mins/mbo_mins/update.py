@@ -1,4 +1,4 @@
-"""Designs drawn from a generator that inverts the objective: told a score, it makes designs of that score."""
+"""Designs drawn from a generator that inverts the objective: given a score, it makes designs of that score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mbo_mins.weights import Weighting, effective
 
 @dataclass
 class MINsState:
-    """The two players, what they are trained on, and the candidates."""
+    """The two players, their training rows, and the candidates."""
 
     gan: GAN
     rows: Tensor
@@ -25,61 +25,61 @@ class MINsState:
     w: Tensor
     """(N,) weights of all rows."""
     epoch: int
-    """The epochs done."""
+    """The number of epochs so far."""
     x: Tensor
     """(candidates, d)"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MINs(Update):
-    """Model inversion networks: a generator G(y, z) of designs, asked for designs of the best visible score.
+    """Model inversion networks: a generator G(y, z) of designs, sampled at the best visible score.
 
     Kumar and Levine, "Model inversion networks for model-based optimization", NeurIPS 2020 (arXiv:1912.13464): an
-    inverse map is learnt by a game, on data weighed by w = p_T(y) / p_D(y) (`Weighting`). With critic D, u ~ U(0, 1)
+    inverse map is learnt by a game, on data weighted by w = p_T(y) / p_D(y) (`Weighting`). With critic D, u ~ U(0, 1)
     and a Wasserstein loss with a penalty (Gulrajani et al., 2017)::
 
         L_D = mean[ w * ( D(G(y, z), y) - D(x, y) + penalty * (1 - |grad_x D(u x + (1 - u) G(y, z), y)|)^2 ) ]
         L_G = mean[ -w * D(G(y, z), y) ],   a step for every tenth of D
 
-    No proxy is asked, and no design is moved: the candidates are G(y*, z), with y* the best visible score and z drawn.
+    No proxy is used, and no design is moved: the candidates are G(y*, z), with y* the best visible score and z drawn.
     Each step of the search is an epoch of training. One-hot designs are categories, all others numbers.
     """
 
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
     epochs: int = option(200, "passes over the training rows; 500 on Hopper, 100 on TF Bind 10", at_least=0)
-    batch_size: int = option(128, "rows a step", at_least=1)
-    held_out: int = option(200, "rows that are not trained on: the released code's validation rows", at_least=0)
+    batch_size: int = option(128, "rows per step", at_least=1)
+    held_out: int = option(200, "rows held out from training: the released code's validation rows", at_least=0)
     order: Literal["fixed", "shuffled"] = option(
-        "fixed", "of the rows: the released code's buffer of one row gives the same batches in each epoch"
+        "fixed", "order of the rows: the released code's buffer of one row gives the same batches in each epoch"
     )
     latent: int = option(32, "coordinates of the noise, z", at_least=1)
     hidden: tuple[int, ...] = option((1024, 1024, 1024), "width of each hidden layer of both networks", at_least=1)
     learning_rate: float = option(2e-4, "of Adam, for both networks", at_least=0.0)
     penalty: float = option(10.0, "weight of the critic's gradient penalty", at_least=0.0)
-    generator_every: int = option(10, "batches for a step of the generator, from each epoch's first on", at_least=1)
+    generator_every: int = option(10, "batches per step of the generator, starting with each epoch's first", at_least=1)
     keep: float = option(
-        0.99, "mass that a real token keeps, the rest is spread over all K; one-hot designs", above=0.0, at_most=1.0
+        0.99, "mass that a real token keeps; the rest is spread over all K; one-hot", above=0.0, at_most=1.0
     )
-    first_temperature: float = option(5.0, "of the relaxed tokens, in the first epoch; one-hot designs", above=0.0)
-    last_temperature: float = option(1.0, "and in the last; linear between", above=0.0)
-    bins: int = option(20, "of equal width over the visible scores, for the weights", at_least=1)
+    first_temperature: float = option(5.0, "temperature of relaxed tokens in the first epoch; one-hot", above=0.0)
+    last_temperature: float = option(1.0, "temperature in the last epoch; linear between", above=0.0)
+    bins: int = option(20, "number of bins of equal width over the visible scores, for the weights", at_least=1)
     weight_temperature: float = option(
         0.1,
-        "tau of the weights, in standard deviations of the score, no less than 1e-3; 0 for how far the best is above"
+        "tau of the weights, in standard deviations of the score, at least 1e-3; 0 for the distance of the best from"
         " the 0.9-quantile",
         at_least=0.0,
     )
-    smoothing: float = option(1e-3, "lambda of the weights: the share below which a bin counts as poor", at_least=0.0)
+    smoothing: float = option(1e-3, "lambda of the weights: the share below which a bin is weighted down", at_least=0.0)
     largest_weight: float = option(5.0, "cap of the weights", at_least=1e-3)
     negligible: float = option(
         1e-7,
-        "rows of a batch that weigh less than this share of its heaviest are left out of the products; float32 cannot"
-        " tell at the default, 1e-3 is faster still, 0 leaves out none",
+        "rows below this share of a batch's largest weight are left out of the products; below float32's rounding"
+        " at the default; 1e-3 is faster, 0 leaves out none",
         at_least=0.0,
         at_most=1.0,
     )
     beyond: float = option(
-        0.0, "how far above the best visible score y* is, in standard deviations of the score; the released code's 0"
+        0.0, "distance of y* above the best visible score, in standard deviations of the score; 0 in the released code"
     )
 
     name: ClassVar[str] = "mins"
@@ -96,7 +96,7 @@ class MINs(Update):
 
     def __post_init__(self) -> None:
         if not self.hidden:
-            raise ValueError("hidden=[] leaves no layer that sees the score and the design together")
+            raise ValueError("hidden=[] leaves no layer that combines score and design")
 
     @property
     def needs(self) -> frozenset[Ability]:
@@ -107,7 +107,7 @@ class MINs(Update):
         """The number of epochs.
 
         Raises:
-            TaskError: for too few rows to train on.
+            TaskError: if there are too few rows to train on.
         """
         batches.check_rows(self._schedule, len(data.y))
         return self.epochs
@@ -129,12 +129,12 @@ class MINs(Update):
         return replace(state, epoch=state.epoch + 1, x=x), info
 
     def designs(self, state: MINsState) -> Tensor:
-        """What the generator makes of the wanted score."""
+        """Designs of the generator for the wanted score."""
         return state.x
 
     @property
     def weighting(self) -> Weighting:
-        """How the rows are weighed."""
+        """The weighting of the rows."""
         return Weighting(self.bins, self.weight_temperature, self.smoothing, self.largest_weight)
 
     @property

@@ -1,4 +1,4 @@
-"""What each visible design counts for: more the higher it scores, and the more of its kind there are."""
+"""Weights of the visible designs, larger for higher scores and for fuller bins."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 EMPTY = 1e-7
-"""Added to what may be 0 before it divides, as in the released code."""
+"""Added to divisors that may be 0, as in the released code."""
 COLDEST = 1e-3
-"""The smallest temperature: at it the best bin alone weighs already, and what divides by a smaller one overflows."""
+"""The smallest temperature: here only the best bin has weight; smaller ones overflow."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Weighting:
 
         s = softmax(e / tau),   t_b = s_b * h_b / (h_b + lambda) over its sum,   w = min(t_b / h_b, largest)
 
-    The target t leans to high scores by the temperature tau, and away from bins with fewer than a share of about
-    lambda, whose few rows would be all that is learnt from.
+    The target t favours high scores by the temperature tau, and bins with more than a share of about lambda, as
+    the few rows of other bins would dominate the training.
 
     Attributes:
-        bins: how many.
+        bins: their number.
         temperature: tau, in standard deviations of the score; 0 for the distance from the best score to the
             0.9-quantile.
         smoothing: lambda.
@@ -54,12 +54,12 @@ class Weighting:
         """The target's share of each bin, t (bins,), which sum to 1."""
         upper, share = self._edges(y)[1:], self.shares(y)
         leaning = torch.softmax(upper / self.temperature_of(y), 0)
-        # Where nothing is smoothed an empty bin is 0 / 0.
+        # Without smoothing an empty bin is 0 / 0.
         target = torch.where(share > 0, leaning * share / (share + self.smoothing), 0.0)
         return target / (target.sum() + EMPTY)
 
     def temperature_of(self, y: Tensor) -> float | Tensor:
-        """The temperature, given or taken from the scores; never below `COLDEST`."""
+        """The temperature, given or from the scores; at least `COLDEST`."""
         if self.temperature > 0:
             return max(self.temperature, COLDEST)
         return (y.amax() - y.quantile(0.9)).clamp(min=COLDEST)

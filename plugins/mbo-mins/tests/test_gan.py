@@ -54,7 +54,7 @@ def test_the_loss_rewards_high_values_of_real_designs():
     assert critic_loss(terms(Known(2.0, 0.0), given), 10.0) - critic_loss(terms(Known(2.0, 0.0), given), 0.0) == 10
 
 
-def test_the_weight_of_a_row_counts_for_all_three_terms():
+def test_row_weight_applies_to_all_three_terms():
     given = rows()
     half = given._replace(w=torch.cat([torch.full((4,), 0.25), torch.zeros(4)]))
     first = Rows(*(part[:4] for part in given))._replace(w=torch.full((4,), 0.25))
@@ -62,7 +62,7 @@ def test_the_weight_of_a_row_counts_for_all_three_terms():
         torch.testing.assert_close(one, other)
 
 
-def test_the_gradient_through_the_penalty_is_that_of_differences(game):
+def test_penalty_gradient_matches_finite_differences(game):
     critic, given = game().critic.double(), Rows(*(part.double() for part in rows()))
     weight = critic.layers[1].weight
     [slope] = torch.autograd.grad(critic_loss(terms(critic, given), 10.0), [weight])
@@ -78,7 +78,8 @@ def test_the_gradient_through_the_penalty_is_that_of_differences(game):
 
 
 @pytest.mark.parametrize("designs", [Designs(None), Designs((2, 3))])
-def test_a_fake_has_the_score_of_its_row_and_is_mixed_with_it_by_a_share_of_its_own(game, designs, monkeypatch):
+def test_fakes_share_scores_and_mix_with_their_rows(game, designs, monkeypatch):
+    """A fake has the score of its row, and each pair has its own share of the mix."""
     n, width = 500, 6
     gan, seen = game(designs, width=width), []
     monkeypatch.setattr("mbo_mins.gan.terms", lambda critic, given: seen.append(given) or terms(critic, given))
@@ -114,7 +115,7 @@ def test_each_player_moves_itself_alone(game, weights_of):
 
 
 @pytest.mark.usefixtures("lent")
-def test_the_critic_learns_to_tell_and_the_generator_to_please(game):
+def test_critic_and_generator_both_learn(game):
     gan, y = game(), torch.zeros(64)
     w = torch.full((64,), 1 / 64)
     losses = []
@@ -136,7 +137,8 @@ def test_adam_is_the_published_one(game):
 
 @pytest.mark.usefixtures("lent")
 @pytest.mark.parametrize("temperature", [5.0, 1.0, 0.001])
-def test_generated_tokens_are_rows_of_a_simplex_and_one_hot_when_cold(game, temperature):
+def test_generated_tokens_are_one_hot_when_cold(game, temperature):
+    """At other temperatures they are points of a simplex."""
     gan = game(LETTERS, width=15)
     x = LETTERS.relaxed(gan.outputs(torch.zeros(50)), temperature).detach().reshape(50, 5, 3)
     assert x.min() >= 0
@@ -147,7 +149,7 @@ def test_generated_tokens_are_rows_of_a_simplex_and_one_hot_when_cold(game, temp
 
 
 @pytest.mark.usefixtures("lent")
-def test_candidates_are_exact_and_as_likely_as_their_logits_say():
+def test_candidates_are_exact_draws_of_the_logits():
     logits = torch.tensor([0.5, 0.3, 0.2]).log().repeat(4000, 5)
     x = LETTERS.exact(logits).reshape(4000, 5, 3)
     assert set(x.unique().tolist()) == {0.0, 1.0}

@@ -31,7 +31,7 @@ def moved(net):
     return net.double()
 
 
-def test_values_and_gradients_are_those_of_the_network_written_out():
+def test_values_and_gradients_match_explicit_network():
     net = moved(Conditional(KEY, 4, (8, 6), 3))
     x, y = keys.normal(KEY, (10, 4)).double(), keys.normal(keys.key(4), (10,)).double()
     found, expected = net.of(x, y), published(net, x, y)
@@ -63,7 +63,7 @@ def test_every_weight_is_registered():
     assert counted == 2 * 8 + (4 + 8 + 1) * 8 + (8 + 8 + 1) * 6 + (6 + 8 + 1) * 3 + 2 * 8 + 2 * 6
 
 
-def test_the_rectifier_has_the_slope_of_the_released_code():
+def test_rectifier_has_the_released_slope():
     # One unit and one row, so that the norm gives 0 and its bias alone reaches the rectifier.
     net = Conditional(KEY, 1, (1,), 1)
     with torch.no_grad():

@@ -57,7 +57,7 @@ def test_three_tasks_have_constants_of_their_own(kind, task, own):
     assert written(resolved("mins", kind, task).update) == {**UPDATE, **own}
 
 
-def test_the_quick_preset_changes_the_networks_and_the_epochs_only():
+def test_quick_changes_only_networks_and_epochs():
     assert written(resolved("mins", preset="quick").update) == {**UPDATE, "hidden": [256, 256, 256], "epochs": 20}
 
 

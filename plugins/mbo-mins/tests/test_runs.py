@@ -26,7 +26,7 @@ def run(task: mbo.Task, *sets: str, seeds=2, **options):
 
 
 @pytest.mark.parametrize("kind", ["continuous", "discrete"])
-def test_it_runs_and_a_seed_is_the_same_alone(kind):
+def test_runs_with_independent_seeds(kind):
     task = table(kind)
     result = run(task)
     assert result.failed == {}
@@ -38,7 +38,7 @@ def test_it_runs_and_a_seed_is_the_same_alone(kind):
 
 
 @pytest.mark.parametrize("kind", ["continuous", "discrete"])
-def test_what_it_makes_scores_like_the_best_of_the_data(kind):
+def test_designs_score_like_the_best_data(kind):
     task = table(kind, rows=1000)
     learns = ("update.epochs=60", "update.learning_rate=2e-3", "update.generator_every=2", "update.hidden=[32,32]")
     designs = run(task, *learns, seeds=1).designs[0]
@@ -52,7 +52,7 @@ def test_the_epochs_are_recorded():
     assert [step["step"] for step in steps] == [0, 1]
 
 
-def test_another_proxy_says_what_it_expects_of_the_designs():
+def test_any_proxy_predicts_the_designs():
     result = run(table("continuous"), "proxy.use=regression", "proxy.hidden=[8]", "proxy.epochs=1", "proxy.held_out=20")
     assert np.isfinite(result.trials[0].predicted).all()
 

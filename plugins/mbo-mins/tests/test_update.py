@@ -49,7 +49,8 @@ def test_candidates_are_designs(made, taken, kind):
             assert (x.reshape(50, 5, 3).sum(2) == 1).all()
 
 
-def test_the_generator_takes_a_step_for_every_tenth_batch_from_the_first_on(made, taken, seen):
+def test_generator_steps_at_every_tenth_batch(made, taken, seen):
+    """Starting with the first batch of an epoch."""
     # 180 rows in batches of 5: 36 batches, ceil(36 / 10) = 4.
     update, state, data = made(batch_size=5)
     state, _ = taken(update, state, data, 2)
@@ -59,7 +60,7 @@ def test_the_generator_takes_a_step_for_every_tenth_batch_from_the_first_on(made
 
 
 @pytest.mark.parametrize("order", ["fixed", "shuffled"])
-def test_batches_are_the_same_in_each_epoch_unless_asked_otherwise(made, taken, seen, order):
+def test_batches_repeat_in_each_epoch_by_default(made, taken, seen, order):
     update, state, data = made(order=order, negligible=0.0)
     taken(update, state, data, 2)
     batches = len(seen["x"]) // 2
@@ -70,7 +71,7 @@ def test_batches_are_the_same_in_each_epoch_unless_asked_otherwise(made, taken, 
     assert MINs().order == "fixed"
 
 
-def test_held_out_rows_are_weighed_but_never_trained_on(made, taken, seen):
+def test_held_out_rows_are_never_trained_on(made, taken, seen):
     update, state, data = made(negligible=0.0)
     taken(update, state, data, 1)
     assert len(state.rows) == len(state.rows.unique()) == 180
@@ -109,7 +110,7 @@ def test_the_temperature_falls_from_5_to_1(made, taken, seen, epochs, expected):
 
 
 @pytest.mark.parametrize("beyond", [0.0, 1.5])
-def test_what_is_asked_for_is_the_best_visible_score(made, monkeypatch, beyond):
+def test_wanted_score_is_the_best_visible_one(made, monkeypatch, beyond):
     asked = []
     sample = GAN.sample
     monkeypatch.setattr(GAN, "sample", lambda self, y: asked.append(y) or sample(self, y))
@@ -134,7 +135,7 @@ def test_the_generator_inverts_the_objective():
 
 
 @KINDS
-def test_the_infos_are_finite_and_tell_of_the_weights(made, taken, kind):
+def test_infos_are_finite_and_describe_weights(made, taken, kind):
     update, state, data = made(kind)
     _, infos = taken(update, state, data, 2)
     names = {"loss", "real", "fake", "penalty", "generator_loss", "effective_rows", "capped"}
@@ -161,7 +162,7 @@ def test_it_needs_no_proxy():
 
 
 def test_too_few_rows_are_refused_before_any_training(encoded):
-    with pytest.raises(TaskError, match="hold out fewer"):
+    with pytest.raises(TaskError, match="lower the option held_out"):
         MINs(held_out=199).length(encoded["real"])
     assert MINs(held_out=198, epochs=7).length(encoded["real"]) == 7
 

@@ -43,12 +43,12 @@ def test_the_target_sums_to_1(name):
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_weights_average_1_where_the_cap_does_not_cut(name):
+def test_uncapped_weights_average_1(name):
     w = Weighting(largest=1e9).weights(SCORES[name])
     assert w.mean().item() == pytest.approx(1, abs=1e-3)
 
 
-def test_the_cap_throws_away_the_mass_of_long_right_tails():
+def test_cap_removes_mass_of_long_right_tails():
     w = {name: WEIGHTING.weights(y) for name, y in SCORES.items()}
     assert w["truncated"].mean() > 0.9
     assert effective(w["truncated"]) > 1500
@@ -59,7 +59,7 @@ def test_the_cap_throws_away_the_mass_of_long_right_tails():
     assert effective(w["normal"]) < 60
 
 
-def test_among_bins_of_equal_share_higher_ones_weigh_more():
+def test_higher_bins_of_equal_share_weigh_more():
     y = torch.arange(400.0) / 100
     w = Weighting(temperature=1.0, largest=1e9).weights(y)
     assert (WEIGHTING.shares(y) == 1 / 20).all()
@@ -68,7 +68,8 @@ def test_among_bins_of_equal_share_higher_ones_weigh_more():
     assert (w[-1] / w[-21]).item() == pytest.approx(torch.tensor(0.1995).exp().item(), rel=1e-4)
 
 
-def test_bins_are_closed_below_and_the_best_score_is_in_the_last():
+def test_bins_are_closed_below():
+    """The best score is in the last bin."""
     y = torch.arange(21.0)
     assert WEIGHTING.bins_of(y).tolist() == [*range(20), 19]
     for scores in SCORES.values():
@@ -81,7 +82,8 @@ def test_a_high_temperature_flattens_the_target():
     torch.testing.assert_close(Weighting(temperature=1e6).target(y), torch.full((20,), 0.05), rtol=0, atol=1e-5)
 
 
-def test_empty_bins_have_no_target_and_scarce_ones_little():
+def test_empty_bins_have_no_target():
+    """Bins with few rows have little."""
     y = torch.cat([torch.zeros(9_999), torch.ones(1)])
     target = Weighting(temperature=1e6).target(y)
     assert (target[1:19] == 0).all()
@@ -97,12 +99,12 @@ def test_without_smoothing_empty_bins_have_no_target_either():
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-45])
-def test_however_cold_the_best_bin_has_all_of_the_target(temperature):
+def test_cold_target_is_in_the_best_bin(temperature):
     target = Weighting(temperature=temperature).target(SCORES["truncated"])
     torch.testing.assert_close(target, torch.eye(20)[-1], rtol=0, atol=1e-6)
 
 
-def test_a_temperature_of_0_is_taken_from_the_data():
+def test_temperature_0_is_taken_from_the_data():
     adaptive = Weighting(temperature=0)
     y = torch.linspace(0, 1, 101)
     assert float(adaptive.temperature_of(y)) == pytest.approx(0.1)

@@ -1,4 +1,4 @@
-r"""The discretised logistic distribution of a score, and what normalising best-case likelihoods makes of it.
+r"""The discretised logistic distribution of a score, and its conditional normalised maximum likelihood.
 
 Scores are put into `K` bins of equal width `W`. A model gives a location `mu` and a scale `s`; with
 `F(y) = sigmoid((y - mu) / s)` the mass of bin k is `p_k = F(e_k) - F(e_(k-1))`, where `e_1 < ... < e_(K-1)` are the
@@ -34,7 +34,7 @@ STD_OF_SCALE = math.pi / math.sqrt(3)
 
 @dataclass(frozen=True)
 class Bins:
-    """Intervals of equal width that together cover every score: the first and the last one are open outwards.
+    """Intervals of equal width that cover every score; the first and the last are unbounded.
 
     >>> Bins(torch.tensor([-1.0, 3.0]), 4).edges
     tensor([0., 1., 2.])
@@ -80,7 +80,7 @@ class Bins:
         above_lower = (mean - self._at(label)) / scale
         above_upper = (mean - self._at(label + 1)) / scale
         has_lower, has_upper = label > 0, label < self.count - 1
-        # The terms that an end bin lacks are finite too, so that dropping them leaves no 0 * inf in a gradient.
+        # Terms that an end bin lacks are finite too, so that dropping them leaves no 0 * inf in a gradient.
         inner = torch.log(-torch.expm1(-self.width / scale))
         lower = torch.where(has_lower, -softplus(-above_lower), 0.0)
         upper = torch.where(has_upper, -softplus(above_upper), 0.0)
@@ -92,7 +92,7 @@ class Bins:
 
     @property
     def _numbers(self) -> Tensor:
-        # In the dtype of the ends: numbers of single precision would lower that of whatever they meet.
+        # In the dtype of the ends, as float32 would lower the precision of the result.
         return torch.arange(self.count, dtype=self.ends.dtype, device=self.ends.device)
 
     def _at(self, place: Tensor) -> Tensor:
@@ -102,8 +102,8 @@ class Bins:
 def ends_of(y: Tensor, span: float) -> Tensor:
     """The ends of the bins for data: [min y, max y + span * (max y - min y)].
 
-    The headroom makes scores above all data representable. It also lifts the score to which a design falls back of
-    which nothing is known, the middle of the bins.
+    The headroom makes scores above the data representable. It also raises the middle of the bins, the expected score
+    of a design far from the data.
 
     Args:
         y: (N,) scores.
@@ -117,10 +117,10 @@ def ends_of(y: Tensor, span: float) -> Tensor:
 
 
 def check_scores(y: Tensor, count: int, span: float) -> None:
-    """Refuse scores that `count` bins cannot tell apart.
+    """Check that `count` bins can distinguish the scores.
 
     Args:
-        y: (N,) scores; their values are looked at, so they must not be lifted.
+        y: (N,) scores; they must not be lifted, as their values are read.
         count: the number of bins, K.
         span: headroom above the data, in ranges of the data.
 
@@ -129,13 +129,13 @@ def check_scores(y: Tensor, count: int, span: float) -> None:
     """
     if bool(y.amin() == y.amax()):
         raise TaskError(
-            f"all {len(y)} scores are equal, so no bins can be laid over their range",
-            "give scores that differ: without a difference nothing can be learned",
+            f"all {len(y)} scores are equal, so they have no range to divide into bins",
+            "give scores that differ",
         )
     if bool((Bins(ends_of(y, span), count).labels(y) == 0).all()):
         raise TaskError(
             f"all {len(y)} scores fall into the first of {count} bins, whose range reaches {span} ranges above them",
-            "take at least 2 bins (members), and a span below their number less 1",
+            "use at least 2 bins (members), and a span below the number of bins minus 1",
         )
 
 
@@ -162,7 +162,7 @@ def normalise(own: Tensor, bins: Bins) -> Normalised:
     """Normalise best-case likelihoods: `p-hat_k = p_k / Gamma` with `Gamma = sum_k p_k` (paper, equation of p_NML).
 
     Args:
-        own: (K, n) log probability of bin k under the model that was told that bin k is the truth.
+        own: (K, n) log probability of bin k under the model trained with bin k as the truth.
         bins: the K bins.
     """
     log_gamma = torch.logsumexp(own, 0)
@@ -170,6 +170,6 @@ def normalise(own: Tensor, bins: Bins) -> Normalised:
     p = log_p.exp()
     mean = bins.centres @ p
     variance = (p * (bins.centres[:, None] - mean) ** 2).sum(0)
-    # All mass can lie in one bin to the last digit; a root at exactly 0 would have an infinite gradient.
+    # All mass can be in one bin to the last digit, and the gradient of a root at exactly 0 is infinite.
     std = variance.clamp(min=torch.finfo(p.dtype).tiny).sqrt()
     return Normalised(log_p, mean, std, log_gamma, entropy=-(p * log_p).sum(0))

@@ -1,4 +1,4 @@
-"""The proxy of NEMO: one network for each score that a design might have."""
+"""The proxy of NEMO: one network for each possible score of a design."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class BankParams(TypedDict):
 
 
 class BankState(NamedTuple):
-    """Weights, the optimiser's moments, and what the adversary keeps."""
+    """Weights, the optimiser's moments, and the adversary's state."""
 
     params: BankParams
     optimiser: AdamState
-    """Its moments have a leading member axis, of length 1 as long as the members are equal."""
+    """Its moments have a leading member axis, of length 1 while the members are equal."""
     adversary: State
     """With a leading member axis of the same length as that of the moments."""
 
@@ -62,13 +62,13 @@ class LabelBank(Proxy):
 
     All members start from the same weights. A batch without a member axis is the same for all, so until the first
     batch with one they stay equal: ONE network is trained, at 1/bins of the cost, and the others are its copies. The
-    moments of Adam tell whether that is so: they are held once, with a member axis of length 1, until the first batch
+    moments of Adam show whether that is so: they are held once, with a member axis of length 1, until the first batch
     with a member axis copies them for each member. Lengths are static, so no value has to be looked at, and a batch
-    without a member axis still trains each member on its own once they differ. The moments are copied and not started
-    afresh, for then the first step would be one of full length for every weight, however well it fits.
+    without a member axis still trains each member on its own once they differ. The moments are copied and not
+    reset, as the first step after a reset has full length for every weight, however good the fit.
 
-    Under an adversary that moves weights the loss is taken where they were moved to. All members share its key, so
-    that it sets no difference between them.
+    Under an adversary that moves weights the loss is taken at the moved weights. All members share its key, so
+    that it makes no difference between them.
     """
 
     adversary: Adversary = stage_option("what each network is trained against")
@@ -80,11 +80,9 @@ class LabelBank(Proxy):
     hidden: tuple[int, ...] = option((64, 64), "width of each hidden layer", at_least=1)
     activation: Activation = option("softplus", "of the hidden layers; the leaky slope is 0.3")
     learning_rate: float = option(1e-3, "of Adam while all members are equal: the warm start", at_least=0.0)
-    tracking_rate: float = option(
-        5e-3, "of Adam, alpha_theta, once they differ; its moments are carried over", at_least=0.0
-    )
+    tracking_rate: float = option(5e-3, "of Adam, alpha_theta, once they differ; its moments are kept", at_least=0.0)
     epochs: int = option(30, "passes over the training rows in the warm start", at_least=0)
-    batch_size: int = option(128, "rows a step", at_least=1)
+    batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(0, "rows set aside at random and not trained on", at_least=0)
 
     name: ClassVar[str] = "label-bank"
@@ -150,7 +148,7 @@ class LabelBank(Proxy):
         return state._replace(optimiser=optimiser, adversary=_copied(state.adversary, self.bins))
 
     def _mine(self, key: Key, params: BankParams, kept: State, batch: Batch) -> tuple[BankParams, State]:
-        """Where the adversary moves one member's layers to; it is not shown the ends of the bins."""
+        """One member's layers, moved by the adversary, which does not see the ends of the bins."""
 
         def whole(layers: Layers) -> BankParams:
             return BankParams(layers=layers, ends=params["ends"])
@@ -177,7 +175,7 @@ class LabelBank(Proxy):
 
     def _predict(self, params: BankParams, x: Tensor) -> Prediction:
         mean, std = self._members(params, x)
-        # Variance of a mixture: that within the members, and that between them.
+        # Variance of a mixture: within members plus between members.
         variance = (std**2).mean(0) + mean.var(0, correction=0)
         return Prediction(mean.mean(0), variance.sqrt())
 
@@ -203,5 +201,5 @@ def _with_axis(nest: Any) -> Any:
 
 
 def _copied(nest: Any, members: int) -> Any:
-    """A member axis of length 1 made one of length `members`; what has that already stays as it is."""
+    """A member axis of length 1 expanded to `members`; one of that length stays."""
     return optree.tree_map(lambda leaf: leaf.expand(members, *leaf.shape[1:]), nest)

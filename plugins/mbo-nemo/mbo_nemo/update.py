@@ -1,4 +1,4 @@
-"""Candidates that climb the mean of their normalised maximum likelihood, while the proxy keeps track of them."""
+"""Candidates that climb the mean of their normalised maximum likelihood, while the proxy keeps training."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class TrackingState(NamedTuple):
     x: Tensor
     optimiser: AdamState
     proxy: Any
-    """theta, the state that the proxy's own steps have reached"""
+    """theta, the state after the proxy's own steps"""
     averaged: Any
     """theta-bar, its exponential moving average: what the candidates climb"""
     labels: Tensor
-    """(members,) the score that each member is told the pseudo designs have: the centre of its bin"""
+    """(members,) each member's label for the pseudo designs: the centre of its bin"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,9 @@ class NormalisedLikelihood(Update):
     """The best designs in the data, moved up the mean of the conditional normalised maximum likelihood (NML).
 
     Fu and Levine, "Offline model-based optimization via normalized maximum likelihood estimation", ICLR 2021
-    (arXiv:2102.07970). Each member k of the proxy is told that the candidates score c_k, the centre of bin k, and
-    trains on the data with that; `p-hat(k | x)` is proportional to its likelihood of bin k at x. Near the data only
-    the truth can be fitted; far away anything can, so that p-hat is open and its mean falls back to the middle of the
+    (arXiv:2102.07970). Each member k of the proxy trains on the data and on the candidates, labelled c_k, the
+    centre of bin k; `p-hat(k | x)` is proportional to its likelihood of bin k at x. Near the data only
+    the truth can be fitted; far away any label can, so that p-hat is wide and its mean falls back to the middle of the
     bins. A step of the search:
 
     1. one step of the proxy on a batch of the data and `pseudo_designs` of the candidates, these with a label for
@@ -61,12 +61,12 @@ class NormalisedLikelihood(Update):
     3. one step of Adam on x up `J - kappa * sd - lambda * log Gamma`, all of p-hat under theta-bar, with theta-bar
        held fixed.
 
-    It takes any proxy with members and a spread: there are as many bins as members, and the likelihood of a bin is its
+    It takes any proxy with members and uncertainty: there is one bin per member, and the likelihood of a bin is its
     mass under a logistic of the member's mean and standard deviation. With `label-bank` that is the likelihood on
     which the proxy is trained. The average runs over all that the proxy's state holds.
     """
 
-    proxy: Proxy = stage_option("the members that are told a label each")
+    proxy: Proxy = stage_option("the proxy whose members each get a label")
     candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
     steps: int = option(200, "number of steps, T", at_least=0)
     learning_rate: float = option(
@@ -75,19 +75,19 @@ class NormalisedLikelihood(Update):
     span: float = option(
         0.25, "headroom of the bins above the best score, in ranges of the data; as in the proxy", at_least=0.0
     )
-    batch_size: int = option(128, "rows of data in a step of the proxy, drawn with replacement", at_least=1)
+    batch_size: int = option(128, "rows of the data per step of the proxy, drawn with replacement", at_least=1)
     pseudo_designs: int = option(
-        32, "candidates in a step of the proxy, drawn with replacement; the same for all members", at_least=1
+        32, "candidates per step of the proxy, drawn with replacement; the same for all members", at_least=1
     )
     pseudo_weight: float | Literal["by-size"] = option(
         "by-size",
         "w, their mean loss against that of the data; by-size is 1.5 * M / N within [0.01, 0.1]. At 1 nothing is "
-        "certain any more, at 0 this is plain ascent",
+        "certain, at 0 this is plain ascent",
         at_least=0.0,
     )
     averaging: float = option(0.05, "share of the newest weights in the average, tau", at_least=0.0, at_most=1.0)
-    spread_penalty: float = option(0.0, "kappa: standard deviations of p-hat taken off its mean; 0 in the paper")
-    regret_penalty: float = option(0.0, "lambda: log Gamma taken off the mean of p-hat; 0 in the paper")
+    spread_penalty: float = option(0.0, "kappa: stds of p-hat subtracted from its mean; 0 in the paper")
+    regret_penalty: float = option(0.0, "lambda: weight of log Gamma subtracted from the mean; 0 in the paper")
 
     name: ClassVar[str] = "normalised-likelihood"
     infos: ClassVar[Mapping[str, str]] = {
@@ -99,20 +99,20 @@ class NormalisedLikelihood(Update):
     }
 
     def __post_init__(self) -> None:
-        """Refuse a label bank with other bins: its members would be told labels that it does not know."""
+        """Refuse a label bank with other bins, as its members would get labels outside them."""
         if isinstance(self.proxy, LabelBank) and self.proxy.span != self.span:
             raise ValueError(f'span={self.span}, but that of the proxy "{self.proxy.name}" is {self.proxy.span}')
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Members that can be told labels of their own, and their likelihood as a function of x."""
+        """Members with their own labels, and gradients in x."""
         return frozenset({"values", "gradients", "uncertainty", "partial_fit", "members"})
 
     def length(self, data: Data) -> int:
         """The number of steps.
 
         Raises:
-            TaskError: if there are fewer rows than candidates, or the bins cannot tell the scores apart.
+            TaskError: if there are fewer rows than candidates, or the bins cannot distinguish the scores.
         """
         untrained = self.proxy.init(keys.key(0, data.x.device), data)
         check_scores(data.y, self._count(untrained, data), self.span)
@@ -125,9 +125,9 @@ class NormalisedLikelihood(Update):
         return TrackingState(x, self._adam.init(x), proxy_state, proxy_state, labels)
 
     def step(self, key: Key, state: TrackingState, data: Data) -> tuple[TrackingState, Info]:
-        """The proxy follows the candidates, then these climb."""
+        """Train the proxy on data and candidates, then move the candidates."""
         batch_key, proxy_key = keys.split(key)
-        batch = self.told(batch_key, state, data)
+        batch = self.labelled(batch_key, state, data)
         proxy, trained = self.proxy.step(proxy_key, state.proxy, batch)
         averaged = _averaged(state.averaged, proxy, self.averaging)
         bins = self._bins(data, len(state.labels))
@@ -141,7 +141,7 @@ class NormalisedLikelihood(Update):
         """The current candidates."""
         return state.x
 
-    def told(self, key: Key, state: TrackingState, data: Data) -> Batch:
+    def labelled(self, key: Key, state: TrackingState, data: Data) -> Batch:
         """Rows of the data, and candidates with the label of each member.
 
         Returns:
@@ -151,7 +151,7 @@ class NormalisedLikelihood(Update):
         rows_key, chosen_key = keys.split(key)
         rows = keys.randint(rows_key, (self.batch_size,), len(data.y))
         real = batches.take(data, batches.Examples(rows, torch.ones_like(data.y[rows])), slice(None))
-        # Detached: otherwise whoever differentiates a step would pull the designs to where they are easy to fit.
+        # Detached: otherwise a gradient through the step would pull the designs to where they are easy to fit.
         x = state.x.detach()[keys.randint(chosen_key, (self.pseudo_designs,), self.candidates)]
         members, rest = len(state.labels), self.pseudo_designs
         total = self.batch_size + rest
@@ -170,7 +170,7 @@ class NormalisedLikelihood(Update):
         return Adam(self.learning_rate)
 
     def _count(self, proxy_state: Any, data: Data) -> int:
-        """The number of members, which the shape of their prediction tells."""
+        """The number of members, from the shape of their prediction."""
         return len(self._members(proxy_state, data.x[:1]).mean)
 
     def _bins(self, data: Data, members: int) -> Bins:
@@ -191,7 +191,7 @@ class NormalisedLikelihood(Update):
 
 
 def _averaged(old: Any, new: Any, share: float) -> Any:
-    """`(1 - share) * old + share * new` for every tensor of real numbers of a nest; others are taken as they are."""
+    """`(1 - share) * old + share * new` for every tensor of real numbers of a nest; other tensors are copied."""
 
     def average(before: Tensor, after: Tensor) -> Tensor:
         return torch.lerp(before, after, share) if after.is_floating_point() else after

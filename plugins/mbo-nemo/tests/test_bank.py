@@ -56,7 +56,7 @@ def equal(one, other) -> bool:
     return all(torch.equal(*pair) for pair in zip(*map(optree.tree_leaves, (one, other)), strict=True))
 
 
-def test_the_loss_is_the_weighted_log_mass_of_each_scores_bin():
+def test_loss_is_weighted_log_mass_of_bins():
     proxy = bank()
     state, bins = proxy.init(KEY, DATA), Bins(ends_of(DATA.y, 0.25), 5)
     mean, std = proxy.predict(state, PLAIN.x)
@@ -70,7 +70,7 @@ def test_the_loss_is_the_weighted_log_mass_of_each_scores_bin():
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
-def test_the_spread_is_that_of_a_logistic_in_bin_widths(scale):
+def test_std_is_that_of_a_logistic(scale):
     proxy = bank(scale=scale)
     _, std = proxy.predict_members(proxy.init(KEY, DATA), DATA.x)
     width = 1.25 * (DATA.y.amax() - DATA.y.amin()) / 5
@@ -109,7 +109,7 @@ def lengths(nest):
     return {len(leaf) for leaf in optree.tree_leaves(nest)}
 
 
-def test_members_start_equal_and_are_trained_once_until_they_differ():
+def test_equal_members_are_trained_once():
     proxy = bank()
     state = proxy.init(KEY, DATA)
     first, *others = proxy.predict_members(state, DATA.x).mean
@@ -123,7 +123,7 @@ def test_members_start_equal_and_are_trained_once_until_they_differ():
     assert len(proxy.predict_members(apart, DATA.x).mean.unique(dim=0)) == 5
 
 
-def test_training_one_network_for_all_is_training_them_all_alike():
+def test_training_one_network_equals_training_all():
     proxy = bank(learning_rate=0.01, tracking_rate=0.01)
     start, rows = proxy.init(KEY, DATA), list(batches.iterate(KEY, DATA, proxy.schedule(DATA)))
     shared = stepped(proxy, start, *rows)
@@ -136,7 +136,7 @@ def test_training_one_network_for_all_is_training_them_all_alike():
     assert_nests_close(stepped(proxy, shared, APART), stepped(proxy, alike, APART))
 
 
-def test_a_batch_for_all_does_not_make_members_equal_again():
+def test_common_batch_keeps_members_different():
     proxy = bank()
     apart = stepped(proxy, proxy.init(KEY, DATA), APART)
     assert_nests_close(stepped(proxy, apart, PLAIN), stepped(proxy, apart, told_alike(PLAIN)))
@@ -144,7 +144,7 @@ def test_a_batch_for_all_does_not_make_members_equal_again():
 
 
 @pytest.mark.parametrize("axis", ["x", "y", "w"])
-def test_any_part_of_a_batch_may_be_each_members_own(axis):
+def test_any_batch_part_may_have_members(axis):
     proxy = bank()
     values = getattr(PLAIN, axis)
     own = PLAIN._replace(**{axis: torch.stack([values + 0.3 * number for number in range(5)])})
@@ -155,7 +155,7 @@ def test_any_part_of_a_batch_may_be_each_members_own(axis):
         assert_nests_close(member(after.params, number), member(alone.params, 0))
 
 
-def test_each_phase_has_its_learning_rate_and_keeps_the_moments():
+def test_phases_have_own_rates_and_share_moments():
     state = bank().init(KEY, DATA)
     slow, fast = (bank(learning_rate=0.0, tracking_rate=rate) for rate in (0.0, 0.1))
     assert equal(stepped(slow, state, PLAIN).params, state.params)
@@ -169,7 +169,8 @@ def test_each_phase_has_its_learning_rate_and_keeps_the_moments():
     assert not equal(stepped(fast, state, APART).params["layers"], stepped(slow, state, APART).params["layers"])
 
 
-def test_carried_moments_keep_what_was_learned_where_fresh_ones_would_not():
+def test_kept_moments_preserve_the_fit():
+    """New moments would move every weight by a full step."""
     proxy = bank(learning_rate=0.01)
     state = stepped(proxy, proxy.init(KEY, DATA), *list(batches.iterate(KEY, DATA, proxy.schedule(DATA))) * 20)
     fresh = state._replace(optimiser=proxy.init(KEY, DATA).optimiser)
@@ -200,7 +201,7 @@ def test_the_prediction_is_that_of_the_mixture():
 
 
 @pytest.mark.parametrize("batch", [PLAIN, APART], ids=["plain", "apart"])
-def test_as_functions_of_the_weights_it_is_the_same(batch):
+def test_model_agrees_with_the_proxy(batch):
     proxy = bank()
     state = stepped(proxy, proxy.init(KEY, DATA), PLAIN)
     assert_nests_close(proxy.model().predict(state.params, DATA.x), proxy.predict(state, DATA.x))
@@ -233,7 +234,7 @@ class Push(Adversary):
         return start._replace(params=params), state + 1
 
 
-def test_the_loss_is_taken_where_the_weights_were_moved_to():
+def test_loss_is_taken_at_the_moved_weights():
     proxy, plain = bank(Push()), bank()
     state = proxy.init(KEY, DATA)
     after, info = proxy.step(KEY, state, PLAIN)
@@ -244,7 +245,7 @@ def test_the_loss_is_taken_where_the_weights_were_moved_to():
     assert_nests_close(moved, optree.tree_map(torch.sub, there.params["layers"], noisy), rtol=0, atol=1e-6)
 
 
-def test_an_adversary_keeps_the_members_comparable_and_the_bins_in_place():
+def test_adversary_keeps_members_comparable_and_bins_fixed():
     proxy = bank(Push(), learning_rate=0.01, tracking_rate=0.01)
     start = proxy.init(KEY, DATA)
     shared, alike = stepped(proxy, start, PLAIN, PLAIN), stepped(proxy, start, *[told_alike(PLAIN)] * 2)
@@ -263,7 +264,7 @@ def test_the_ends_of_the_bins_have_no_gradient():
 
 
 @pytest.mark.parametrize(("options", "y"), [({}, torch.zeros(90)), ({"bins": 2, "span": 1.5}, DATA.y)])
-def test_scores_that_the_bins_cannot_tell_apart_are_refused_before_training(options, y):
+def test_indistinguishable_scores_are_refused_before_training(options, y):
     with pytest.raises(TaskError):
         bank(**options).schedule(Data(DATA.x, y, DATA.space))
 

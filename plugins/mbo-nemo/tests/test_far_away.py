@@ -17,6 +17,7 @@ from torch.func import vmap
 from mbo_core.functional import keys
 from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
 
+pytestmark = pytest.mark.slow
 BINS = 21
 NEAR, FAR = (-1.8, -1.5, -1.2, 1.2, 1.5, 1.8), (6.0, 8.0)
 WEIGHTS = (0.0, 0.01, 0.1, 1.0)
@@ -90,7 +91,8 @@ def queried(data, bins, warm) -> dict[float, Queried]:
     return {weight: Queried(of(0, near, i), of(near, near + len(FAR), i)) for i, weight in enumerate(WEIGHTS)}
 
 
-def test_with_the_weight_of_one_row_it_is_certain_near_the_data_and_open_far_away(queried):
+def test_one_row_weight_is_certain_near_data_only(queried):
+    """With the weight of one row the distribution is narrow near the data and wide far away."""
     near, far = queried[0.01]
     assert (near.log_gamma.abs() < 0.1).all()
     assert (far.log_gamma > 1.0).all()
@@ -98,14 +100,15 @@ def test_with_the_weight_of_one_row_it_is_certain_near_the_data_and_open_far_awa
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
-def test_the_regret_is_never_negative_and_grows_away_from_the_data(queried, weight):
+def test_regret_is_nonnegative_and_grows_with_distance(queried, weight):
     near, far = queried[weight]
     assert near.log_gamma.mean() >= -1e-3
     assert far.log_gamma.mean() >= -1e-3
     assert far.log_gamma.mean() > near.log_gamma.mean() or weight == 0
 
 
-def test_ten_rows_weight_keeps_some_certainty_near_the_data_and_a_hundred_none(queried):
+def test_larger_weights_lose_certainty_near_the_data(queried):
+    """The weight of ten rows keeps some certainty near the data, that of a hundred none."""
     regret = [queried[weight].near.log_gamma.mean() for weight in WEIGHTS]
     assert regret == sorted(regret)
     assert regret[0].item() == pytest.approx(0.0, abs=1e-5)
@@ -113,18 +116,19 @@ def test_ten_rows_weight_keeps_some_certainty_near_the_data_and_a_hundred_none(q
     assert regret[3] > 1.4
 
 
-def test_where_nothing_is_known_the_distribution_is_flat_and_its_mean_the_middle_of_the_bins(queried, bins):
+def test_far_away_mean_is_the_middle_of_bins(queried, bins):
+    """Far from the data the distribution is flat."""
     for found in (queried[0.1].far, queried[1.0].far, queried[1.0].near):
         assert (found.entropy > 0.9 * math.log(BINS)).all()
         torch.testing.assert_close(found.mean, bins.centres.mean().expand_as(found.mean), rtol=0, atol=0.25)
 
 
-def test_the_middle_of_the_bins_is_well_below_the_best_score(bins, data):
+def test_middle_of_bins_is_below_the_best(bins, data):
     assert bins.centres.mean() < data.y.amax() - 0.3 * (data.y.amax() - data.y.amin())
 
 
 @pytest.mark.parametrize(("scale", "distance", "share"), [(0.25, 0, 0.8), (1.0, 1, 0.9)])
-def test_within_the_data_the_likeliest_bin_is_that_of_the_score(scale, distance, share, bins, data):
+def test_near_data_the_true_bin_is_most_likely(scale, distance, share, bins, data):
     # At the published scale an open bin holds more than the closed one beside it even if the location is in that.
     proxy = bank(scale=scale)
     found = NormalisedLikelihood(proxy=proxy).normalised(fitted(proxy, data), data.x, bins)

@@ -30,7 +30,7 @@ def reference(bins: Bins, mean, scale):
 
 @pytest.mark.parametrize("scale", [0.02, 0.25, 4.0])
 @pytest.mark.parametrize("count", [2, 3, 20])
-def test_the_masses_sum_to_one_and_are_finite_with_finite_gradients(count, scale):
+def test_masses_sum_to_one_with_finite_gradients(count, scale):
     bins, s = both(count), torch.tensor(scale)
     log_p = bins.log_masses(FAR, s.expand(len(FAR)))
     assert torch.isfinite(log_p).all()
@@ -42,14 +42,14 @@ def test_the_masses_sum_to_one_and_are_finite_with_finite_gradients(count, scale
 
 
 @pytest.mark.parametrize("count", [2, 3, 20])
-def test_the_masses_are_the_differences_of_the_distribution_function(count):
+def test_masses_are_differences_of_the_distribution_function(count):
     bins, mean = both(count, torch.float64), torch.linspace(-8, 8, 101, dtype=torch.float64)
     masses = bins.log_masses(mean, torch.full_like(mean, 0.4)).exp()
     torch.testing.assert_close(masses, reference(bins, mean, 0.4), rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("mean", [-1e4, -50.0, 0.5, 50.0, 1e4])
-def test_single_precision_is_as_good_as_double_even_in_the_tails(mean):
+def test_float32_matches_float64_in_the_tails(mean):
     # The mass of a bin 1e4 from the mean is exp(-4e4): only its logarithm can be held.
     single, double = (
         both(20, dtype).log_masses(torch.tensor(mean, dtype=dtype), torch.tensor(0.25, dtype=dtype))
@@ -76,7 +76,8 @@ def test_edges_centres_and_headroom():
     assert bins.centres.tolist() == [-0.5, 0.5, 1.5, 2.5, 3.5]
 
 
-def test_a_score_has_the_bin_that_it_lies_in_and_an_edge_the_one_above():
+def test_edges_belong_to_the_bin_above():
+    """A score is in the bin that contains it."""
     y = torch.tensor([[-9.0, -1.0, -0.1, 0.0], [0.5, 2.999, 3.0, 99.0]])
     assert Bins(torch.tensor([-1.0, 4.0]), 5).labels(y).tolist() == [[0, 0, 0, 1], [1, 3, 4, 4]]
 
@@ -88,7 +89,7 @@ def test_each_centre_lies_in_its_bin(ends, count):
     assert torch.equal(bins.labels(bins.centres), torch.arange(count))
 
 
-def test_the_mass_of_one_bin_is_that_among_all():
+def test_mass_of_one_bin_matches_all():
     bins, mean = both(7), torch.linspace(-4, 4, 21)
     scale, label = torch.linspace(0.1, 1, 21), torch.arange(21) % 7
     every = bins.log_masses(mean, scale)
@@ -105,8 +106,9 @@ def test_lifted_it_is_the_same():
 
     together = vmap(one, randomness="error")(ends, mean, label)
     for i in range(3):
+        # Seven numbers alone are rounded by other instructions than 21 together: on AVX2 by one unit in the last place.
         for all_seeds, alone in zip(together, one(ends[i], mean[i], label[i]), strict=True):
-            assert torch.equal(all_seeds[i], alone)
+            torch.testing.assert_close(all_seeds[i], alone, rtol=1e-6, atol=1e-7)
 
 
 def mean_score(bins: Bins, mean, scale):
@@ -162,7 +164,7 @@ def test_equal_models_normalise_to_themselves_without_regret():
     torch.testing.assert_close(found.mean, every.exp() @ bins.centres)
 
 
-def test_models_that_each_fit_their_label_leave_everything_open():
+def test_models_fitting_their_labels_leave_maximal_regret():
     bins = both(20)
     found = normalise(own(bins.centres[:, None].expand(-1, 3), bins, scale=0.01), bins)
     torch.testing.assert_close(found.log_gamma, torch.full((3,), math.log(20)), rtol=0, atol=1e-4)
@@ -171,7 +173,7 @@ def test_models_that_each_fit_their_label_leave_everything_open():
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 4.0])
-def test_the_regret_is_bounded_by_what_a_bin_can_hold(ratio):
+def test_regret_is_bounded_by_the_bins_mass(ratio):
     # A closed bin holds at most tanh(W / 4s), with the location at its centre; an open one holds all.
     bins = both(20, torch.float64)
     scale = float(bins.width) * ratio
@@ -193,7 +195,7 @@ def test_mean_spread_and_entropy_computed_by_hand():
     assert found.entropy.item() == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
 
 
-def test_the_gradient_of_the_mean_is_that_of_the_closed_form():
+def test_gradient_of_mean_matches_closed_form():
     # grad J = sum_k p-hat_k (c_k - J) grad log p_k
     bins, means = both(9, torch.float64), 2 * keys.normal(keys.key(3), (9, 30)).double()
     slope = grad(lambda means: normalise(own(means, bins), bins).mean.sum())(means)
@@ -204,7 +206,7 @@ def test_the_gradient_of_the_mean_is_that_of_the_closed_form():
 
 
 @pytest.mark.parametrize("name", ["mean", "std", "log_gamma", "entropy"])
-def test_with_all_mass_in_one_bin_the_gradients_are_finite(name):
+def test_gradients_are_finite_with_one_bin(name):
     bins, means = both(20), torch.tensor([1e4, -1e4]).expand(20, 2)
     assert normalise(own(means, bins), bins).log_p.exp().amax() == 1
     slope = grad(lambda means: getattr(normalise(own(means, bins), bins), name).sum())(means)
@@ -225,7 +227,7 @@ def test_the_std_of_a_logistic():
         ([-1.0, 0.0, 1.0], 20, 19.5, "all 3 scores fall into the first of 20 bins"),
     ],
 )
-def test_scores_that_the_bins_cannot_tell_apart_are_refused(y, bins, span, fact):
+def test_indistinguishable_scores_are_refused(y, bins, span, fact):
     with pytest.raises(TaskError, match=fact) as refusal:
         check_scores(torch.tensor(y), bins, span)
     assert refusal.value.hint

@@ -113,7 +113,7 @@ def test_the_recipe_says_where_its_constants_come_from(status):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_runs_and_asks_the_oracle_for_nothing_but_its_designs(name, kind):
+def test_recipe_runs_and_only_evaluation_calls_oracle(name, kind):
     oracle = Counted()
     task = table(kind, oracle=oracle)
     asked = []
@@ -140,6 +140,7 @@ def test_without_steps_the_designs_are_the_best_rows(name, kind):
         assert np.array_equal(designs, task.x[best])
 
 
+@pytest.mark.slow
 def test_candidates_beat_the_data():
     task = table("continuous", rows=600)
     result = run(
@@ -164,7 +165,7 @@ def flat(kind: str) -> mbo.Task:
     ],
 )
 @pytest.mark.parametrize(("name", "members"), [("nemo", "bins"), ("ensemble-nemo", "members")])
-def test_data_that_cannot_be_used_are_refused_before_training(name, members, task, sets, fact):
+def test_unusable_data_are_refused_before_training(name, members, task, sets, fact):
     trained = []
     chosen = [each.replace("MEMBERS", members) for each in sets if name == "nemo" or "proxy.span" not in each]
     with pytest.raises(mbo.TaskError, match=fact):
@@ -188,7 +189,7 @@ def test_options_that_cannot_be_used_are_refused(sets, fact):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_bins_one_letter_at_a_position_and_few_rows_work(name):
+def test_minimal_bins_letters_and_rows_work(name):
     x = np.random.default_rng(4).integers(0, 4, (40, 5))
     x[:, 2] = 3
     task = mbo.Task("letters", x, x.sum(1), space=mbo.Space("discrete", 5, 4))
@@ -198,7 +199,7 @@ def test_two_bins_one_letter_at_a_position_and_few_rows_work(name):
     assert result.trials[0].encoded.isfinite().all()
 
 
-def test_scores_of_which_all_but_one_share_a_bin_work():
+def test_all_but_one_score_may_share_a_bin():
     task = table("continuous")
     scores = np.zeros(200)
     scores[7] = 1000.0

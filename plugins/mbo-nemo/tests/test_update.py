@@ -78,7 +78,7 @@ def equal(one, other) -> bool:
     return all(torch.equal(*pair) for pair in zip(*map(optree.tree_leaves, (one, other)), strict=True))
 
 
-def test_the_starts_are_the_best_rows_of_the_data():
+def test_starts_are_the_best_rows():
     best = sorted(range(300), key=lambda row: -DATA.y[row].item())[:40]
     assert torch.equal(search().designs(start(search())), DATA.x[best])
 
@@ -87,11 +87,11 @@ def test_the_starts_are_the_best_rows_of_the_data():
     ("candidates", "rows", "weight"),
     [(128, 1000, 0.1), (128, 2000, 0.096), (128, 4000, 0.048), (128, 20_000, 0.01), (8, 300, 0.04)],
 )
-def test_the_weight_of_the_pseudo_designs_follows_their_number(candidates, rows, weight):
+def test_pseudo_weight_follows_the_number_of_rows(candidates, rows, weight):
     data = Data(torch.zeros(rows, 4), torch.linspace(-1, 1, rows), DATA.space)
     update = search(candidates=candidates)
     state = update.init(KEY, data, WARM)
-    assert pseudo_weight(update, update.told(KEY, state, data)) == pytest.approx(weight, rel=1e-5)
+    assert pseudo_weight(update, update.labelled(KEY, state, data)) == pytest.approx(weight, rel=1e-5)
 
 
 def pseudo_weight(update, batch) -> float:
@@ -103,7 +103,7 @@ def pseudo_weight(update, batch) -> float:
 def test_each_member_is_told_its_own_bin():
     update = search(pseudo_weight=0.3, batch_size=50, pseudo_designs=7)
     state = start(update)
-    batch = update.told(KEY, state, DATA)
+    batch = update.labelled(KEY, state, DATA)
     assert batch.x.shape == (57, 4)
     assert batch.y.shape == (8, 57)
     torch.testing.assert_close(batch.y[:, 50:], BINS.centres[:, None].expand(8, 7))
@@ -115,36 +115,36 @@ def test_each_member_is_told_its_own_bin():
     torch.testing.assert_close((batch.w * loss).mean(), expected)
 
 
-def test_what_is_told_are_rows_of_the_data_and_current_candidates():
+def test_proxy_trains_on_data_and_candidates():
     update = search(batch_size=200, pseudo_designs=100)
     state = start(update)._replace(x=100 + keys.normal(KEY, (40, 4)))
-    batch = update.told(KEY, state, DATA)
+    batch = update.labelled(KEY, state, DATA)
     scores = {tuple(row): score for row, score in zip(DATA.x.tolist(), DATA.y.tolist(), strict=True)}
     assert [scores[tuple(row)] for row in batch.x[:200].tolist()] == batch.y[3, :200].tolist()
     drawn = {tuple(row) for row in batch.x[200:].tolist()}
     assert drawn <= {tuple(row) for row in state.x.tolist()}
     assert len(drawn) > 30
-    other = update.told(keys.key(4), state, DATA)
+    other = update.labelled(keys.key(4), state, DATA)
     assert not torch.equal(batch.x[:200], other.x[:200])
     assert not torch.equal(batch.x[200:], other.x[200:])
 
 
-def test_the_designs_are_detached_where_the_proxy_is_trained():
+def test_designs_are_detached_in_proxy_training():
     update = search()
     state = start(update)
-    assert not update.told(KEY, state._replace(x=state.x.clone().requires_grad_()), DATA).x.requires_grad
+    assert not update.labelled(KEY, state._replace(x=state.x.clone().requires_grad_()), DATA).x.requires_grad
     slope = grad(lambda x: update.step(KEY, state._replace(x=x), DATA)[0].proxy.params["ends"].sum())(state.x)
     moved = grad(lambda x: update.step(KEY, state._replace(x=x), DATA)[0].proxy.params["layers"][0]["bias"].sum())
     assert (slope == 0).all()
     assert (moved(state.x) == 0).all()
 
 
-def test_a_step_is_one_of_the_proxy_then_of_the_average_then_of_the_designs():
+def test_step_updates_proxy_then_average_then_designs():
     update = search(learning_rate=0.02, averaging=0.3, spread_penalty=0.2, regret_penalty=0.1)
     state, _ = run(update, start(update), 3)
     after, info = update.step(KEY, state, DATA)
     batch_key, proxy_key = keys.split(KEY)
-    proxy, fitted = update.proxy.step(proxy_key, state.proxy, update.told(batch_key, state, DATA))
+    proxy, fitted = update.proxy.step(proxy_key, state.proxy, update.labelled(batch_key, state, DATA))
     assert equal(after.proxy, proxy)
     assert info["loss"] == fitted["loss"]
     params = optree.tree_map(lambda old, new: 0.7 * old + 0.3 * new, state.averaged.params, proxy.params)
@@ -161,7 +161,8 @@ def test_a_step_is_one_of_the_proxy_then_of_the_average_then_of_the_designs():
     torch.testing.assert_close(info["lag"], (newest - found.mean).abs().mean().detach())
 
 
-def test_the_step_of_the_designs_leaves_the_networks_and_the_other_way_round():
+def test_designs_and_networks_step_separately():
+    """A step of the designs leaves the networks unchanged, and the other way round."""
     still, moving = (search(learning_rate=rate) for rate in (0.0, 0.1))
     state = start(still)
     (one, _), (other, _) = (update.step(KEY, state, DATA) for update in (still, moving))
@@ -182,7 +183,7 @@ def test_a_step_of_the_designs_is_adams():
     torch.testing.assert_close(run(update, state, 5)[0].x, x.detach(), rtol=1e-4, atol=1e-4)
 
 
-def test_without_weight_it_is_plain_ascent_of_the_logistic_mean():
+def test_zero_weight_is_plain_ascent_of_mean():
     update = search(pseudo_weight=0.0)
     state, infos = run(update, start(update), 10)
     for leaf in optree.tree_leaves((state.proxy.params, state.averaged.params)):
@@ -196,14 +197,14 @@ def test_without_weight_it_is_plain_ascent_of_the_logistic_mean():
     torch.testing.assert_close(found.mean, log_p.exp() @ BINS.centres, rtol=1e-4, atol=1e-4)
 
 
-def test_without_weight_the_whole_search_is_one_network_that_is_climbed():
+def test_zero_weight_search_climbs_one_network():
     update, proxy = search(pseudo_weight=0.0, learning_rate=0.05), bank()
     one, average, x = WARM, WARM, start(update).x.clone().requires_grad_()
     adam = torch.optim.Adam([x], lr=0.05, eps=1e-7, maximize=True)
     fast = bank(learning_rate=proxy.tracking_rate)
     for number in range(10):
         batch_key, proxy_key = keys.split(keys.fold_in(KEY, number))
-        batch = update.told(batch_key, start(update), DATA)
+        batch = update.labelled(batch_key, start(update), DATA)
         one, _ = fast.step(proxy_key, one, batch._replace(y=batch.y[0]))
         average = optree.tree_map(lambda old, new: 0.95 * old + 0.05 * new, average, one)
         mean, std = proxy.predict(average, x)
@@ -213,7 +214,7 @@ def test_without_weight_the_whole_search_is_one_network_that_is_climbed():
     torch.testing.assert_close(run(update, start(update), 10)[0].x, x.detach(), rtol=1e-3, atol=1e-3)
 
 
-def test_each_member_believes_most_in_the_bin_that_it_was_told():
+def test_members_favour_their_own_bin():
     update = search(FAST, pseudo_weight=0.3)
     state, infos = run(update, start(update), 30)
     mean, std = update.proxy.predict_members(state.averaged, state.x)
@@ -226,7 +227,8 @@ def test_each_member_believes_most_in_the_bin_that_it_was_told():
     assert (infos[-1]["log_gamma"] >= -1e-3).all()
 
 
-def test_the_heavier_the_pseudo_designs_the_flatter_the_distribution():
+@pytest.mark.slow
+def test_heavier_pseudo_designs_flatten_the_distribution():
     proxy, found = bank(bins=20, tracking_rate=0.02), []
     warm, bins = trained(proxy), Bins(ends_of(DATA.y, 0.25), 20)
     for weight in (0.0, 0.03, 30.0):
@@ -241,7 +243,7 @@ def test_the_heavier_the_pseudo_designs_the_flatter_the_distribution():
     assert found[2]["expected"].item() == pytest.approx(bins.centres.mean().item(), abs=bins.width.item())
 
 
-def test_the_average_is_the_newest_or_stays_the_warm_start():
+def test_averaging_limits_are_newest_and_warm_start():
     newest, warm = search(averaging=1.0), search(averaging=0.0)
     state, infos = run(newest, start(newest), 3)
     assert equal(state.averaged, state.proxy)
@@ -251,7 +253,8 @@ def test_the_average_is_the_newest_or_stays_the_warm_start():
     assert not equal(state.averaged.params, state.proxy.params)
 
 
-def test_a_search_that_is_stored_and_resumed_goes_on_as_if_it_had_not_been():
+def test_resumed_search_continues_identically():
+    """After its state was stored and read."""
     update = search()
     whole, _ = run(update, start(update), 6)
     half, _ = run(update, start(update), 3)
@@ -279,7 +282,7 @@ def test_seeds_together_equal_seeds_alone():
         assert_nests_close(member(together, i), searched(key), rtol=1e-3, atol=1e-3)
 
 
-def test_on_a_label_bank_the_likelihood_is_the_one_that_it_is_trained_by():
+def test_label_bank_likelihood_is_its_training_likelihood():
     update, proxy = search(), bank()
     state, _ = run(update, start(update), 3)
     found = update.normalised(state.proxy, state.x, BINS)
@@ -290,7 +293,8 @@ def test_on_a_label_bank_the_likelihood_is_the_one_that_it_is_trained_by():
         torch.testing.assert_close(found.log_p[number] + found.log_gamma, -losses, rtol=1e-4, atol=1e-4)
 
 
-def test_on_an_ensemble_it_is_that_of_a_logistic_with_each_members_mean_and_spread():
+def test_ensemble_likelihood_is_logistic_per_member():
+    """A logistic with the member's mean and standard deviation."""
     proxy = ensemble()
     update = search(proxy)
     state, infos = run(update, start(update, trained(proxy)), 5)
@@ -304,7 +308,7 @@ def test_on_an_ensemble_it_is_that_of_a_logistic_with_each_members_mean_and_spre
     torch.testing.assert_close(found.log_p, own.log_softmax(0))
 
 
-def test_an_ensemble_tracks_the_candidates_as_a_bank_does():
+def test_ensemble_tracks_candidates_like_a_bank():
     proxy = ensemble(bootstrap=False)
     update = search(proxy, pseudo_weight=1.0, learning_rate=0.0, batch_size=32)
     _, infos = run(update, start(update, trained(proxy)), 30)
@@ -331,12 +335,12 @@ def test_a_penalty_holds_down_what_it_penalises(option):
         (bank(), DATA.y[:30], "30 rows, fewer than 40 candidates"),
     ],
 )
-def test_data_that_it_cannot_search_from_are_refused_before_training(proxy, y, fact):
+def test_unsearchable_data_are_refused_before_training(proxy, y, fact):
     with pytest.raises(TaskError, match=fact):
         search(proxy).length(Data(DATA.x[: len(y)], y, DATA.space))
 
 
-def test_it_takes_its_steps_from_as_many_rows_as_candidates():
+def test_as_many_rows_as_candidates_suffice():
     assert search(steps=7).length(Data(DATA.x[:40], DATA.y[:40], DATA.space)) == 7
 
 

@@ -1,4 +1,4 @@
-"""Distributions over designs, written as functions of one tensor that the search moves."""
+"""Distributions over designs, as functions of one tensor of parameters."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Policy(Protocol):
         """Draw designs, (count, d)."""
 
     def log_likelihood(self, params: Tensor, x: Tensor) -> Tensor:
-        """Log pi(x) of whole designs, (n,): summed over all that a design consists of."""
+        """Log pi(x) of whole designs, (n,): summed over positions or coordinates."""
 
     def entropy(self, params: Tensor) -> Tensor:
-        """How undecided the policy is, in nats, ()."""
+        """The entropy of the policy, in nats, ()."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Categorical:
         length: positions of a design, L.
         classes: tokens at each position, K.
         smoothing: the share of the probability that `start` spreads evenly over all tokens of a position. At 0 a
-            token that no design has at a position gets the logit -inf there: it is never drawn, its gradient is 0,
-            and no search can bring it back.
+            token that no design has at a position gets the logit -inf there: it is never drawn, and its gradient
+            is 0.
     """
 
     length: int
@@ -75,7 +75,7 @@ class Categorical:
     smoothing: float = 0.0
 
     def start(self, designs: Tensor) -> Tensor:
-        """The log of how often each token stands at each position, (L, K)."""
+        """The log of each token's frequency at each position, (L, K)."""
         frequencies = self._rows(designs).mean(0)
         return torch.log((1 - self.smoothing) * frequencies + self.smoothing / self.classes)
 
@@ -87,7 +87,7 @@ class Categorical:
     def log_likelihood(self, params: Tensor, x: Tensor) -> Tensor:
         """The sum over positions of the token's log-probability, (n,)."""
         log_p = log_softmax(params, -1)
-        # Chosen, not multiplied by the one-hot row: 0 * -inf is no number.
+        # Selected, not multiplied by the one-hot row, as 0 * -inf is NaN.
         return torch.where(self._rows(x) > 0, log_p, torch.zeros_like(log_p)).sum((-2, -1))
 
     def entropy(self, params: Tensor) -> Tensor:

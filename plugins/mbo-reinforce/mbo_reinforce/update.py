@@ -16,11 +16,11 @@ from mbo_core.stages import CANDIDATES, Ability, Data, EncodedSpace, Info, Key, 
 from mbo_reinforce.policy import Categorical, Normal, Policy
 
 ROUNDING = 1e-6
-"""Rewards that differ by less than this, relative to the largest, differ by the rounding of float32 alone."""
+"""Relative difference of rewards that is within the rounding of float32."""
 
 
 class ReinforceState(NamedTuple):
-    """The candidates, the policy with its optimiser's moments, and the trained proxy that rewards it."""
+    """The candidates, the policy with its optimiser's moments, and the trained proxy that gives rewards."""
 
     x: Tensor
     """(candidates, d) draws of the policy."""
@@ -32,7 +32,7 @@ class ReinforceState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Reinforce(Update):
-    """A distribution pi over designs, moved to where its draws are predicted to score above their average.
+    """A distribution pi over designs, moved towards draws with above-average predicted scores.
 
     Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning", Machine
     Learning 8, 1992, with the proxy's mean as reward R, as in Design-Bench (arXiv:2202.08450). Each step draws
@@ -41,22 +41,22 @@ class Reinforce(Update):
         grad J = (1/n) sum_j a_j * grad log pi(x_j)
 
     One-hot designs have an independent category at each position, all others independent normal coordinates whose
-    std stays. The proxy is only asked for its mean: neither is it differentiated nor does it change.
+    std stays. Only the proxy's mean is used; it is neither differentiated nor changed.
     """
 
-    proxy: Proxy = stage_option("what rewards the policy")
+    proxy: Proxy = stage_option("the proxy whose mean is the reward")
     candidates: int = option(CANDIDATES, "number of designs, drawn from the policy with its noise", at_least=1)
     starts: int = option(
-        128, "the policy starts as a fit to so many of the best designs, or to all where there are fewer", at_least=1
+        128, "number of best designs, or all if there are fewer, to which the policy is first fitted", at_least=1
     )
     iterations: int = option(200, "number of steps", at_least=0)
-    samples: int = option(2048, "draws of the policy a step, n; 256 on discrete designs", at_least=2)
+    samples: int = option(2048, "draws of the policy per step, n; 256 on discrete designs", at_least=2)
     learning_rate: float = option(0.01, "of Adam on the policy; 0.1 on Hopper, 1.0 on ChEMBL", at_least=0.0)
     exploration_std: float = option(0.1, "of each normal coordinate, s; it never shrinks", above=0.0)
     smoothing: float = option(
         0.0,
         "share of each position's first probabilities that is spread over all tokens; the released code has none, so"
-        " that a token which the best designs lack at a position is never drawn there",
+        " that a token missing from the best designs at a position is never drawn there",
         at_least=0.0,
         at_most=1.0,
     )
@@ -95,7 +95,7 @@ class Reinforce(Update):
         sample_key, draw_key = keys.split(key)
         policy = self.policy(data.space)
         x = policy.sample(sample_key, state.policy, self.samples)
-        # Detached, for the weights of a proxy that is a torch module ask for gradients.
+        # Detached, as the weights of a torch module require gradients.
         reward = self.proxy.predict(state.proxy, x).mean.detach()
         slope = self.slope(policy, state.policy, x, advantages(reward))
         params, optimiser = self._adam.step(state.policy, -slope, state.optimiser)
@@ -139,7 +139,7 @@ def terms(policy: Policy, params: Tensor, x: Tensor, advantage: Tensor) -> Tenso
 
 
 def advantages(reward: Tensor) -> Tensor:
-    """Rewards (n,) with mean 0 and population standard deviation 1; all 0 where they are equal but for rounding.
+    """Rewards (n,) with mean 0 and population standard deviation 1; all 0 if they are equal up to rounding.
 
     >>> advantages(torch.tensor([1.0, 3.0]))
     tensor([-1.,  1.])

@@ -52,7 +52,7 @@ def _of_rows(probabilities):
     return p, (p * (1 - p)).sqrt()
 
 
-def test_a_normal_policy_starts_at_the_mean_of_the_designs_and_keeps_its_std():
+def test_normal_policy_starts_at_mean_and_keeps_std():
     start = Normal(0.1).start(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
     assert start.tolist() == [2.0, 4.0]
     assert Normal(0.1).sample(KEY, start, 5000).std(0).tolist() == pytest.approx([0.1, 0.1], rel=0.05)
@@ -64,7 +64,7 @@ def test_a_categorical_policy_starts_at_the_frequencies():
     assert start[0, 1] == start[1, 0] == -torch.inf
 
 
-def test_a_token_that_no_design_has_is_never_drawn_and_has_no_gradient():
+def test_absent_token_is_never_drawn_without_gradient():
     policy = Categorical(2, 3)
     start = policy.start(DESIGNS)
     x = policy.sample(KEY, start, 5000).reshape(-1, 2, 3)

@@ -63,7 +63,7 @@ def test_two_tasks_have_constants_of_their_own():
     ("kind", "task", "radius"),
     [("continuous", None, 5e-3), ("discrete", None, 5e-4), ("continuous", SUPERCONDUCTOR, 5e-4)],
 )
-def test_the_adversary_of_the_mix_is_that_of_roma(kind, task, radius):
+def test_mix_has_the_adversary_of_roma(kind, task, radius):
     assert written(resolved("reinforce", kind, task).adversary) == {"use": "none"}
     mix, roma = (resolved(name, kind, task).adversary for name in ("reinforce-weight-ascent", "roma"))
     assert written(mix) == written(roma)

@@ -31,7 +31,7 @@ def run(name: str, task: mbo.Task, *sets: str, seeds=2, **options):
 
 @pytest.mark.parametrize("kind", ["continuous", "discrete"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_recipe_runs_and_a_seed_is_the_same_alone(name, kind):
+def test_every_recipe_runs_with_independent_seeds(name, kind):
     task = table(kind)
     result = run(name, task)
     assert result.failed == {}
@@ -65,7 +65,8 @@ def test_the_policy_gets_better_than_its_start(name, kind):
     assert (after > before + 0.4).all()
 
 
-def test_as_published_the_designs_are_draws_from_the_marginals_of_the_best_rows():
+def test_published_designs_are_draws_from_best_marginals():
+    """As published, the policy never moves."""
     task = table("discrete")
     published = ("update.discrete_gradient=as-published", "update.candidates=2000")
     short, long = (run("reinforce", task, *published, f"update.iterations={steps}") for steps in (0, 3))

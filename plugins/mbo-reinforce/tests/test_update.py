@@ -30,7 +30,7 @@ def uphill(x):
     return x.sum(1) + x[:, 0]
 
 
-def test_of_a_linear_reward_the_gradient_is_the_analytic_one(made):
+def test_linear_reward_has_the_analytic_gradient(made):
     update, _, _ = made("real", uphill)
     policy, means, slope = Normal(0.1), torch.tensor([0.3, -0.2, 0.0]), torch.tensor([1.0, -2.0, 2.0])
     x = policy.sample(KEY, means, MANY)
@@ -48,7 +48,7 @@ def additive():
     return policy, x, advantages(x @ WORTH.flatten()), p * (WORTH - mean) / std
 
 
-def test_of_an_additive_reward_the_gradient_is_the_analytic_one(made):
+def test_additive_reward_has_the_analytic_gradient(made):
     update, _, _ = made("one-hot", ones)
     policy, x, advantage, expected = additive()
     assert expected.norm() > 0.3
@@ -67,7 +67,7 @@ def test_the_loss_has_one_term_a_sample(policy, params):
         torch.testing.assert_close(each, weight * policy.log_likelihood(params, row[None])[0])
 
 
-def test_the_broadcast_of_the_released_code_has_no_gradient(made):
+def test_released_broadcast_has_no_gradient(made):
     policy, x, advantage, _ = additive()
     x, advantage = x[:256], advantages(advantage[:256])
     logits = LOGITS.clone().requires_grad_()
@@ -84,7 +84,7 @@ def test_the_broadcast_of_the_released_code_has_no_gradient(made):
     assert (published == 0).all()
 
 
-def test_as_published_a_discrete_policy_stays_and_a_normal_one_learns(made, taken):
+def test_only_normal_policies_learn_as_published(made, taken):
     for kind, reward in (("one-hot", ones), ("real", uphill)):
         after = {}
         for name in ("reinforce", "as-published"):
@@ -124,7 +124,7 @@ def test_a_constant_reward_leaves_the_policy(made, taken, kind, value):
     assert all((rows == 0).all() for rows in state.optimiser.first)
 
 
-def test_the_mean_moves_to_the_top_of_a_hill(made, taken):
+def test_mean_moves_to_the_hilltop(made, taken):
     top = torch.tensor([0.5, -0.7, 0.2])
     update, start, data = made("real", lambda x: -((x - top) ** 2).sum(1), learning_rate=0.05)
     state, infos = taken(update, start, data, 60)
@@ -162,13 +162,13 @@ def test_the_policy_starts_at_the_best_rows(made, kind):
     torch.testing.assert_close(update.designs(state).mean(0), rows.mean(0), rtol=0, atol=0.04)
 
 
-def test_where_rows_are_few_it_starts_at_all_of_them(made):
+def test_few_rows_are_all_starts(made):
     _, state, data = made("real", uphill, starts=10_000)
     torch.testing.assert_close(state.policy, data.x.mean(0))
 
 
 @KINDS
-def test_candidates_are_draws_of_the_policy_after_the_step(made, kind):
+def test_candidates_are_drawn_after_the_step(made, kind):
     update, start, data = made(kind, lambda x: x[:, 1], learning_rate=3.0, candidates=500)
     state, _ = update.step(KEY, start, data)
     expected = state.policy if kind == "real" else state.policy.softmax(-1).flatten()
@@ -177,14 +177,14 @@ def test_candidates_are_draws_of_the_policy_after_the_step(made, kind):
 
 
 @KINDS
-def test_candidates_are_not_the_samples_that_moved_the_policy(made, kind):
+def test_candidates_differ_from_the_steps_samples(made, kind):
     update, start, data = made(kind, uphill, learning_rate=0.0, candidates=256)
     state, _ = update.step(KEY, start, data)
     x = update.policy(data.space).sample(keys.split(KEY)[0], start.policy, 256)
     assert not (state.x == x).all(1).any() if kind == "real" else (state.x == x).all(1).float().mean() < 0.1
 
 
-def test_a_token_that_no_best_row_has_stays_impossible(made, taken):
+def test_token_absent_from_best_rows_stays_impossible(made, taken):
     update, start, data = made("one-hot", ones, starts=3, learning_rate=1.0, candidates=2000)
     state, infos = taken(update, start, data, 20)
     lost = start.policy == -torch.inf
@@ -195,7 +195,7 @@ def test_a_token_that_no_best_row_has_stays_impossible(made, taken):
 
 
 @KINDS
-def test_a_reward_that_is_no_number_shows_in_the_infos(made, kind):
+def test_nan_reward_shows_in_the_infos(made, kind):
     update, start, data = made(kind, lambda x: torch.where(x[:, 1] > 0, torch.nan, x[:, 0]))
     _, info = update.step(KEY, start, data)
     # So the core fails the seed, and says where.
@@ -203,7 +203,8 @@ def test_a_reward_that_is_no_number_shows_in_the_infos(made, kind):
 
 
 @KINDS
-def test_the_infos_tell_of_the_rewards_and_of_the_policy_that_drew_them(made, kind):
+def test_infos_describe_rewards_and_drawing_policy(made, kind):
+    """The policy is the one that drew the samples."""
     update, start, data = made(kind, uphill)
     state, info = update.step(KEY, start, data)
     policy = update.policy(data.space)
@@ -220,7 +221,7 @@ def test_the_infos_tell_of_the_rewards_and_of_the_policy_that_drew_them(made, ki
 
 
 @KINDS
-def test_the_proxy_gets_no_gradient_and_does_not_change(made, taken, kind):
+def test_proxy_gets_no_gradient_or_change(made, taken, kind):
     proxy = Ensemble(adversary=NoAdversary(), members=2, hidden=(8,))
     update, start, data = made(kind, proxy)
     weights = optree.tree_map(lambda leaf: leaf.requires_grad_(), start.proxy.params)

@@ -25,7 +25,7 @@ class WeightAscent(Adversary):
     )
     steps: int = option(20, "number of steps, which share the radius", at_least=0)
     biases: bool = option(
-        True, "released code: move every tensor with a leading dimension above 1, biases too; else only matrices"
+        True, "move every tensor with a leading dimension above 1, biases too (released code); else only matrices"
     )
 
     name: ClassVar[str] = "weight-ascent"
@@ -36,6 +36,6 @@ class WeightAscent(Adversary):
         return ()
 
     def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
-        """Where the weights end up, detached; the designs stay."""
+        """The moved weights, detached; the designs stay."""
         ball = Ball(self.radius, self.steps, self.biases)
         return start._replace(params=ball.ascend(lambda params: model.loss(params, batch), start.params)), state

@@ -1,4 +1,4 @@
-"""The search in a small ball of weights, used by the adversary and by the update alike."""
+"""The search in a small ball of weights, shared by the adversary and the update."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.func import grad
 from mbo_core.stages import Params
 
 SMALL = 1e-6
-"""Added to a gradient's norm before it divides: the released code has it in the update, but not in the adversary,
-where a tensor without gradient would become 0 / 0."""
+"""Added to a gradient's norm before the division. The released code has it in the update but not in the adversary,
+where a tensor without gradient gives 0 / 0."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Ball:
     Attributes:
         radius: eps; at 0 the centre is the whole ball.
         steps: how many steps of length `eps / steps * ||theta_l||` a search takes. Together they cannot leave the
-            ball, so there is no projection; where the direction turns they end inside it.
+            ball, so there is no projection.
         biases: released code, True: a "layer" is any tensor with a leading dimension above 1, biases included. Else
             it is a matrix, as in adversarial weight perturbation (Wu, Xia and Wang, 2020).
-        members: whether each tensor has a leading member axis; each member then has norms of its own.
+        members: whether each tensor has a leading member axis; each member then has its own norms.
     """
 
     radius: float
@@ -48,12 +48,12 @@ class Ball:
         the search stands, theta the centre. A tensor that is 0 at the centre stays 0.
 
         Returns:
-            The weights it arrives at, a nest like `centre`, without a gradient.
+            The final weights, a nest like `centre`, without a gradient.
         """
         return self._search(objective, centre, -1.0)
 
     def displacement(self, centre: Params, moved: Params) -> Tensor:
-        """How far the weights moved, (): the largest `||theta'_l - theta_l|| / ||theta_l||`, 0 for one that is 0."""
+        """The relative change, (): the largest `||theta'_l - theta_l|| / ||theta_l||`, 0 for one that is 0."""
         pairs = zip(optree.tree_leaves(centre), optree.tree_leaves(moved), strict=True)
         ratios = [self._ratio(before, after).amax() for before, after in pairs if self._moves(before)]
         return torch.stack(ratios).amax() if ratios else torch.zeros(())
@@ -73,7 +73,7 @@ class Ball:
 
     def _walk(self, slope: Callable[[list[Tensor]], list[Tensor]], start: list[Tensor], sign: float) -> list[Tensor]:
         lengths = [sign * self.radius / self.steps * self._norm(tensor) for tensor in start]
-        # The way is summed apart from the weights, for steps of a few units in their last place would be rounded.
+        # The displacement is summed separately, as steps of a few units in the last place would be rounded away.
         way = [torch.zeros_like(tensor) for tensor in start]
         for _ in range(self.steps):
             slopes = slope(list(map(torch.add, start, way)))

@@ -1,4 +1,4 @@
-"""A network that predicts scores with one common spread."""
+"""A network that predicts scores with one common standard deviation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mbo_core.functional.nets import MLP, Layers
 from mbo_core.stages import Key, Prediction
 
 MEMORY = 0.99
-"""How much of the mean square error of earlier batches is kept at each: it is that of the last hundred or so."""
+"""Decay of the running mean square error, an average over about a hundred batches."""
 
 
 class ResidualParams(TypedDict):
@@ -20,7 +20,7 @@ class ResidualParams(TypedDict):
 
     layers: Layers
     residual: Tensor
-    """(), the root mean square error on recent batches: no weight, and never given a gradient"""
+    """(), the root mean square error on recent batches; not a weight, and without a gradient"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ResidualMLP:
         return Prediction(mean, params["residual"].detach().expand_as(mean))
 
     def observe(self, params: ResidualParams, mean_square: Tensor) -> ResidualParams:
-        """Take in a batch's mean square error, ()."""
+        """Update the residual with a batch's mean square error, ()."""
         residual = torch.lerp(mean_square, params["residual"] ** 2, MEMORY).sqrt()
         return ResidualParams(layers=params["layers"], residual=residual)
 

@@ -1,4 +1,4 @@
-"""The proxy of RoMA: a smooth network, trained on noisy designs where an adversary moved its weights to."""
+"""The proxy of RoMA: a smooth network, trained on noisy designs with adversarially moved weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from mbo_roma.nets import ResidualMLP
 
 
 class SmoothState(NamedTuple):
-    """Weights, the optimiser's moments, and what the adversary keeps."""
+    """Weights, the optimiser's moments, and the adversary's state."""
 
     params: Any
     """`GaussianParams` or, under squared error, `ResidualParams`."""
@@ -54,24 +54,24 @@ class Smooth(Proxy):
     root mean square of recent errors, the same for all designs).
     """
 
-    adversary: Adversary = stage_option("what moves the weights to where the loss is highest")
+    adversary: Adversary = stage_option("moves the weights to where the loss is highest")
     loss: Literal["nll", "squared"] = option(
         "nll", 'Gaussian negative log-likelihood as in the released code, or "squared" error as in the paper'
     )
     input_noise: float = option(
         0.2, "std of normal noise added to the designs, once a batch: mining and gradient share it", at_least=0.0
     )
-    clip_norm: float = option(1.0, "largest norm of each tensor's gradient, clipped by itself", above=0.0)
+    clip_norm: float = option(1.0, "largest norm of each tensor's gradient", above=0.0)
     hidden: tuple[int, ...] = option((64, 64), "width of each hidden layer", at_least=1)
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(50, "passes over the training rows; 50 to 200 by task", at_least=0)
-    batch_size: int = option(128, "rows a step; an epoch's incomplete last batch is left out", at_least=1)
+    batch_size: int = option(128, "rows per step; an epoch's incomplete last batch is left out", at_least=1)
     held_out: int = option(200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0)
 
     name: ClassVar[str] = "smooth"
     infos: ClassVar[Mapping[str, str]] = {
         "loss": "the training loss where the adversary moved the weights to",
-        "loss_before": "under an adversary that moves weights: the loss where they were",
+        "loss_before": "under an adversary that moves weights: the loss at the original weights",
     }
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "params"})
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
@@ -81,7 +81,7 @@ class Smooth(Proxy):
         return Schedule(self.epochs, self.batch_size, self.held_out, drop_last=True)
 
     def init(self, key: Key, data: Data) -> SmoothState:
-        """Glorot-uniform weights; the biases start at 0, where the adversary leaves them in the first step."""
+        """Glorot-uniform weights; the biases start at 0, so the adversary does not move them in the first step."""
         params = self._net.init(keys.fold_in(key, 0), data.x.shape[1])
         adversary = self.adversary.init(keys.fold_in(key, 1), data)
         return SmoothState(params, self._adam.init(params), adversary)

@@ -34,14 +34,14 @@ from mbo_roma.ball import Ball
 
 
 class AdaptationState(NamedTuple):
-    """The candidates, what the proxy said of them, and the trained proxy."""
+    """The candidates, their earlier predictions, and the trained proxy."""
 
     x: Tensor
     """(candidates, d)"""
     target: Tensor
-    """(candidates,) what the next adapted proxy should go on predicting, y_prev"""
+    """(candidates,) targets of the next adapted proxy, y_prev"""
     base: Tensor
-    """(candidates,) what the trained proxy predicted at the starts, b"""
+    """(candidates,) the trained proxy's predictions at the starts, b"""
     moments: AdamState | tuple[()]
     """Adam's on the candidates, kept over all steps; nothing under plain ascent"""
     proxy: Any
@@ -50,7 +50,7 @@ class AdaptationState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalAdaptation(Update):
-    """The best designs in the data climb a proxy that is made flat at them, and kept true, before each step.
+    """The best designs in the data climb a proxy that is re-tuned to be flat at them before each step.
 
     Yu, Ahn, Song and Shin, "RoMA", NeurIPS 2021 (arXiv:2110.14188), stage 2. In step t, with the trained weights
     theta, the candidates x_i and their targets t_i:
@@ -87,7 +87,7 @@ class LocalAdaptation(Update):
     )
     consistency_weight: float = option(1.0, "of the consistency, alpha", at_least=0.0)
     biases: bool = option(
-        True, "released code: move every tensor with a leading dimension above 1, biases too; else only matrices"
+        True, "move every tensor with a leading dimension above 1, biases too (released code); else only matrices"
     )
     gain_cap: float | Literal["none"] = option(
         4.0, 'predicted gain, in stds of the scores, at which ascent stops, R; the paper has "none"', above=0.0
@@ -108,7 +108,7 @@ class LocalAdaptation(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Weights to move; a standard deviation where consistency is a likelihood."""
+        """Weights to move; an uncertainty if the consistency is a likelihood."""
         needed: frozenset[Ability] = frozenset({"values", "gradients", "params"})
         return needed | {"uncertainty"} if self.consistency == "nll" else needed
 
@@ -125,7 +125,7 @@ class LocalAdaptation(Update):
         return AdaptationState(x, target, base, self._adam.init(x) if self.ascent == "adam" else (), proxy_state)
 
     def step(self, key: Key, state: AdaptationState, data: Data) -> tuple[AdaptationState, Info]:
-        """Adapt the trained weights at the candidates, move the candidates, and note what is predicted there.
+        """Adapt the trained weights at the candidates, move the candidates, and predict the next targets.
 
         The info is of the candidates before they move.
         """
@@ -153,7 +153,7 @@ class LocalAdaptation(Update):
         return self._lifted(adapt, None)(state.proxy.params, state.x, state.target)
 
     def means(self, adapted: Params, x: Tensor) -> Tensor:
-        """What the adapted proxy, or each candidate's own, predicts: (candidates, d) to (candidates,)."""
+        """The prediction of the adapted proxy, or of each candidate's own: (candidates, d) to (candidates,)."""
         predict = self._lifted(lambda params, x: self._model.predict(params, x).mean, 0)
         predicted: Tensor = predict(adapted, x)
         return predicted.reshape(-1)
@@ -175,7 +175,7 @@ class LocalAdaptation(Update):
         return math.inf if self.gain_cap == "none" else self.gain_cap
 
     def _lifted(self, function: Callable[..., Any], params_axis: int | None) -> Callable[..., Any]:
-        """A function of (params, rows...) for all candidates: at once, or each candidate as a row of its own."""
+        """A function of (params, rows...) for all candidates: at once, or candidate by candidate."""
         if self.adaptation == "shared":
             return function
 
@@ -187,7 +187,7 @@ class LocalAdaptation(Update):
     def _loss(self, params: Params, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """L and the mean norm of the input gradient, both (), of equation (2)."""
         slopes, prediction = _slopes(self._model, params, x)
-        # The root has no derivative at 0, which the small number avoids.
+        # The small number avoids the root's derivative at 0, which is infinite.
         norm = (slopes.square().sum(1) + 1e-12).sqrt().mean()
         return norm + self.consistency_weight * self._consistency(prediction, target), norm
 
@@ -217,7 +217,7 @@ class LocalAdaptation(Update):
 
 
 def capped(gain: Tensor, cap: float) -> Tensor:
-    """What a candidate minimises, J - b up to its sign: `-gain + gain^2 / (2 cap)`, (n,) to (n,); least at the cap.
+    """The objective of a candidate, J - b up to its sign: `-gain + gain^2 / (2 cap)`, (n,) to (n,); least at the cap.
 
     >>> capped(torch.tensor([1.0, 4.0, 6.0]), 4.0)
     tensor([-0.8750, -2.0000, -1.5000])
@@ -230,7 +230,7 @@ def _slopes(model: Model, params: Params, x: Tensor) -> tuple[Tensor, Prediction
 
     def total(x: Tensor) -> tuple[Tensor, Prediction]:
         prediction = model.predict(params, x)
-        # A design's mean depends on that design alone, so the gradient of the sum holds each one's own.
+        # A design's mean depends on that design only, so the gradient of the sum holds the gradient of each.
         return prediction.mean.sum(), prediction
 
     slopes: tuple[Tensor, Prediction] = grad(total, has_aux=True)(x)

@@ -65,7 +65,7 @@ def test_every_proxy_that_withstands_it_learns_under_it(make):
     assert info["loss"] > proxy.model().loss(state.params, BATCH) - 0.1
 
 
-def test_it_climbs_the_loss_of_the_batch_it_is_given():
+def test_climbs_the_loss_of_the_batch():
     # loss = sum of w * (a . x): in the direction of the weighted sum of designs, 5e-3 of the norm of a.
     weights = torch.tensor([3.0, 0.0, 0.0, 4.0])
 
@@ -80,7 +80,7 @@ def test_it_climbs_the_loss_of_the_batch_it_is_given():
     assert found.x is batch.x
 
 
-def test_it_leaves_no_gradient_and_the_weights_as_they_are():
+def test_leaves_no_gradient_and_unchanged_weights():
     proxy = Smooth(adversary=NoAdversary(), hidden=(8,))
     params = optree.tree_map(lambda leaf: leaf.clone().requires_grad_(), proxy.init(KEY, DATA).params)
     before = optree.tree_map(lambda leaf: leaf.detach().clone(), params)
@@ -99,7 +99,7 @@ def test_without_a_radius_or_steps_the_weights_stay(options):
 
 
 @pytest.mark.parametrize(("biases", "zero"), [(True, "at first"), (False, "always")])
-def test_biases_move_in_the_released_form_once_they_are_not_0(biases, zero):
+def test_nonzero_biases_move_in_the_released_form(biases, zero):
     proxy = Smooth(adversary=NoAdversary(), hidden=(8,))
     for steps, moves in [(0, False), (5, biases)]:
         state, _ = trained(proxy, steps) if steps else (proxy.init(KEY, DATA), None)

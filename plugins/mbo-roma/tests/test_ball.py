@@ -78,14 +78,15 @@ def test_one_step_computed_by_hand():
     torch.testing.assert_close(down[0], torch.tensor([2.4, 3.2]))
 
 
-def test_the_length_of_every_step_is_that_of_the_centre():
+def test_step_length_follows_the_centre():
     # Along its own direction the tensor grows by a tenth of its first norm each time, not of its current one.
     centre = (torch.tensor([3.0, 4.0]),)
     moved = Ball(1.0, 10).ascend(lambda params: params[0].norm(), centre)
     torch.testing.assert_close(moved[0], torch.tensor([6.0, 8.0]))
 
 
-def test_tensors_of_norm_0_stay_and_so_do_those_without_a_gradient():
+def test_zero_tensors_and_zero_gradients_stay():
+    """Tensors of norm 0 do not move, nor do tensors without a gradient."""
     centre = {"zero": torch.zeros(4), "dead": torch.ones(3), "live": torch.ones(2)}
     moved = Ball(0.1, 5).ascend(
         lambda params: params["zero"].sum() + params["live"].sum() + 0 * params["dead"].sum(), centre
@@ -138,7 +139,8 @@ def unasked(params) -> Tensor:
 
 
 @pytest.mark.parametrize(("radius", "steps"), [(0.0, 20), (5e-3, 0)])
-def test_without_a_radius_or_steps_nothing_moves_to_the_bit_and_nothing_is_computed(radius, steps):
+def test_zero_radius_or_steps_compute_nothing(radius, steps):
+    """The weights do not change by a bit."""
     centre = weights()
     moved = Ball(radius, steps).ascend(unasked, centre)
     assert all(map(torch.equal, optree.tree_leaves(moved), optree.tree_leaves(centre)))
@@ -152,7 +154,7 @@ def test_with_nothing_to_move_the_weights_come_back():
     assert ball.displacement(centre, moved) == 0
 
 
-def test_the_centre_is_not_written_to_and_the_result_has_no_gradient():
+def test_centre_is_unchanged_and_result_detached():
     centre = optree.tree_map(lambda leaf: leaf.requires_grad_(), weights())
     before = optree.tree_map(lambda leaf: leaf.detach().clone(), centre)
     moved = Ball(0.1, 5).ascend(wavy, centre)

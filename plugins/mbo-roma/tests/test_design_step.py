@@ -132,7 +132,7 @@ def test_permuted_candidates_end_up_permuted(smooth, adaptation, ascent):
 
 
 @pytest.mark.parametrize(("adaptation", "coupled"), [("shared", True), ("per-candidate", False)])
-def test_candidates_depend_on_each_other_only_under_the_shared_adaptation(smooth, adaptation, coupled):
+def test_only_shared_adaptation_couples_candidates(smooth, adaptation, coupled):
     stage = update(adaptation=adaptation, ascent="plain", radius=0.05)
     start = begin(stage, smooth)
     other = start._replace(x=torch.cat([start.x[:9], -start.x[9:]]))

@@ -125,7 +125,7 @@ def test_the_quick_preset_only_shortens(name):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_mix_of_coms_proxy_and_the_weight_adversary(kind):
+def test_mix_of_coms_proxy_and_weight_adversary(kind):
     mixed, coms, roma = (resolved(name, kind) for name in ("coms-weight-ascent", "coms", "roma"))
     assert (mixed.encoding, mixed.update.name) == (coms.encoding, "gradient-ascent")
     assert written(mixed.proxy) == written(coms.proxy)
@@ -133,7 +133,7 @@ def test_the_mix_of_coms_proxy_and_the_weight_adversary(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_mix_of_coms_proxy_and_adversary_with_the_adaptation(kind):
+def test_mix_of_coms_training_and_adaptation(kind):
     mixed, coms, roma = (resolved(name, kind) for name in ("coms-local-adaptation", "coms", "roma"))
     assert (mixed.encoding, mixed.adversary) == (coms.encoding, coms.adversary)
     assert differences(written(mixed.proxy), written(coms.proxy)) == {"hidden": [64, 64], "activation": "softplus"}

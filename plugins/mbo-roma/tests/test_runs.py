@@ -67,7 +67,7 @@ def numbers(step):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("adversary", ["weight-ascent", "none"])
 @pytest.mark.parametrize("proxy", ["regression", "ensemble", "conservative", "smooth"])
-def test_every_proxy_with_weights_can_be_defended_and_adapted(proxy, adversary, kind):
+def test_every_proxy_with_params_works(proxy, adversary, kind):
     sets = ["update.consistency=squared", f"proxy.use={proxy}", f"adversary.use={adversary}"]
     small = SMALL if adversary == "weight-ascent" else SMALL[:-1]
     result = run("roma", table(kind), *sets, small=small)
@@ -117,7 +117,8 @@ def test_the_weight_adversary_opens_a_gap_in_loss():
     assert 0 < gaps[1] < gaps[2]
 
 
-def test_without_designs_to_mine_the_overestimation_is_0_and_the_multiplier_decays():
+def test_without_mined_designs_the_multiplier_decays():
+    """The overestimation is then 0."""
     steps = [
         step for step in run("coms-weight-ascent", table("continuous")).trials[0].steps if step["phase"] == "train"
     ]
@@ -176,7 +177,7 @@ def test_fewer_rows_than_candidates_are_refused_before_training(name):
     assert not any(phase.startswith("train") for phase in phases)
 
 
-def test_the_whole_search_leaves_the_trained_weights_to_the_bit():
+def test_search_does_not_change_the_trained_weights():
     kept = []
 
     class Watching:

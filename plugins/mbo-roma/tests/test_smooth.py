@@ -63,7 +63,8 @@ def train(stage, steps=80):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_the_step_is_adams_from_the_weights_unmoved_with_the_gradient_where_they_were_moved(loss):
+def test_adam_steps_from_the_original_weights(loss):
+    """The gradient is that at the moved weights."""
     adversary = Shift()
     stage = proxy(adversary, loss=loss, clip_norm=0.1)
     state, _ = train(stage, 3)
@@ -110,7 +111,8 @@ def test_another_key_draws_other_noise():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_radius_of_0_is_noisy_training_without_an_adversary_to_the_bit(loss):
+def test_radius_0_is_noisy_plain_training(loss):
+    """To the bit that of training without an adversary."""
     (plain, _), (still, _), (moved, _) = (
         train(proxy(adversary, loss=loss), 10)
         for adversary in (None, WeightAscent(radius=0.0), WeightAscent(radius=5e-3))
@@ -120,13 +122,13 @@ def test_a_radius_of_0_is_noisy_training_without_an_adversary_to_the_bit(loss):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_learning_rate_of_0_leaves_the_weights_to_the_bit(loss):
+def test_learning_rate_0_keeps_the_weights(loss):
     stage = proxy(WeightAscent(), loss=loss, learning_rate=0.0)
     start, (after, _) = stage.init(KEY, DATA), train(stage, 5)
     assert same(start.params["layers"], after.params["layers"])
 
 
-def test_the_loss_that_mining_reached_is_the_higher_one():
+def test_mining_raises_the_loss():
     _, info = train(proxy(WeightAscent()), 20)
     assert info["loss"] > info["loss_before"] - 1e-6
 
@@ -135,7 +137,7 @@ def test_without_an_adversary_there_is_one_loss():
     assert set(train(proxy(), 1)[1]) == {"loss"}
 
 
-def test_the_std_stays_within_its_bounds_however_far_the_designs_are():
+def test_std_stays_within_bounds_far_away():
     stage = proxy()
     many = torch.stack([stage.predict(stage.init(keys.key(seed), DATA), 1e3 * X).std for seed in range(20)])
     for std in (many, stage.predict(train(stage)[0], 1e3 * X).std):
@@ -179,7 +181,7 @@ def test_the_papers_loss_is_the_squared_error():
     torch.testing.assert_close(stage.model().loss(state.params, BATCH._replace(w=w)), (w * error**2).mean())
 
 
-def test_under_squared_error_the_std_is_that_of_the_errors():
+def test_squared_error_std_is_that_of_errors():
     stage = proxy(loss="squared", learning_rate=0.0, input_noise=0.0)
     state = stage.init(KEY, DATA)
     assert torch.equal(stage.predict(state, X).std, torch.ones(300))

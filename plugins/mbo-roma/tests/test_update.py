@@ -110,7 +110,7 @@ def test_the_trained_proxy_is_kept_to_the_bit(states, name, adaptation):
     assert not torch.isclose(after.x, start.x).any(1).all()
 
 
-def test_the_targets_are_what_the_adapted_proxy_predicts_at_the_new_designs(smooth):
+def test_targets_are_adapted_predictions_at_new_designs(smooth):
     stage = update()
     start = begin(stage, smooth)
     after, _ = advance(stage, start)
@@ -125,7 +125,7 @@ def test_the_targets_are_what_the_adapted_proxy_predicts_at_the_new_designs(smoo
 @pytest.mark.parametrize("biases", [True, False])
 @pytest.mark.parametrize("adaptation", ADAPTATIONS)
 @pytest.mark.parametrize("radius", [5e-4, 5e-2])
-def test_the_adapted_weights_are_in_the_ball_around_the_trained_ones(smooth, radius, adaptation, biases):
+def test_adapted_weights_stay_in_the_ball(smooth, radius, adaptation, biases):
     stage = update(radius=radius, adaptation=adaptation, biases=biases)
     # Every step starts from the trained weights, not from those of the step before.
     state, info = advance(stage, begin(stage, smooth), 4)
@@ -174,7 +174,7 @@ def test_consistency_holds_the_prediction_at_its_target(smooth, adaptation, cons
     assert off(100.0) < 0.8 * off(0.0)
 
 
-def test_the_likelihood_counts_the_std_and_the_squared_error_does_not(smooth):
+def test_only_the_likelihood_uses_the_std(smooth):
     # At targets that are met, squared consistency has no slope; the likelihood has one in the std.
     found = {}
     for consistency in ("nll", "squared"):
@@ -221,7 +221,7 @@ def test_a_likelihood_needs_a_spread(consistency, spread):
     assert update(consistency=consistency).needs == {"values", "gradients", "params"} | spread
 
 
-def test_each_member_of_an_ensemble_moves_in_a_ball_of_its_own(states):
+def test_each_ensemble_member_has_its_own_ball(states):
     stage = update(ENSEMBLE, radius=0.02)
     start = begin(stage, states["ensemble"])
     adapted = stage.adapt(start)

@@ -1,4 +1,4 @@
-"""How long each stage of a run took, in the run's folder: an example of a plugin that wraps hooks."""
+"""The time of each stage of a run, in the run's folder: an example of a plugin that wraps hooks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Wrapper: TypeAlias = Generator[None, T, T]
-"""Is sent what the stage returned, and returns it."""
+"""A generator that is sent the stage's result and returns it."""
 
 
 @hookimpl(wrapper=True)
 def mbo_train_proxy(run: Run) -> Wrapper[TrainedProxy]:
-    """Time the training, or the cache that saves it."""
+    """Time the training, or the cache that replaces it."""
     return (yield from _timed("mbo_train_proxy", run))
 
 
@@ -57,5 +57,5 @@ def _note(run: Run, row: str) -> None:
     try:
         write(path, before + row)
     except StoreError as error:
-        # No reason to lose the stage that was just finished.
+        # Not worth losing the finished stage.
         warn(error.message)

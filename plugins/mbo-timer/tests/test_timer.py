@@ -31,7 +31,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_each_stage_and_group_of_seeds_has_its_row(tmp_path, monkeypatch):
+def test_each_stage_and_seed_group_has_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr("mbo_core.runs.seeds.AT_ONCE", 2)
     go(tmp_path, seeds=3, out=tmp_path / "run")
     found = rows(tmp_path / "run")
@@ -45,13 +45,15 @@ def test_the_seconds_are_those_between(tmp_path, monkeypatch):
     assert {row["seconds"] for row in rows(tmp_path / "run")} == {"1.000"}
 
 
-def test_a_run_that_is_not_stored_is_not_timed(tmp_path, monkeypatch):
+def test_unstored_run_is_not_timed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     go(tmp_path, seeds=1)
     assert [path.name for path in tmp_path.rglob("*")] == ["best.toml"]
 
 
-def test_a_disk_that_is_full_costs_a_warning_and_not_the_run(tmp_path, monkeypatch, capsys):
+def test_full_disk_only_warns(tmp_path, monkeypatch, capsys):
+    """The run goes on."""
+
     def full(path: Path, text: str) -> None:
         raise StoreError(f"cannot write {path}: No space left on device")
 

@@ -1,6 +1,6 @@
 """A task of the original package as one of ours.
 
-What the package does and what follows for us: x and y are rebuilt from the files at each access, so they are read
+Notes on the package: x and y are rebuilt from the files at each access, so they are read
 once. Its oracle takes designs and gives scores in the data's present representation, which stays the raw one here:
 nothing is normalised, so designs reach the oracle exactly and scores come back in raw units. Rows are drawn, and
 forests grown, from numpy's global generator, which is seeded around that and then restored.
@@ -28,12 +28,12 @@ SEED = 0
 """Draws the rows of a subsampled task and grows a forest: a part of the task, not of a run."""
 
 ANY = f"{stand_ins.PACKAGE}:*"
-"""The offer that answers for every task of a package that cannot be read."""
+"""The offer for every task of an unreadable package."""
 
-USABLE = "`mbo list-tasks` lists those that can be used"
+USABLE = "`mbo list-tasks` lists the usable ones"
 INSTALL = stand_ins.INSTALL
 COMPARABLE = {
-    "learned": "published tables only roughly: the oracle was a pickle, and is fitted anew by the package's recipe",
+    "learned": "published tables only roughly: the oracle was a pickle, and is refitted by the package's recipe",
     "formula": "with nothing published: a toy of the package",
     "simulator": "published scores roughly: the package's own rows and simulator, of other versions and without a seed",
     "table": "published scores: the package's own rows and table",
@@ -76,7 +76,7 @@ class Original:
 
 
 def offers() -> list[TaskOffer]:
-    """Each task that the installed package registers, or one that says why there are none; nothing is imported."""
+    """Each task that the installed package registers, or one with the reason why there are none; imports nothing."""
     try:
         origin = registered.origin()
         found = registered.tasks(origin.read_text(encoding="utf-8")) if origin else []
@@ -95,11 +95,11 @@ def load(one: Registered, own_data: Path) -> Task:
         own_data: the folder where the package itself keeps its files; ours are searched first.
 
     Raises:
-        TaskError: where the oracle cannot be had, a file is missing or damaged, or the package fails.
+        TaskError: if the oracle is unavailable, a file is missing or damaged, or the package fails.
     """
     refusal = one.refusal()
     if refusal is not None:
-        raise TaskError(f"{one.name} cannot be used: {refusal}", USABLE)
+        raise TaskError(f"{one.name} is not available: {refusal}", USABLE)
     locate = partial(_locate, [*data.folders(), own_data], one)
     with stand_ins.borrowed(locate) as package, stand_ins.seeded(SEED):
         try:
@@ -108,7 +108,7 @@ def load(one: Registered, own_data: Path) -> Task:
             error.hint = error.hint or USABLE
             raise
         except Exception as error:
-            raise TaskError(f"{one.name} cannot be made: {type(error).__name__}: {error}", _way(one)) from error
+            raise TaskError(f"{one.name} failed to load: {type(error).__name__}: {error}", _way(one)) from error
 
 
 def _made(package: ModuleType, name: str) -> Any:
@@ -118,10 +118,10 @@ def _made(package: ModuleType, name: str) -> Any:
 
 
 def _refit(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that fit an oracle in memory; each is given whole, since the package replaces and does not merge."""
+    """Options that fit an oracle in memory, each complete, as the package replaces and does not merge them."""
     model = dict(kwargs["model_kwargs"])
     if model.get("max_features") == "auto":
-        model["max_features"] = 1.0  # what "auto" meant for regression, before scikit-learn 1.3 took it out
+        model["max_features"] = 1.0  # "auto" for regression, before scikit-learn 1.3 removed it
     return {"fit": True, "model_kwargs": model, "split_kwargs": {**kwargs["split_kwargs"], "to_disk": False}}
 
 
@@ -139,7 +139,7 @@ def _all_scores(one: Registered, dataset: Any) -> NDArray[np.float64]:
     shards = [dataset.get_shard_y(number) for number in range(dataset.get_num_shards())]
     for number, shard in enumerate(shards):
         designs = len(dataset.get_shard_x(number))
-        if designs != len(shard):  # the package would pair the rows as far as they go
+        if designs != len(shard):  # the package would silently drop surplus rows
             raise TaskError(f"{one.name}: shard {number} has {designs} designs and {len(shard)} scores", _way(one))
     y = np.asarray(np.concatenate(shards), dtype=np.float64)
     if not np.isfinite(y).all():
@@ -148,7 +148,7 @@ def _all_scores(one: Registered, dataset: Any) -> NDArray[np.float64]:
 
 
 def _notes(one: Registered, made: Any) -> dict[str, Any]:
-    """What is known of a task once it is made."""
+    """The info of a loaded task."""
     notes = {"seed": SEED, "rows": len(made.dataset.dataset_visible_mask), "visible_rows": made.dataset.dataset_size}
     if one.oracle_kind != "learned":
         return notes
@@ -189,7 +189,7 @@ def _way(one: Registered) -> str:
     """How to get the files of a task."""
     known = next((known for known in facts.ALL if known.layout.folder == one.folder), None)
     if known is None:
-        return f"no server holds them; name the folder that has them in {data.VARIABLE}"
+        return f"no server has them; set the folder that has them in {data.VARIABLE}"
     if known.packaged:
         return f"mbo data export {known.name}"
     archive = rows.place(known)
@@ -210,7 +210,7 @@ def _found(folders: Sequence[Path], file: str) -> Path | None:
 
 
 def _absent(folders: Sequence[Path], file: str) -> str:
-    return f"{file} is not in {' nor in '.join(map(str, folders))}"
+    return f"{file} is missing from {' and '.join(map(str, folders))}"
 
 
 def _nothing(fact: str, hint: str) -> TaskOffer:

@@ -1,4 +1,4 @@
-"""Data that are here in another form, as the files that the original package reads."""
+"""Export data in the files of the original package."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def export(task: str) -> None:
 
 
 def written(facts: Facts, root: Path) -> list[Path]:
-    """Write all rows of a task below `root` in Design-Bench's layout; the files.
+    """Write all rows of a task below `root` in Design-Bench's layout; returns the files.
 
     Raises:
-        TaskError: where the data are not here, or are other rows than Design-Bench's.
+        TaskError: if the data are missing, or differ from Design-Bench's rows.
         StoreError: if the disk is full, or the folder cannot be written.
     """
     from mbo_design_bench import checksums, rows, shards, tf_bind_8
@@ -33,8 +33,8 @@ def written(facts: Facts, root: Path) -> list[Path]:
     x, y = tf_bind_8.dataset() if facts.packaged else rows.read(facts)
     if facts.rows not in {None, len(x)}:
         raise TaskError(
-            f"{facts.name}: {rows.place(facts)} holds {len(x)} rows, and Design-Bench {facts.rows}",
-            f"`{rows.command(facts)}` gets those",
+            f"{facts.name}: {rows.place(facts)} has {len(x)} rows, but Design-Bench has {facts.rows}",
+            f"`{rows.command(facts)}` gets them",
         )
     paths = shards.write(root / facts.layout.folder, facts.layout, x, y)
     for path in paths:

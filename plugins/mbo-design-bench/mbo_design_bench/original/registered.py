@@ -1,4 +1,4 @@
-"""Which tasks an installed design_bench registers, and which of them can be had: read off its files, never imported."""
+"""The tasks that an installed design_bench registers, and which are available; its files are read, not imported."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ ORACLES: dict[str, OracleKind] = {
 }
 """The exact oracles; all others are learned."""
 
-_POLICY = "its walking policy is a pickle, and a pickle may run anything, so none is read"
+_POLICY = "its walking policy is a pickle; pickles can run any code and are never read"
 
 REFUSED = {
     "AntMorphologyOracle": _POLICY,
-    "CIFARNASOracle": "it trains a network for each design, on images that it downloads",
+    "CIFARNASOracle": "it trains a network for each design, on downloaded images",
     "DKittyMorphologyOracle": _POLICY,
-    "GaussianProcessOracle": "its Gaussian process is a pickle, and fitted anew it does not converge",
+    "GaussianProcessOracle": "its Gaussian process is a pickle, and a refit does not converge",
 }
-"""Oracles that cannot be had, and why."""
+"""Unavailable oracles, and why."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Registered:
     """A task as design_bench registers it.
 
     Attributes:
-        id: its name there, e.g. `TFBind8-Exact-v0`.
-        dataset: where its data set's class is, `module:class`.
-        oracle: where its oracle's class is, `module:class`.
+        id: its name in design_bench, e.g. `TFBind8-Exact-v0`.
+        dataset: its data set's class, `module:class`.
+        oracle: its oracle's class, `module:class`.
     """
 
     id: str
@@ -71,12 +71,12 @@ class Registered:
 
     @property
     def name(self) -> str:
-        """How people call it here."""
+        """Its name in mbo."""
         return f"{PACKAGE}:{self.id}"
 
     @property
     def kind(self) -> Kind:
-        """Continuous or discrete, by the place of the data set's class."""
+        """Continuous or discrete, by the module of the data set's class."""
         return "discrete" if ".discrete." in self.dataset else "continuous"
 
     @property
@@ -86,7 +86,7 @@ class Registered:
 
     @property
     def folder(self) -> str | None:
-        """Its folder in Design-Bench's layout, or None where that is not known before loading.
+        """Its folder in Design-Bench's layout, or None if unknown before loading.
 
         >>> chembl = "design_bench.datasets.discrete.chembl_dataset:ChEMBLDataset"
         >>> Registered("ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0", chembl, "").folder
@@ -105,7 +105,7 @@ class Registered:
         return self.folder and f"{self.folder}/{self.folder.partition('-')[0]}-x-0.npy"
 
     def refusal(self) -> str | None:
-        """Why its oracle cannot be had here, in one line, or None where it can."""
+        """One line on why its oracle is unavailable, or None."""
         if self.oracle.startswith(f"{PACKAGE}.oracles.tensorflow"):
             return "its oracle is a TensorFlow network packed with pickles"
         if "_MorganFingerprint-" in self.id:
@@ -120,14 +120,14 @@ class Registered:
 
 
 def origin() -> Path | None:
-    """The file of the installed package that registers the tasks, or None where it is not installed."""
+    """The file of the installed package that registers the tasks, or None if not installed."""
     spec = find_spec(PACKAGE)
     return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
 @cache
 def package_version() -> str:
-    """The version of the installed package, where its metadata tell it."""
+    """The version of the installed package, if its metadata have it."""
     try:
         return version("design-bench")
     except PackageNotFoundError:
@@ -138,7 +138,7 @@ def tasks(source: str) -> list[Registered]:
     """The tasks that a source registers, in loops or one by one.
 
     Raises:
-        SyntaxError: for what is no Python, or registers tasks in a way that is not understood.
+        SyntaxError: for invalid Python, or an unsupported way to register tasks.
 
     >>> tasks("for n in (0, 1): register(f'Toy-Exact-v{n}', 'toy:Data', 'toy:Oracle', oracle_kwargs=heavy())")[1]
     Registered(id='Toy-Exact-v1', dataset='toy:Data', oracle='toy:Oracle')
@@ -147,7 +147,7 @@ def tasks(source: str) -> list[Registered]:
 
 
 def _registrations(body: Sequence[ast.stmt], names: Mapping[str, str]) -> Iterator[Registered]:
-    """The tasks of a block, where `names` are the variables of the loops around it."""
+    """The tasks of a block; `names` are the variables of the enclosing loops."""
     for node in body:
         if isinstance(node, ast.For):
             for values in _literal(node.iter):
@@ -173,11 +173,11 @@ def _literal(node: ast.expr) -> Any:
         return [_literal(item) for item in node.elts]
     if isinstance(node, ast.Constant):
         return node.value
-    raise SyntaxError(f"{ast.unparse(node)} is known at run time only")
+    raise SyntaxError(f"{ast.unparse(node)} is known only at run time")
 
 
 def _bound(target: ast.expr, values: Any) -> dict[str, str]:
-    """The variables of a loop in one of its rounds."""
+    """The variables of a loop in one iteration."""
     pairs = zip(target.elts, values, strict=True) if isinstance(target, ast.Tuple) else [(target, values)]
     return {ast.unparse(name): str(value) for name, value in pairs}
 

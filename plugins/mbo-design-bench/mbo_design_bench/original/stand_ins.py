@@ -1,9 +1,9 @@
-"""A copy of design_bench 2.0.20 that works on current Python and that nobody else sees.
+"""A private copy of design_bench 2.0.20 that works on current Python.
 
-The package imports what few people can install, asks a server that is gone, and reads its oracles from pickles. Inside
-`borrowed` it is imported afresh with a stand-in for each of these; afterwards the copy, the stand-ins and the numpy
-names are gone from the interpreter, and what was there before is back. A stand-in may be imported, named and called, as
-the package does while it registers its tasks; using what comes of it is an error that says why.
+The package imports packages that are hard to install, asks a server that is gone, and reads its oracles from pickles.
+Inside `borrowed` it is imported with a stand-in for each of these; afterwards the copy, the stand-ins and the numpy
+names are removed from the interpreter, and the earlier modules restored. A stand-in may be imported, named and called,
+as the package does while it registers its tasks; using the result is an error that gives the reason.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ STAND_INS = {
     "morphing_agents": "the robots need mujoco-py, and their walking policies are pickles",
     "requests": "the server with design_bench's files has been gone since January 2024",
 }
-"""A module whose place is taken, with all below it, and why it is not there."""
+"""A replaced module, with its submodules, and the reason."""
 
 PARTS = ("disk_resource", "oracles.approximate_oracle", "oracles.exact", "oracles.sklearn")
 """The modules that look for files, keep oracles, or read pickles."""
 
-PICKLES = "a pickle may run anything, so none is read"
+PICKLES = "pickles can run any code and are never read"
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ class Unusable:
     mbo_core.errors.TaskError: design_bench wants to use gym.make: no gym is here
     """
 
-    # Names that nothing asks a stand-in for: what it has itself would be given out and not refused.
+    # Private names, as a stand-in's own attributes would be returned and not refused.
     stands_for: str
     because: str
 
     def __call__(self, *_: Any, **__: Any) -> Unusable:
-        """Stand for what the call would make."""
+        """A stand-in for the result of the call."""
         return self
 
     def __getattr__(self, attribute: str) -> Any:
-        """Refuse; names of protocols are only absent, for Python asks everything for those."""
+        """Refuse; protocol names are only absent, as Python looks them up on every object."""
         if attribute.startswith("__"):
             raise AttributeError(attribute)
         raise TaskError(f"{PACKAGE} wants to use {self.stands_for}: {self.because}")
@@ -86,7 +86,7 @@ class Finder(MetaPathFinder, Loader):
     """Finds stand-ins and nothing else.
 
     Attributes:
-        reasons: the modules whose place is taken, and why.
+        reasons: the replaced modules, and why.
     """
 
     reasons: Mapping[str, str]
@@ -105,21 +105,21 @@ class Finder(MetaPathFinder, Loader):
 
 
 def stand_ins() -> dict[str, str]:
-    """The modules whose place is taken here: gym's only where there is no gym."""
+    """The modules to replace; gym only if it is not installed."""
     return {name: why for name, why in STAND_INS.items() if name != "gym" or PathFinder.find_spec(name) is None}
 
 
 @contextmanager
 def borrowed(locate: Callable[[str], str]) -> Iterator[ModuleType]:
-    """A copy of design_bench, to be used inside the block; what was made with it works on afterwards.
+    """A copy of design_bench for use inside the block; objects made with it keep working afterwards.
 
     Args:
-        locate: the path of a data file by its name in Design-Bench's layout; raises `TaskError` where it is missing.
+        locate: the path of a data file by its name in Design-Bench's layout; raises `TaskError` if it is missing.
 
     Raises:
         TaskError: where the package cannot be imported.
     """
-    # What it shares with others is imported before, so that none of that ever sees a stand-in.
+    # Shared modules are imported before, so that they never see a stand-in.
     for shared in ("scipy.stats", "sklearn.ensemble", "sklearn.gaussian_process"):
         import_module(shared)
     with quiet(), _numpy_names(), _modules_apart(Finder(stand_ins())):
@@ -133,7 +133,7 @@ def borrowed(locate: Callable[[str], str]) -> Iterator[ModuleType]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without warnings of what the package should do otherwise: nobody here can mend it."""
+    """Hide the package's deprecation warnings, which cannot be fixed here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
@@ -141,7 +141,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Numpy's global generator in a known state, and afterwards in the one that it had."""
+    """Seed numpy's global generator, and restore it afterwards."""
     import numpy as np
 
     state = np.random.get_state()
@@ -169,7 +169,7 @@ def _numpy_names() -> Iterator[None]:
 
 @contextmanager
 def _modules_apart(finder: Finder) -> Iterator[None]:
-    """Take the package and all that has a stand-in out of `sys.modules`, and put it back afterwards."""
+    """Remove the package and the replaced modules from `sys.modules`, and restore them afterwards."""
     names = (PACKAGE, *finder.reasons)
     before = _taken(names)
     sys.meta_path.insert(0, finder)
@@ -182,7 +182,7 @@ def _modules_apart(finder: Finder) -> Iterator[None]:
 
 
 def _taken(names: Sequence[str]) -> dict[str, ModuleType]:
-    """Modules of these names and below them, taken out of `sys.modules`."""
+    """Modules of these names and their submodules, removed from `sys.modules`."""
     found = [module for module in sys.modules if any(_within(module, name) for name in names)]
     return {module: sys.modules.pop(module) for module in found}
 
@@ -192,7 +192,7 @@ def _within(module: str, name: str) -> bool:
 
 
 def _confine(locate: Callable[[str], str]) -> None:
-    """Let the copy look for files where we say, keep its fitted oracles in memory, and take pickle away from it."""
+    """Redirect the copy's files, keep its fitted oracles in memory, and remove its access to pickle."""
     part = {name: import_module(f"{PACKAGE}.{name}") for name in PARTS}
     part["disk_resource"].DiskResource.get_data_path = staticmethod(locate)
     oracle = part["oracles.approximate_oracle"].ApproximateOracle

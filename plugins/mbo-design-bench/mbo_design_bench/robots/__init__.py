@@ -2,10 +2,10 @@
 
 | module | what it holds |
 |---|---|
-| `engine` | MuJoCo found or missed, rollouts in threads, why a rollout failed |
+| `engine` | the import of MuJoCo, rollouts in threads, why a rollout failed |
 | `hopper`, `ant`, `dkitty` | one robot each: its body, its rules, its oracle |
 | `legs` | morphologies: bounds, clipping and scaling of a robot's legs |
 | `policies`, `pickled` | trained controllers, and the restricted reader of the files that hold them |
-| `made` | data sets of our own: designs from a seed, scores from a file in this package |
+| `made` | our own data sets: designs from a seed, scores from a file in this package |
 | `tasks` | what the plugin offers |
 """

@@ -30,7 +30,7 @@ CONTACTS = np.zeros(6 * (2 + 3 * LEGS))
 """The contact forces of the 14 bodies, the world's included."""
 OBSERVED = 17 + 18 + len(CONTACTS) + LEG.length
 
-# One robot is one island: not to look for islands saves a fifteenth of the time and changes no bit.
+# One robot is one island: skipping the search for islands saves a fifteenth of the time and changes no bit.
 HEAD = """
 <mujoco model="ant">
   <compiler angle="degree" inertiafromgeom="true"/>
@@ -93,7 +93,7 @@ def rollout(legs: Vector, controller: Controller) -> float:
         before = data.xpos[1, 0]
         data.ctrl[:] = action
         mujoco.mj_step(model, data, SUBSTEPS)
-        # The torso's place as MuJoCo last computed it, a stage of the integrator behind `qpos`: so in the original.
+        # The torso's position as last computed by MuJoCo, an integrator stage behind `qpos`, as in the original.
         total += (data.xpos[1, 0] - before) / SECONDS - 0.5 * np.square(action).sum() + 1.0
     engine.check(data.warning.number, data.time)
     return float(total)

@@ -37,7 +37,7 @@ OBSERVED = 6 + JOINTS + 6 + JOINTS + JOINTS + 4 + LEG.length
 SUBSTEPS = 40
 SECONDS = 0.1
 FASTEST = PI
-"""Radians a second by which a command may move a joint."""
+"""Radians per second by which a command may move a joint."""
 TARGET = np.array([0.0, 2.0])
 UPRIGHT = 0.9
 """The cosine of the tilt that ends a rollout."""
@@ -69,20 +69,20 @@ def rollout(legs: Vector, controller: Controller) -> float:
 
 
 def ranges(legs: Vector) -> NDArray[np.float32]:
-    """From where to where a command may move each joint, (12, 2), in the original's float32."""
+    """The range of each joint's command, (12, 2), in the original's float32."""
     centers, widths = legs[:, 6:12:2], legs[:, 7:12:2]
     return np.stack([centers - widths, centers + widths], axis=-1).reshape(JOINTS, 2).astype(np.float32)
 
 
 def command(action: Vector, place: Vector, limits: NDArray[np.float32]) -> Vector:
-    """Actions (12,) from -1 to 1 as places to move to, as near to where the joints are as their speed allows."""
+    """Actions (12,) from -1 to 1 as target positions, limited by the joints' speed."""
     wanted = limits.mean(axis=1) + action * (np.float32(0.5) * (limits[:, 1] - limits[:, 0]))
     speed = (np.clip(wanted, *limits.T) - place) / SECONDS
     return np.asarray(place + np.clip(speed, -FASTEST, FASTEST) * SECONDS)
 
 
 def reward(qpos: Vector) -> tuple[float, bool]:
-    """What a step earns from where it led, and whether the body fell."""
+    """The reward of a step, and whether the body fell."""
     upright, heading, distance = posture(qpos)
     near, facing, fell = distance < 0.5, heading > 0.9, upright < UPRIGHT
     earned = (upright - UPRIGHT) / (1 - UPRIGHT) - 500.0 * fell - 4.0 * distance + 2.0 * (heading - 0.9) / 0.1
@@ -107,7 +107,7 @@ def observation(data: Any, action: Vector, shape: Vector) -> Vector:
 
 
 def euler(turned: Vector) -> Vector:
-    """The same turn about x, y, z in its usual form: the middle angle within a right angle.
+    """The same rotation about x, y, z in canonical form, the middle angle within a right angle.
 
     >>> euler(np.array([0.5, 3.0, 0.2])).round(4).tolist()
     [-2.6416, 0.1416, -2.9416]

@@ -1,4 +1,4 @@
-"""The body of D'Kitty as MJCF: what has mass or contacts. For its facts' sources see `dkitty`."""
+"""The body of D'Kitty as MJCF: parts with mass or contacts. Sources: see `dkitty`."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _ranges(*turns: float) -> dict[str, str]:
     hip, hip_range, thigh, _, ankle, ankle_range = turns
     return {
         "hip": numbers(hip - hip_range, hip + hip_range),
-        # Not the thigh's own range: so in morphing-agents, whose commands then do keep to the thigh's range.
+        # Not the thigh's range, as in morphing-agents, whose commands are then limited to the thigh's range.
         "thigh": numbers(thigh - hip_range, thigh + hip_range),
         "ankle": numbers(ankle - ankle_range, ankle + ankle_range),
     }

@@ -1,4 +1,4 @@
-"""MuJoCo: found or missed, rollouts in threads, and why a rollout failed."""
+"""MuJoCo: its import, rollouts in threads, and why a rollout failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mbo_core.tasks import Verdict
 
 INSTALL = "pip install 'mbo-design-bench[mujoco]'"
 GLOBALS = RLock()
-"""Held while MuJoCo's global handlers are exchanged."""
+"""Held while MuJoCo's global handlers are replaced."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -33,15 +33,15 @@ class Fault(Exception):
 
 
 def missing() -> str | None:
-    """One line that says how to get MuJoCo, or None where it is installed."""
+    """One line on how to get MuJoCo, or None if it is installed."""
     return None if find_spec("mujoco") else f"mujoco is not installed: {INSTALL}"
 
 
 def library() -> Any:
-    """The module `mujoco`, imported late, for it takes half a second.
+    """The module `mujoco`, imported late, as that takes half a second.
 
     Raises:
-        TaskError: where it is not installed.
+        TaskError: if it is not installed.
     """
     line = missing()
     if line is not None:
@@ -52,7 +52,7 @@ def library() -> Any:
 
 
 def notes(lowest: float) -> dict[str, str | float]:
-    """The version of MuJoCo, on which scores depend, and the score of a design that cannot be simulated."""
+    """The version of MuJoCo, on which scores depend, and the score of designs that cannot be simulated."""
     return {"mujoco": version("mujoco"), "score_of_a_failed_simulation": lowest}
 
 
@@ -69,7 +69,7 @@ def compiled(xml: str) -> Any:
 
 
 def batch(model: Any, count: int) -> Any:
-    """So many simulations of a model, all stepped by one call on the thread that asks."""
+    """Simulations of a model, all stepped by one call on the calling thread."""
     library()
     from mujoco.batch import Batch
 
@@ -77,11 +77,11 @@ def batch(model: Any, count: int) -> Any:
 
 
 def check(warnings: Iterable[int], second: float) -> None:
-    """Refuse a simulation of which MuJoCo warned: it was reset half-way, or its contacts did not fit.
+    """Refuse a simulation with warnings of MuJoCo: it was reset half-way, or had too many contacts.
 
     Args:
-        warnings: how many there were of each kind.
-        second: of the simulation's time.
+        warnings: the number of each kind.
+        second: the simulation's time.
 
     Raises:
         Fault: with the first kind of warning.
@@ -93,9 +93,9 @@ def check(warnings: Iterable[int], second: float) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MuJoCo's warnings off stderr and out of MUJOCO_LOG.TXT, for `check` reads them; and stop its clock.
+    """Keep MuJoCo's warnings off stderr and out of MUJOCO_LOG.TXT, as `check` reads them; and stop its clock.
 
-    Both are global, so that one thread at a time may do so, and puts back what it found.
+    Both are global, so one thread at a time changes and restores them.
     """
     mujoco, clock = library(), _clock()
     with GLOBALS:
@@ -110,10 +110,10 @@ def quiet() -> Iterator[None]:
 
 
 def _clock() -> ctypes.c_void_p:
-    """The C library's global `mjcb_time`: whom its profiling timers ask for the time, and by its own default nobody.
+    """The C library's global `mjcb_time`, the clock of its profiling timers, unset by default.
 
-    The Python package puts a clock there, nobody reads the timers, and to ask takes a sixth of a hopper's step. The
-    package's own setter can exchange the clock, but not take it away.
+    The Python package sets a clock, although nobody reads the timers, and reading it takes a sixth of a hopper's step.
+    The package's own setter can replace the clock but not remove it.
     """
     files = Path(library().__file__).parent.iterdir()
     path = next(file for file in files if re.fullmatch(r"(lib)?mujoco[.\d]*\.(so|dylib|dll)[.\d]*", file.name))
@@ -121,7 +121,7 @@ def _clock() -> ctypes.c_void_p:
 
 
 def parallel(work: Callable[[Given], Made], items: Sequence[Given]) -> list[Made]:
-    """Do the work on all processors; MuJoCo lets go of Python's lock while it steps. Results keep their order."""
+    """Run on all processors, as MuJoCo releases the GIL while it steps. Results keep their order."""
     with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(work, items))
 

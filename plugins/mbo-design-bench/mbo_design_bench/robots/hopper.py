@@ -26,7 +26,7 @@ from mbo_design_bench.robots import engine
 Vector: TypeAlias = NDArray[np.float64]
 
 SHAPES = ((11, 64), (64,), (64, 64), (64,), (64, 3), (3,))
-"""Weights and biases of the layers in the order in which they stand in a design."""
+"""Weights and biases of the layers in their order in a design."""
 UNUSED = 3
 """A design ends with the logarithms of standard deviations, which a deterministic policy does not use."""
 LENGTH = sum(int(np.prod(shape)) for shape in SHAPES) + UNUSED
@@ -38,13 +38,13 @@ SECONDS = 0.008
 START_SEED = 0
 START_NOISE = 5e-3
 LOWEST = -1000.0
-"""The score of a design that cannot be simulated, far below all rows of both data sets; to fall at once earns 10."""
+"""The score of a design that cannot be simulated, far below all rows of both data sets; an immediate fall scores 10."""
 
 GROUP = 16
-"""So many rollouts go side by side in a thread: their weights, 41 kB each, stay in the cache."""
+"""Rollouts per thread at once: their weights, 41 kB each, fit in the cache."""
 
-# The odd last digits are gymnasium's: with rounder ones the same controller hops elsewhere after a second.
-# One robot is one island: not to look for islands saves a tenth of the time and changes no bit.
+# The odd last digits are gymnasium's: with rounded ones the same controller diverges after a second.
+# One robot is one island: skipping the search for islands saves a tenth of the time and changes no bit.
 XML = """
 <mujoco model="hopper">
   <compiler angle="degree" inertiafromgeom="true"/>
@@ -125,11 +125,11 @@ class Policies:
         return cls([part.reshape(-1, *shape).copy() for part, shape in zip(parts, SHAPES, strict=True)])
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
-        """Let go of all but some."""
+        """Keep only some."""
         self.layers = [layer[rows] for layer in self.layers]
 
     def torques(self, seen: Vector) -> Vector:
-        """Observations (n, 11) to what the policies ask for, (n, 3); each row by itself, to the last bit."""
+        """Actions (n, 3) for observations (n, 11), each row independent to the last bit."""
         for i in range(0, len(SHAPES), 2):
             seen = (seen[:, None, :] @ self.layers[i])[:, 0, :] + self.layers[i + 1]
             seen = np.tanh(seen) if i < len(SHAPES) - 2 else seen
@@ -137,10 +137,10 @@ class Policies:
 
 
 def rollouts(designs: Vector) -> list[float | engine.Fault]:
-    """The sum of rewards of each of (n, 5126) controllers, or why there is none."""
+    """The sum of rewards of each of (n, 5126) controllers, or its fault."""
     bodies, policies, rows = _start(len(designs)), Policies.of(designs), np.arange(len(designs))
     returns, torques, state = np.zeros(len(designs)), bodies.bind("ctrl"), _state(bodies, rows)
-    with np.errstate(over="ignore", invalid="ignore"):  # a fault tells of what is not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # a fault reports non-finite values
         for _ in range(HORIZON):
             torques[rows] = wanted = policies.torques(observations(state))
             bodies.step(rows, SUBSTEPS)
@@ -156,12 +156,12 @@ def rollouts(designs: Vector) -> list[float | engine.Fault]:
 
 
 def observations(state: Vector) -> Vector:
-    """What controllers see of (n, 12) positions and velocities, (n, 11): not how far they came, and bounded speeds."""
+    """Observations (n, 11) of (n, 12) positions and velocities: without the distance, with clipped speeds."""
     return np.concatenate([state[:, 1:6], np.clip(state[:, 6:], -10, 10)], axis=1)
 
 
 def healthy(state: Vector) -> NDArray[np.bool_]:
-    """Which of (n, 12) positions and velocities are those of a hopper that stands, (n,)."""
+    """Which of (n, 12) positions and velocities are of a standing hopper, (n,)."""
     sane = (np.abs(state[:, 2:]) < 100).all(axis=1)
     return np.asarray(sane & (state[:, 1] > 0.7) & (np.abs(state[:, 2]) < 0.2))
 
@@ -178,7 +178,7 @@ def _model() -> Any:
 
 
 def _start(count: int) -> Any:
-    """Bodies at the start, which one call steps without Python's lock; each as if alone, to the last bit."""
+    """Bodies at the start, stepped by one call without the GIL, each independent to the last bit."""
     bodies = engine.batch(_model(), count)
     bodies.qpos, bodies.qvel = np.split(start(), 2)
     bodies.forward()

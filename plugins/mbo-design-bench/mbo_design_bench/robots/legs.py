@@ -16,7 +16,7 @@ from mbo_design_bench.robots import engine
 
 LEGS = 4
 PLACE = ("x", "y", "z", "a", "b", "c")
-"""Where a leg is fixed to the body and how it is turned there, by Euler angles about x, y, z."""
+"""The position and rotation of a leg on the body, by Euler angles about x, y, z."""
 TURNS = ("hip_center", "hip_range", "thigh_center", "thigh_range", "ankle_center", "ankle_range")
 HORIZON = 100
 """Steps of a rollout, as in Design-Bench."""
@@ -31,7 +31,7 @@ class Leg:
     """The numbers that a design gives for each leg.
 
     Attributes:
-        names: what they are called.
+        names: their names.
         lower: their lower bounds.
         upper: their upper bounds.
     """
@@ -66,7 +66,7 @@ class Walking:
 
     Attributes:
         name: the task's, for errors.
-        leg: what a design says of a leg.
+        leg: a design's numbers for a leg.
         rollout: a body's legs (4, numbers) and a controller to the sum of rewards.
         controller: moves every body.
         lowest: the score of a body that cannot be simulated.

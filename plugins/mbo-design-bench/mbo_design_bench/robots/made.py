@@ -1,8 +1,8 @@
-"""Data sets of our own: designs from a fixed seed, their scores from a file in this package.
+"""Our own data sets: designs from a fixed seed, scores from a file in this package.
 
 The designs follow, to the last bit, from uniform draws, sums and products, and for Hopper from the scores of earlier
-ones; so a few kilobytes of scores are a whole data set, and nobody simulates thousands of bodies before a first run.
-`python -m mbo_design_bench.robots.make` simulates them anew.
+ones; so a few kilobytes of scores replace a data set, and no bodies are simulated before a first run.
+`python -m mbo_design_bench.robots.make` repeats the simulation.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from mbo_design_bench.robots import ant, hopper
 Numbers = NDArray[np.float64]
 
 MUJOCO = "4.0.0"
-"""Which MuJoCo simulated the scores; another gives a body of the Ant other scores, by up to 60."""
+"""The MuJoCo version of the scores; another changes the scores of the Ant by up to 60."""
 
 ANT_FILE = "ant_gait.npy"
 ANT_ROWS = 5000
 ANT_SEED = 0
 ANT_SPREAD = 0.125
-"""The standard deviation around the default body, as a part of half the bounds: that of morphing-agents."""
+"""The standard deviation around the default body, as a fraction of half the bounds, as in morphing-agents."""
 
 HOPPER_FILE = "hopper_gym.npy"
 HOPPER_SEED = 0
@@ -59,7 +59,7 @@ def controllers(known: Numbers) -> Iterator[Numbers]:
     """The controllers of the Hopper, generation by generation.
 
     Args:
-        known: the scores so far; they have to be there, in the same array, when the next generation is asked for.
+        known: the scores so far; the same array must have them before the next generation is requested.
     """
     rng = np.random.Generator(np.random.PCG64(HOPPER_SEED))
     made: list[Numbers] = []
@@ -81,6 +81,6 @@ def _children(earlier: Numbers, known: Numbers, noise: Numbers) -> Numbers:
 
 
 def sizes() -> Numbers:
-    """How large each number of a controller is drawn, (5126,): a uniform draw of its layer's usual variance."""
+    """The range of each weight of a controller, (5126,): a uniform draw of its layer's usual variance."""
     parts = [np.full(int(np.prod(shape)), (3 / shape[0]) ** 0.5 if len(shape) > 1 else 0.1) for shape in hopper.SHAPES]
     return np.concatenate([*parts, np.full(hopper.UNUSED, 0.1)])

@@ -1,7 +1,7 @@
-"""Simulate anew the scores of the data sets that this package holds, and write them to FOLDER.
+"""Simulate the scores of the packaged data sets again, and write them to FOLDER.
 
-They come out the same to the last bit on the MuJoCo and the kind of processor that made them (see the notes of the
-tasks), and nearly so on others: a fall is chaotic.
+They agree to the last bit on the same MuJoCo and kind of processor (see the notes of the tasks), and nearly so on
+others, as a fall is chaotic.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def hopper(done: Callable[[int], None]) -> Numbers:
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def main(folder: Path) -> None:
-    """Simulate, and tell how far it is."""
+    """Simulate, with a progress bar."""
     _write(folder / made.ANT_FILE, made.ANT_ROWS, ant)
     _write(folder / made.HOPPER_FILE, made.HOPPER_ROWS, hopper)
 

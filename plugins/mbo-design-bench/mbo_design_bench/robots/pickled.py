@@ -1,9 +1,9 @@
-"""The one reader of pickles here: files of arrays and plain containers, by people who saved them long ago.
+"""A restricted reader of old pickles of arrays and plain containers.
 
-A pickle is a program. This reader runs it with nothing to call: each of the few names that numpy writes stands for a
-function of ours, which takes apart bytes and checks them; every other name ends the reading. Nothing of numpy's own
-unpickling runs, and an array of objects cannot be made. Before it runs, `_tame` refuses what would let a short file
-become a large thing: no container stands in it twice.
+A pickle is a program. This reader gives it nothing to call: each of the few names that numpy writes maps to a
+function of ours, which parses and checks bytes; any other name is an error. Nothing of numpy's own
+unpickling runs, and an array of objects cannot be made. Before it runs, `_tame` refuses files that could
+expand to huge objects: no container may be referenced twice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mbo_core.errors import TaskError
 
 LARGEST = 4 * 2**20
-"""Bytes of a file, and of all its arrays; the controllers that this is for have about half a megabyte."""
+"""Limit on the bytes of a file, and of all its arrays; the controllers have about half a megabyte."""
 TYPES = {f"{kind}{size}" for kind in "fiu" for size in (1, 2, 4, 8)} | {"b1"}
 PLAIN = (bool, int, float, str, bytes, type(None))
 ARRAYS = ("numpy.core.multiarray", "numpy._core.multiarray")
@@ -30,13 +30,13 @@ BUFFERS = ("numpy.core.numeric", "numpy._core.numeric")
 
 PUTS, GETS = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}, {"GET", "BINGET", "LONG_BINGET"}
 LEAVES = {"REDUCE", "GLOBAL", "STACK_GLOBAL", "BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"}
-"""What may be noted and used again: names, texts, bytes, and what a name made."""
+"""Objects that may be memoised: names, texts, bytes, and results of names."""
 NEVER = {"DUP", "EXT1", "EXT2", "EXT4"}
-"""No pickler writes the first; the others are names that others may have given a number."""
+"""No pickler writes the first; the others refer to names by registered numbers."""
 
 
 class Refused(pickle.UnpicklingError):
-    """What a file holds that is neither an array nor plain."""
+    """Content that is neither an array nor plain."""
 
 
 class Type:
@@ -46,19 +46,19 @@ class Type:
 
     def __init__(self, code: object, *_: object) -> None:
         if not isinstance(code, str) or code not in TYPES:
-            raise Refused(f"an array of the type {str(code)[:20]!r}")
+            raise Refused(f"an array of type {str(code)[:20]!r}")
         self.code, self.order = code, "<"
 
     def __setstate__(self, state: object) -> None:
         order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
         if order not in {"<", ">", "|"}:
-            raise Refused(f"a number type of the byte order {order!r}")
+            raise Refused(f"a number type of byte order {order!r}")
         self.order = str(order)
 
     def array(self, content: object, shape: object, columns_first: bool) -> NDArray[Any]:
         """Bytes as an array."""
         if not isinstance(content, (bytes, bytearray)):
-            raise Refused("an array that is not made of bytes")
+            raise Refused("an array without bytes")
         sizes = _sizes(shape)
         dtype = np.dtype(self.order + self.code)
         if math.prod(sizes) * dtype.itemsize != len(content):
@@ -84,11 +84,11 @@ class Table(dict[Any, Any]):
     """An ordered dictionary."""
 
     def __setstate__(self, state: object) -> None:
-        """Attributes, which torch adds, are let go of."""
+        """Ignore attributes, which torch adds."""
 
 
 class Name:
-    """What a name in a file stands for: a function of ours, to be called and nothing else."""
+    """The replacement of a name in a file: a function of ours that can only be called."""
 
     __slots__ = ("_function",)
 
@@ -100,15 +100,15 @@ class Name:
         return self._function(*arguments)
 
     def __setstate__(self, state: object) -> None:
-        """Else a file could hang attributes on the function."""
+        """Refuse to set attributes on the function."""
         raise Refused("a change to a function")
 
 
 class Reader(pickle.Unpickler):
-    """Reads with the names of `NAMES` and no other."""
+    """Reads with the names of `NAMES` only."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a name stands for.
+        """The replacement of a name.
 
         Raises:
             Refused: for a name that is not allowed.
@@ -137,7 +137,7 @@ def _scalar(kind: object, content: object) -> Array:
 def _encode(text: object, codec: object = None) -> bytes:
     """Bytes as protocol 2 writes them."""
     if not isinstance(text, str) or codec != "latin1":
-        raise Refused("bytes in an unknown code")
+        raise Refused("bytes in an unknown encoding")
     return text.encode("latin1")
 
 
@@ -162,7 +162,7 @@ def read(path: Path, hint: str) -> Any:
     """Numbers, texts, arrays, and tuples, lists and dictionaries of them.
 
     Raises:
-        TaskError: for a file that cannot be read or holds anything else; nothing of it is run.
+        TaskError: for an unreadable file or other content; no code of it is run.
     """
     try:
         with path.open("rb") as stream:
@@ -172,7 +172,7 @@ def read(path: Path, hint: str) -> Any:
         _tame(content)
         return Plain().of(Reader(io.BytesIO(content)).load())
     except Refused as error:
-        raise TaskError(f"{path} is refused: it holds {error}, not only arrays and plain containers", hint) from error
+        raise TaskError(f"{path} is refused: it has {error}, not only arrays and plain containers", hint) from error
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror or error}", hint) from error
     except Exception as error:  # a damaged pickle may raise anything
@@ -180,31 +180,31 @@ def read(path: Path, hint: str) -> Any:
 
 
 def _tame(content: bytes) -> None:
-    """Refuse a file in which anything but a leaf is noted to be used again.
+    """Refuse a file that memoises anything but a leaf.
 
-    Ten lists, each of which holds the one before it ten times, are ten billion things; a note of a large number makes
-    Python's reader take memory for all the numbers below it.
+    Ten lists, each with ten references to the one before, are ten billion objects; a large memo number makes Python's
+    reader allocate memory for all smaller numbers.
 
     Raises:
-        Refused: with what the file would do.
+        Refused: with the reason.
     """
     before, notes = "", dict[Any, str]()
     for count, (opcode, argument, _) in enumerate(genops(content)):
         if opcode.name in NEVER:
-            raise Refused(f"the step {opcode.name}")
+            raise Refused(f"the opcode {opcode.name}")
         if opcode.name in GETS and notes.get(argument, "") not in LEAVES:
-            raise Refused("a thing that stands in two places")
+            raise Refused("an object with two references")
         if opcode.name in PUTS:
             number = len(notes) if argument is None else argument
             if number > count:
-                raise Refused(f"a note of the number {number}")
+                raise Refused(f"the memo number {number}")
             notes[number] = before
-        elif opcode.name != "FRAME":  # which may stand between long bytes and their note
+        elif opcode.name != "FRAME":  # may be between long bytes and their memo
             before = opcode.name
 
 
 class Plain:
-    """Puts arrays in place of what stands for them, and refuses what is not plain."""
+    """Replaces placeholders by arrays, and refuses objects that are not plain."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -212,12 +212,12 @@ class Plain:
 
     def of(self, value: Any) -> Any:
         """The same, plain."""
-        if isinstance(value, PLAIN) or value == ():  # there is but one empty tuple
+        if isinstance(value, PLAIN) or value == ():  # the empty tuple is a singleton
             return value
         if isinstance(value, Array):
             return self._array(value.value)
         if id(value) in self._seen:
-            raise Refused("a thing that stands in two places")
+            raise Refused("an object with two references")
         self._seen.add(id(value))
         if isinstance(value, dict):
             return {self.of(key): self.of(one) for key, one in value.items()}
@@ -226,7 +226,7 @@ class Plain:
         raise Refused(f"a {type(value).__name__}")
 
     def _array(self, value: NDArray[Any] | None) -> NDArray[Any]:
-        """A copy in the machine's order of bytes; many arrays could share the bytes of one."""
+        """A copy in native byte order; many arrays could share the bytes of one."""
         if value is None:
             raise Refused("an array without numbers")
         self._bytes += value.nbytes

@@ -1,4 +1,4 @@
-"""The tasks with simulators: Design-Bench's three, and two of our own that need no file of Design-Bench."""
+"""The tasks with simulators: Design-Bench's three, and two of our own without files of Design-Bench."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GAIT = policies.Gait(
     joints=(0.875, 0.5, 0.875),
     legs=(0.0, 0.75, 0.0, 0.25),
 )
-"""The best for the default body of 393 gaits drawn at random, its frequency rounded."""
+"""The best of 393 random gaits for the default body, with a rounded frequency."""
 GAIT_LOWEST = -52.31622287089397
 """The lowest score of the data."""
 
@@ -40,7 +40,7 @@ GYM_INFO = TaskInfo(
     summary="weights of a controller that makes a one-legged robot hop far, by simulation; data made here",
     source=(
         f"{made.FIRST} random controllers and {made.GENERATIONS} generations of {made.CHILDREN} children of the best, "
-        f"seed {made.HOPPER_SEED}; the best stand still for all of the 1,000 steps, few hop"
+        f"seed {made.HOPPER_SEED}; the best stand still for all 1,000 steps, few hop"
     ),
     licence="Apache-2.0",
     citation="Brockman et al. 2016, OpenAI Gym, arXiv:1606.01540; Towers et al. 2024, Gymnasium, arXiv:2407.17032",
@@ -77,7 +77,7 @@ GAIT_INFO = TaskInfo(
 
 
 def policy_file(task: Facts) -> str:
-    """Where the trained controller of a morphology stands among the data, as in Design-Bench."""
+    """The file of a morphology's trained controller in the data folder, as in Design-Bench."""
     return f"{task.layout.folder}/{task.layout.folder.split('_')[0]}_oracle.pkl"
 
 
@@ -88,13 +88,13 @@ def policy_hint(task: Facts) -> str:
 
 
 def policy_missing(task: Facts) -> str | None:
-    """One line on the trained controller, or None where it is there."""
+    """One line on a missing trained controller, or None."""
     line = data.missing(policy_file(task))
     return line and f"{line}: {policy_hint(task)}"
 
 
 def hopper_exact() -> Task:
-    """The rows of Design-Bench, scored by today's simulator.
+    """The rows of Design-Bench, scored by the current simulator.
 
     Raises:
         TaskError: without MuJoCo, or the data.
@@ -132,7 +132,7 @@ def ant_gait() -> Task:
 
 
 def morphology(task: Facts, robot: ModuleType) -> Task:
-    """The rows of Design-Bench, scored by today's simulator under Design-Bench's trained controller.
+    """The rows of Design-Bench, scored by the current simulator under Design-Bench's trained controller.
 
     Raises:
         TaskError: without MuJoCo, the controller, or the data.
@@ -147,7 +147,7 @@ def morphology(task: Facts, robot: ModuleType) -> Task:
 
 
 def _all(*questions: Callable[[], str | None]) -> Callable[[], str | None]:
-    """Everything that is missing, in one line."""
+    """One line on everything that is missing."""
     return lambda: "; ".join(line for ask in questions if (line := ask())) or None
 
 

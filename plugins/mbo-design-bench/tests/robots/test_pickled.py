@@ -85,10 +85,10 @@ BAD = {
     "numpy itself": (b"cnumpy\nload\n(X\x01\x00\x00\x00atR.", "numpy.load"),
     "a dotted name": (b"\x80\x04\x8c\x05numpy\x8c\x0dndarray.dumps\x93.", "numpy.ndarray.dumps"),
     "a class": (pickle.dumps(Fraction(1, 2)), "fractions.Fraction"),
-    "an array of objects": (pickle.dumps(np.array([None, 1], dtype=object)), "an array of the type 'O8'"),
-    "an array of records": (pickle.dumps(np.zeros(2, dtype=[("a", "f4")])), "an array of the type 'V4'"),
+    "an array of objects": (pickle.dumps(np.array([None, 1], dtype=object)), "an array of type 'O8'"),
+    "an array of records": (pickle.dumps(np.zeros(2, dtype=[("a", "f4")])), "an array of type 'V4'"),
     "too few bytes": (crafted(b"(K\x01(K\x09t" + FLOATS + b"\x89C\x08\0\0\0\0\0\0\0\0t"), r"shape \(9,\) with 8 bytes"),
-    "a list for bytes": (crafted(b"(K\x01(K\x01t" + FLOATS + b"\x89](K\x01et"), "not made of bytes"),
+    "a list for bytes": (crafted(b"(K\x01(K\x01t" + FLOATS + b"\x89](K\x01et"), "an array without bytes"),
     "no state": (b"\x80\x04cnumpy.core.multiarray\n_reconstruct\n(tR.", "an array without numbers"),
     "a name": (b"\x80\x04cnumpy\ndtype\n.", "a Name"),
     "a change to a name": (b"\x80\x04cnumpy\ndtype\n}X\x04\x00\x00\x00evilK\x01sb.", "a change to a function"),
@@ -97,21 +97,21 @@ BAD = {
     "cut": (pickle.dumps(ARRAYS)[:50], "damaged"),
     "text": (b"weights: none", "damaged"),
     "nothing": (b"", "damaged"),
-    "itself": (b"\x80\x04]\x94h\x00a.", "a thing that stands in two places"),
+    "itself": (b"\x80\x04]\x94h\x00a.", "an object with two references"),
     "itself, by a name": (
         b"\x80\x04ccollections\nOrderedDict\n)R\x94K\x01h\x00s.",
-        "a thing that stands in two places",
+        "an object with two references",
     ),
     "deep": (b"\x80\x04" + b"]" * 50_000 + b"a" * 49_999 + b".", "damaged: RecursionError"),
-    "a number of a registry": (b"\x80\x04\x82\x01.", "the step EXT1"),
-    "a bomb of lists": (b"\x80\x04" + doubled(b"]\x94", b"]\x94(h%ch%ce"), "a thing that stands in two places"),
+    "a number of a registry": (b"\x80\x04\x82\x01.", "the opcode EXT1"),
+    "a bomb of lists": (b"\x80\x04" + doubled(b"]\x94", b"]\x94(h%ch%ce"), "an object with two references"),
     "a bomb of keys": (
         b"\x80\x04}" + doubled(b")\x94", b"h%ch%c\x86\x94") + b"Ns.",
-        "a thing that stands in two places",
+        "an object with two references",
     ),
-    "a bomb of copies": (b"\x80\x04)" + b"2\x86" * 60 + b".", "the step DUP"),
-    "a note of a large number": (b"\x80\x04K\x01r\xff\xff\xff\x7f.", "a note of the number 2147483647"),
-    "a note of a large number in letters": (b"K\x01p99999999999\n.", "a note of the number 99999999999"),
+    "a bomb of copies": (b"\x80\x04)" + b"2\x86" * 60 + b".", "the opcode DUP"),
+    "a note of a large number": (b"\x80\x04K\x01r\xff\xff\xff\x7f.", "the memo number 2147483647"),
+    "a note of a large number in letters": (b"K\x01p99999999999\n.", "the memo number 99999999999"),
     "many arrays of the same bytes": (many_arrays(2**20, 5), "arrays of more than 4194304 bytes"),
 }
 
@@ -125,7 +125,7 @@ def test_everything_else_is_refused(tmp_path, monkeypatch, content, message):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
+def test_too_large_a_file_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pickled, "LARGEST", 100)
     with pytest.raises(TaskError, match="more than 100 bytes"):
         read(tmp_path, pickle.dumps(np.zeros(100)))
@@ -157,11 +157,11 @@ def test_a_controller_is_a_network_of_three_layers(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1], "holds a list"),
-        ({"other": 1}, "lacks a layer of the controller; it holds other"),
-        (layers((6, 7, 6, 4)), "from 5 numbers to 4"),
-        (layers((5, 7, 6, 6)), "from 5 numbers to 4"),
-        (layers(**{"base_network.network.2.bias": np.zeros(9)}), "from 5 numbers to 4"),
+        ([1], "contains a list"),
+        ({"other": 1}, "lacks a layer of the controller; found other"),
+        (layers((6, 7, 6, 4)), "map 5 numbers to 4"),
+        (layers((5, 7, 6, 6)), "map 5 numbers to 4"),
+        (layers(**{"base_network.network.2.bias": np.zeros(9)}), "map 5 numbers to 4"),
         (layers(**{"base_network.network.2.bias": np.full(6, np.nan)}), "not finite"),
     ],
 )

@@ -29,7 +29,7 @@ def still(step, observation):
 
 
 @pytest.mark.parametrize(("oracle", "designs"), ORACLES.values(), ids=ORACLES)
-def test_a_design_has_one_score_alone_and_among_others(oracle, designs):
+def test_design_has_same_score_alone(oracle, designs):
     scores = oracle.score(designs)
     alone = [oracle.score(design[None])[0] for design in designs]
     assert np.array_equal(scores, alone)
@@ -51,7 +51,7 @@ def test_the_hoppers_start_is_a_constant():
     assert np.abs(start - [0, 1.25, *[0] * 10]).max() <= 5e-3
 
 
-def test_a_hopper_is_paid_for_each_step_and_for_that_in_which_it_falls():
+def test_hopper_earns_reward_also_when_it_falls():
     """Constant torques (0.5, -2, 0), which are paid for as asked, though MuJoCo clips the second."""
     design = np.zeros(hopper.LENGTH)
     design[-6:-3] = torques = [0.5, -2.0, 0.0]
@@ -68,7 +68,8 @@ def test_a_hopper_is_paid_for_each_step_and_for_that_in_which_it_falls():
     assert hopper.Hopping("x").score(design[None])[0] == pytest.approx(expected)
 
 
-def test_many_hoppers_at_once_move_as_one_by_the_c_librarys_own_step():
+def test_hoppers_at_once_match_the_c_library():
+    """Many hoppers in one call move like one stepped by the C library."""
     design = HOPPERS[0]
     policy, model = hopper.Policies.of(design[None]), mujoco.MjModel.from_xml_string(hopper.XML)
     data = mujoco.MjData(model)
@@ -84,7 +85,7 @@ def test_many_hoppers_at_once_move_as_one_by_the_c_librarys_own_step():
     assert hopper.Hopping("x").score(HOPPERS)[0] == total
 
 
-def test_warnings_are_silent_and_the_clock_stands_while_robots_move_and_not_after():
+def test_warnings_and_clock_are_off_only_while_moving():
     clock, warn = engine._clock(), mujoco.get_mju_user_warning()
     running = clock.value
     assert running
@@ -95,7 +96,7 @@ def test_warnings_are_silent_and_the_clock_stands_while_robots_move_and_not_afte
     assert mujoco.get_mju_user_warning() is warn
 
 
-def test_threads_that_score_at_once_leave_the_handlers_as_they_were():
+def test_concurrent_scoring_restores_the_handlers():
     clock, warn = engine._clock(), mujoco.get_mju_user_warning()
     running, first_in, second_in, first_out = clock.value, Event(), Event(), Event()
 
@@ -140,7 +141,7 @@ def test_when_a_hopper_stands(changes, stands):
     assert hopper.healthy(state[None]).tolist() == [stands]
 
 
-def test_a_controllers_weights_stand_in_the_order_of_design_bench():
+def test_controller_weights_follow_the_order_of_design_bench():
     design = HOPPERS[0]
     w0, b0, w1, b1, w2, b2 = np.split(design, [704, 768, 4864, 4928, 5120, 5123])[:6]
     seen = np.linspace(-1, 1, 11)
@@ -149,7 +150,7 @@ def test_a_controllers_weights_stand_in_the_order_of_design_bench():
     assert hopper.Policies.of(design[None]).torques(seen[None])[0] == pytest.approx(expected)
 
 
-def test_the_last_three_numbers_of_a_controller_do_not_matter():
+def test_last_three_numbers_do_not_matter():
     other = HOPPERS[:1].copy()
     other[:, -3:] = 7
     assert hopper.Hopping("x").score(other) == hopper.Hopping("x").score(HOPPERS[:1])
@@ -204,14 +205,14 @@ def test_what_a_step_of_the_kitty_earns(pose, earned, fell):
     assert dkitty.reward(np.array(pose, dtype=float)) == (pytest.approx(earned), fell)
 
 
-def test_a_command_moves_a_joint_no_faster_than_the_original():
+def test_command_speed_is_limited_as_in_the_original():
     limits = dkitty.ranges(dkitty.DEFAULT)
     place = limits.mean(axis=1) - 1.0
     assert dkitty.command(np.ones(12), place, limits) == pytest.approx(np.minimum(limits[:, 1], place + 0.1 * math.pi))
     assert dkitty.command(np.zeros(12), place, limits) == pytest.approx(place + 0.1 * math.pi)
 
 
-def test_a_turn_in_its_usual_form_is_the_same_turn():
+def test_canonical_euler_angles_are_the_same_rotation():
     for turned in RNG.uniform(-3, 3, size=(20, 3)):
         first, second = _matrix(*turned), _matrix(*dkitty.euler(turned))
         assert second == pytest.approx(first)
@@ -224,7 +225,7 @@ def _matrix(x, y, z):
     return about_x @ about_y @ np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
 
 
-def test_a_body_that_does_not_compile_gets_the_lowest_score_and_the_reason():
+def test_uncompilable_body_gets_lowest_score_and_reason():
     backwards = replace(ant.LEG, lower=ant.LEG.lower[:7] + (-9.0,) * 8)
     oracle = legs.Walking("ant", backwards, ant.rollout, still, -1000.0)
     designs = np.stack([ANTS[0], np.where(np.arange(60) % 15 == 7, -5.0, ANTS[0])])
@@ -235,7 +236,7 @@ def test_a_body_that_does_not_compile_gets_the_lowest_score_and_the_reason():
     assert "\n" not in verdict.faults[1]
 
 
-def test_a_simulation_that_diverges_gets_the_lowest_score_and_the_reason(tmp_path, monkeypatch, capfd):
+def test_diverged_simulation_gets_lowest_score_and_reason(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     oracle = legs.Walking("ant", ant.LEG, ant.rollout, lambda step, seen: np.full(12, np.nan), -1000.0)
     verdict = oracle.judge(ANTS[:2])
@@ -245,7 +246,7 @@ def test_a_simulation_that_diverges_gets_the_lowest_score_and_the_reason(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hopper_in_a_simulation_that_diverges_gets_the_lowest_score_and_the_reason(monkeypatch):
+def test_diverged_hopper_gets_lowest_score_and_reason(monkeypatch):
     start = hopper.start()
     monkeypatch.setattr(hopper, "start", lambda: np.where(np.arange(12) == 7, 1e11, start))
     verdict = tasks.GYM_ORACLE.judge(HOPPERS[:2])
@@ -276,7 +277,7 @@ def test_without_mujoco_the_tasks_say_what_to_install(monkeypatch):
             offer.load()
 
 
-def test_a_gait_turns_the_legs_one_after_the_other():
+def test_gait_turns_legs_in_turn():
     gait = policies.Gait(0.05, 2.0, (0.5, 0.1, 0.0), (0.0, 0.25, 0.0), (0.0, 0.25, 0.5, 0.75))
     first = gait(0, np.empty(0)).reshape(4, 3)
     assert first == pytest.approx(np.array([[0, 0.1, 0], [0.5, 0, 0], [0, -0.1, 0], [-0.5, 0, 0]]))

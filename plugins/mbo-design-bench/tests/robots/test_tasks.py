@@ -64,14 +64,14 @@ def test_an_ant_scores_as_its_row_says(ant_task, same_mujoco):
     assert ant_task.oracle.score(ant_task.x[:5]) == pytest.approx(ant_task.y[:5], rel=1e-6)
 
 
-def test_the_notes_tell_the_lowest_score_and_the_simulator(ant_task):
+def test_notes_have_lowest_score_and_simulator(ant_task):
     notes = ant_task.info.notes
     assert notes["score_of_a_failed_simulation"] == tasks.GAIT_LOWEST
     assert notes["mujoco"]
     assert OFFERS[ant_task.name].info.notes.items() <= notes.items()
 
 
-def test_children_are_copies_with_noise_of_the_best_so_far(monkeypatch):
+def test_children_are_noisy_copies_of_the_best(monkeypatch):
     known = np.zeros(made.HOPPER_ROWS)
     known[[7, 11]] = 2.0, 1.0
     first, second, *_ = made.controllers(known)
@@ -115,8 +115,8 @@ def test_a_morphology_of_design_bench(empty, task, robot):
     offer = OFFERS[task.name]
     assert f"mbo data fetch {task.name}; " in offer.missing()
     shards.write(empty / task.layout.folder, task.layout, *rows_of(task, task.rows, np.ravel(robot.DEFAULT)))
-    assert "_oracle.pkl is not in" in offer.missing()
-    with pytest.raises(TaskError, match=r"_oracle\.pkl is not in"):
+    assert "_oracle.pkl is missing from" in offer.missing()
+    with pytest.raises(TaskError, match=r"_oracle\.pkl is missing from"):
         offer.load()
     (empty / tasks.policy_file(task)).write_bytes(controller(robot))
     loaded = offer.load()
@@ -128,12 +128,12 @@ def test_a_morphology_of_design_bench(empty, task, robot):
     assert not verdict.faults
 
 
-def test_a_controller_that_is_no_plain_file_is_refused(empty):
+def test_controller_that_is_not_plain_is_refused(empty):
     pytest.importorskip("mujoco", reason=engine.INSTALL)
     path = empty / tasks.policy_file(facts.ANT)
     path.parent.mkdir()
     path.write_bytes(pickle.dumps(controller))
-    with pytest.raises(TaskError, match="is refused: it holds"):
+    with pytest.raises(TaskError, match="is refused: it has"):
         OFFERS[facts.ANT.name].load()
 
 

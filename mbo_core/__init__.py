@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry, installed
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.runs.execute import Interrupted, run
+    from mbo_core.runs.loading import load
     from mbo_core.runs.result import Result, Trial
     from mbo_core.runs.tables import compare
     from mbo_core.tasks.space import Space
@@ -35,6 +36,7 @@ _HOMES = {
     "TaskOffer": "tasks",
     "compare": "runs.tables",
     "installed": "plugins.registry",
+    "load": "runs.loading",
     "run": "runs.execute",
 }
 
@@ -57,6 +59,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "installed",
+    "load",
     "run",
 ]
 

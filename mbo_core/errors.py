@@ -109,11 +109,11 @@ def matching(name: str, known: Iterable[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """A hint for a mistyped `name`: the nearest known one, else all of them."""
     names = sorted(set(known))
     folded = {one.casefold(): one for one in names}
-    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
     if close:
         return f'did you mean "{folded[close[0]]}"?'
     return f"known: {', '.join(names)}" if names else "none available"

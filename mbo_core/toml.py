@@ -83,13 +83,13 @@ def parse(text: str, name: str, path: Path | None = None) -> Document:
     """
     try:
         plain = tomllib.loads(text)
+        document = Document(name, {}, path, _lines(text, plain))
+        document.table.update(_sourced(plain, (), document))
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
     except (RecursionError, ValueError) as error:
         # What TOML allows and no recipe holds: tables nested by the hundred, numbers of thousands of digits.
         raise RecipeError(f"{path or name} cannot be parsed: {error}") from error
-    document = Document(name, {}, path, _lines(text, plain))
-    document.table.update(_sourced(plain, (), document))
     return document
 
 
@@ -146,7 +146,8 @@ def dotted(key: str) -> tuple[str, ...]:
     while isinstance(nest, dict) and nest:
         part, nest = next(iter(nest.items()))
         parts.append(part)
-    return tuple(parts)
+    # Not every Python's tomllib refuses keys of thousands of parts.
+    return tuple(parts) if len(parts) <= 100 else ()
 
 
 def assignment(text: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -26,12 +27,21 @@ def needed(folder: Path) -> list[Path]:
     return [folder, *(inner for other in others for inner in needed(other))]
 
 
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> Path:
+    """All distributions, built and checked by the command that CONTRIBUTING names."""
+    folder = tmp_path_factory.mktemp("wheels")
+    subprocess.run([sys.executable, str(TOP / ".github/build.py"), str(folder)], check=True)
+    return folder
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)
-def test_a_plugin_works_without_the_others(folder, bare, tmp_path):
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path)]
-    subprocess.run([*command, str(TOP), *map(str, needed(folder))], check=True, capture_output=True)
-    for name in project(folder).get("license-files", ()):
-        assert list(tmp_path.glob(f"{folder.name.replace('-', '_')}-*.dist-info/licenses/{name}")), name
+def test_a_plugin_works_without_the_others(folder, wheels, bare, tmp_path):
+    parts = ["mbo-core", *(one.name for one in needed(folder))]
+    found = [str(next(wheels.glob(f"{name.replace('-', '_')}-*.whl"))) for name in dict.fromkeys(parts)]
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path), *found]
+    subprocess.run(command, check=True, capture_output=True)
     path = os.pathsep.join(map(str, (tmp_path, bare)))
     code = f"""
 import json, sys
@@ -68,6 +78,30 @@ def test_the_requirements_name_every_plugin():
     lines = (TOP / "plugins/requirements.txt").read_text().splitlines()
     assert {line[3:] for line in lines if line.startswith("-e ")} == {".", *(f"plugins/{one.name}" for one in PLUGINS)}
     assert "torch==2.13.0" in lines
+
+
+def test_the_extra_all_names_every_plugin():
+    extras = project(TOP)["optional-dependencies"]["all"]
+    assert extras == [f"{one.name}>=0.1,<0.2" for one in PLUGINS]
+
+
+def test_the_two_lists_of_development_tools_agree():
+    group = tomllib.loads((TOP / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    lines = (TOP / "plugins/requirements-dev.txt").read_text().splitlines()
+    assert sorted(group) == sorted(line for line in lines if not line.startswith("-"))
+
+
+@pytest.mark.parametrize("folder", [TOP, *PLUGINS], ids=lambda path: path.name)
+def test_all_are_for_the_same_versions_of_python(folder):
+    assert project(folder)["requires-python"] == ">=3.11"
+
+
+@pytest.mark.slow
+def test_the_reference_is_rendered_from_docstrings(tmp_path):
+    subprocess.run([sys.executable, str(TOP / ".github/reference.py"), str(tmp_path)], check=True)
+    for page, words in (("mbo_core", "def run("), ("mbo_core/stages/contracts", "class Proxy(")):
+        text = re.sub("<[^>]*>", "", (tmp_path / f"{page}.html").read_text())
+        assert words in text
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)

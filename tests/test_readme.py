@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mbo_core.cli import main
 from mbo_core.plugins import hookspecs
 
-FAST = ["--seeds", "2", "--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1"]
+FAST = ["--seeds", "2", "--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1", "--set", "adversary.steps=2"]
 
 
 def commands() -> list[list[str]]:

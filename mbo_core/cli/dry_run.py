@@ -28,20 +28,25 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
         return
     click.echo(recipe)
     click.echo(f"# {found.rows} rows, {len(plan.seeds)} seeds, device {device}")
-    rows = [[one.name, "" if one.steps is None else str(one.steps), duration(one.seconds)] for one in found.phases]
-    print_table(["phase", ">steps a seed", ">time, all seeds"], [*rows, ["total", "", duration(found.seconds)]])
+    rows = [
+        [one.name, "" if one.steps is None else str(one.steps), duration(one.seconds, one.at_least)]
+        for one in (*found.phases, found.whole)
+    ]
+    print_table(["phase", ">steps a seed", ">time, all seeds"], rows)
     memory = "unknown" if found.memory is None else f"{found.memory / 2**30:.1f} GiB"
     click.echo(f"memory: about {memory}\nestimate: {HOW}\nnothing was trained or stored")
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, at_least: bool = False) -> str:
     """Seconds as people say them, roughly.
 
-    >>> [duration(each) for each in (None, 0.2, 59, 90, 7200, 200000)]
-    ['unknown', '< 1 s', '59 s', '2 min', '2.0 h', '2.3 days']
+    >>> [duration(each) for each in (None, 0.2, 59, 90, 7200, 200000)], duration(90, at_least=True)
+    (['unknown', '< 1 s', '59 s', '2 min', '2.0 h', '2.3 days'], 'over 2 min')
     """
     if seconds is None:
         return "unknown"
+    if at_least:
+        return f"over {duration(max(seconds, 1.0))}"
     if seconds < 1:
         return "< 1 s"
     units = ((60, 1, "s", 0), (3600, 60, "min", 0), (86400, 3600, "h", 1), (float("inf"), 86400, "days", 1))

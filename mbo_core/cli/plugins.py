@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,20 +19,35 @@ if TYPE_CHECKING:
 @click.group(cls=Commands, invoke_without_command=True)
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each plugin that raised.")
+@click.option("--available", is_flag=True, help="List the plugins that can be installed, and how.")
 @plugins_option
 @click.pass_context
-def plugins(context: click.Context, as_json: bool, verbose: bool) -> None:
+def plugins(context: click.Context, as_json: bool, verbose: bool, available: bool) -> None:
     """List all plugins with their status, what they offer and, where they are not ok, the reason."""
     if context.invoked_subcommand is not None:
         return
     found = registry()
+    if available:
+        _available(found, as_json)
+        return
     rows = [_row(plugin, found) for plugin in found.examine()]
     if as_json:
         print_json({"plugins": rows})
     elif not rows:
-        click.echo("no plugins are installed; they are packages such as mbo-coms", err=True)
+        click.echo("no plugins are installed; `mbo plugins --available` lists those that can be", err=True)
     else:
         _print(rows, verbose)
+
+
+def _available(found: Registry, as_json: bool) -> None:
+    from mbo_core.plugins.known import known
+
+    listed = known(found.plugins)
+    if as_json:
+        print_json({"available": [{**asdict(one), "install": one.install} for one in listed]})
+        return
+    rows = [[one.name, one.summary, one.installed or "-", "" if one.installed else one.install] for one in listed]
+    print_table(("name", "offers", "installed", "install with"), rows)
 
 
 def _row(plugin: Plugin, found: Registry) -> dict[str, Any]:

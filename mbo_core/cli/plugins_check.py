@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument("plugin", metavar="NAME")
+@click.argument("name", metavar="NAME")
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each error that no check foresaw.")
 @plugins_option
 @click.pass_context
-def check(context: click.Context, plugin: str, as_json: bool, verbose: bool) -> None:
+def check(context: click.Context, name: str, as_json: bool, verbose: bool) -> None:
     """Check that the plugin NAME keeps what every plugin has to keep; takes from seconds to a minute."""
     from mbo_core.testing import cases
 
-    with click.progressbar(cases(plugin, registry()), label=f"checking {plugin}", file=sys.stderr) as bar:
+    with click.progressbar(cases(name, registry()), label=f"checking {name}", file=sys.stderr) as bar:
         made = [(case, case.outcome) for case in bar]
     found = [outcome for _, outcome in made]
     failed = any(outcome.status == "failed" for outcome in found)
     if as_json:
-        print_json({"plugin": plugin, "passed": not failed, "outcomes": [dataclasses.asdict(one) for one in found]})
+        print_json({"plugin": name, "passed": not failed, "outcomes": [dataclasses.asdict(one) for one in found]})
     else:
         _print(made, verbose)
     context.exit(1 if failed else 0)

@@ -133,9 +133,10 @@ def _fits(
     """What the recipe resolves to, by task or kind of task, and why it does not for others."""
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import fits_kinds
-    from mbo_core.runs.execute import plan
 
     if task is not None:
+        from mbo_core.runs.execute import plan
+
         return {task: plan(name, task, preset=preset, set=sets, registry=found).recipe}, {}
     kinds = fits_kinds(document, found, preset, sets)
     fits = {f"{kind} tasks": fit for kind, fit in kinds.items() if isinstance(fit, Recipe)}

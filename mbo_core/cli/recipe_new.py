@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ import click
 import tomli_w
 
 from mbo_core.cli.common import plugins_option, registry
-from mbo_core.errors import RecipeError
+from mbo_core.errors import RecipeError, matching
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry
+    from mbo_core.toml import Document
 
 
 @click.command()
@@ -36,7 +38,8 @@ def new(
 ) -> None:
     """Write a recipe NAME.toml with the chosen stages; `mbo list-stages` lists what there is.
 
-    All else is as in the method that it starts from, and every option stands there in a comment.
+    All else is as in the method that it starts from. Every option is there in a comment, with its value, and a preset
+    `quick` for a first look.
     """
     from mbo_core.runs.store import write
 
@@ -56,13 +59,13 @@ def _check_place(name: str, path: Path, found: Registry) -> None:
     from mbo_core.runs.store import slug
 
     if slug(name) != name:
-        raise RecipeError(f'"{name}" is no name for a recipe', f'letters, digits, dots, - and _: "{slug(name)}"')
-    if name in found.methods:
-        raise RecipeError(f'there is a method "{name}" already', "choose another name")
+        raise RecipeError(f'invalid recipe name "{name}"', f'use letters, digits, dots, - and _: "{slug(name)}"')
+    if matching(name, found.methods):
+        raise RecipeError(f'a method "{name}" is installed already', "choose another name")
     if path.suffix != ".toml":
-        raise RecipeError(f"{path} is no name for a recipe's file", f"name it {path.name}.toml")
+        raise RecipeError(f"{path} must end in .toml", f"name it {path.name}.toml")
     if os.path.lexists(path):
-        raise RecipeError(f"{path} is there already", "choose another name, or another file with --out")
+        raise RecipeError(f"{path} exists already", "choose another name, or another file with --out")
 
 
 def _named(parent: str | None, path: Path) -> str | None:
@@ -72,26 +75,55 @@ def _named(parent: str | None, path: Path) -> str | None:
     return Path(os.path.relpath(parent, path.parent)).as_posix()
 
 
-def compose(name: str, parent: str | None, uses: dict[str, str], path: Path, found: Registry) -> str:
+def compose(name: str, parent: str | None, uses: Mapping[str, str], path: Path, found: Registry) -> str:
     """The text of a new recipe.
 
     Raises:
         RecipeError: if its stages do not fit each other.
     """
     from mbo_core.plugins.requirements import offering
-    from mbo_core.recipes import writing
+    from mbo_core.recipes import quick, writing
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import check_branches, fits_kinds
-    from mbo_core.toml import parse
 
-    chosen = " and ".join(f"the {role} {use}" for role, use in uses.items())
-    head: dict[str, Any] = {"method": {"name": name, "summary": ", with ".join(filter(None, [parent, chosen]))}}
+    head: dict[str, Any] = {"method": _about(name, parent, uses)}
     if parent is not None:
         head["extends"] = parent
-    # The bare recipe is resolved first: what cannot work is refused, and its values stand in the comments.
-    bare = parse(tomli_w.dumps({**head, **{role: {"use": use} for role, use in uses.items()}}), name, path)
+    tables: dict[str, Any] = {role: {"use": use} for role, use in uses.items()}
+    choices = _fill_in(head, tables, path, found)
+    # The bare recipe is resolved first: what cannot work is refused, and its values are in the comments.
+    bare = _document(head, tables, path)
     check_branches(bare, found)
     fits = {kind: fit for kind, fit in fits_kinds(bare, found).items() if isinstance(fit, Recipe)}
-    plugins = [found.methods[parent].plugin] if parent in found.methods else []
-    needed = [one for fit in fits.values() for one in fit.about.get("requires", ())]
-    return writing.new(head, uses, fits, sorted({*offering(plugins), *needed}))
+    plugins = [found.method(parent).plugin] if parent and not parent.endswith(".toml") else []
+    requires = {*offering(plugins), *(one for fit in fits.values() for one in fit.about.get("requires", ()))}
+    head["method"] |= {"requires": sorted(requires)} if requires else {}
+    return writing.new(head, tables, fits, quick.preset(fits, found), choices)
+
+
+def _about(name: str, parent: str | None, uses: Mapping[str, str]) -> dict[str, Any]:
+    chosen = " and ".join(f"the {role} {use}" for role, use in uses.items())
+    about: dict[str, Any] = {"name": name, "summary": ", with ".join(filter(None, [parent, chosen]))}
+    return about | ({"mix": True} if uses and (parent or len(uses) > 1) else {})
+
+
+def _document(head: Mapping[str, Any], tables: Mapping[str, Any], path: Path) -> Document:
+    from mbo_core.toml import parse
+
+    return parse(tomli_w.dumps({**head, **tables}), path.stem, path)
+
+
+def _fill_in(head: Mapping[str, Any], tables: Mapping[str, Any], path: Path, found: Registry) -> dict[str, list[str]]:
+    """Name a stage inside each chosen stage that has none, the first that fits; tell all that fit, by path."""
+    from mbo_core.recipes.layers import flatten, lineage
+    from mbo_core.recipes.mixes import inner_choices
+    from mbo_core.toml import subtable
+
+    flat = flatten(lineage(_document(head, tables, path), found), "continuous")
+    choices: dict[str, list[str]] = {}
+    for role, table in tables.items():
+        for option, names in inner_choices(found.stage(role, table["use"]), found).items():
+            if names and "use" not in subtable(subtable(flat, role), option):
+                table[option] = {"use": names[0]}
+                choices[f"{role}.{option}"] = names
+    return choices

@@ -12,6 +12,8 @@ import click
 
 from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
+from mbo_core.runs.store import TABLE
+from mbo_core.runs.tables import mean_std, number
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -107,27 +109,10 @@ def _published(scores: Mapping[str, Any]) -> str:
     return "published (normalised): " + "; ".join(filter(None, [", ".join(figures), scores.get("source")]))
 
 
-def number(value: float | None) -> str:
-    """A number, or a dash where there is none."""
-    if value is None:
-        return "-"
-    return str(value) if isinstance(value, int) else f"{value:.4g}" if abs(value) >= 10 else f"{value:.3f}"
-
-
-def mean_std(values: Sequence[float | None]) -> str:
-    """Mean and population std of those that are there."""
-    mean, std = _texts(values)
-    return mean if mean == "-" else f"{mean} ± {std}"
-
-
 def _texts(values: Sequence[float | None]) -> tuple[str, str]:
-    from mbo_core.tasks.scoring import mean_and_std
-
-    there = [value for value in values if value is not None]
-    if not there:
-        return "-", "-"
-    mean, std = mean_and_std(there)
-    return number(mean), number(std)
+    """Mean and population std, or two dashes."""
+    mean, _, std = mean_std(values).partition(" ± ")
+    return mean, std or "-"
 
 
 def print_folder(path: Path) -> None:
@@ -155,9 +140,12 @@ def _print_whole(record: Mapping[str, Any], path: Path) -> None:
 
 def _again(record: Mapping[str, Any], recipe: Path) -> str:
     """What repeats a run: a command, or lines of Python for a table of one's own."""
-    device = record["machine"]["device"]
+    device, files = record["machine"]["device"], [home for home in record["unpackaged"] if home.endswith(".py")]
     if not record["own_table"]:
-        return f"mbo run {quote(str(recipe))} --device {device}"
+        given = "".join(f" --plugin {quote(file)}" for file in files)
+        return f"mbo run {quote(str(recipe))} --device {device}{given}"
     task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
+    if (recipe.parent / TABLE).exists():
+        task = f"mbo.load({json.dumps(str(recipe.parent))}).task  # without its oracle"
     run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)})"
     return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

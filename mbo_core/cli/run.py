@@ -40,6 +40,7 @@ RUNS = Path("mbo-runs")
     type=click.Path(file_okay=False, path_type=Path),
     help="A folder of trained proxies: those that fit are used, the others trained and added.",
 )
+@click.option("--keep-proxy", is_flag=True, help="Store the trained proxies even if they have more than 16 MiB.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", show_default=True, help="Where to compute.")
 @click.option(
     "--dry-run",
@@ -56,6 +57,7 @@ def run(
     sets: tuple[str, ...],
     out: Path | None,
     cache: Path | None,
+    keep_proxy: bool,
     device: str,
     dry_run: bool,
     as_json: bool,
@@ -78,7 +80,7 @@ def run(
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
     # What a plugin prints is not a result.
     with progress() as report, redirect_stdout(sys.stderr):
-        result = execute(planned, folder, device, report)
+        result = execute(planned, folder, device, report, keep_proxy or None)
     if as_json:
         print_json(result.summary())
     else:

@@ -76,7 +76,7 @@ def _digest(module: ModuleType | None) -> str:
 def _imported(path: Path) -> ModuleType:
     if not path.is_file():
         there = [one.name for one in path.parent.glob("*.py")]
-        raise RecipeError(f"there is no plugin file {path}", nearest(path.name, there) if there else None)
+        raise RecipeError(f"cannot find the plugin file {path}", nearest(path.name, there) if there else None)
     # Named by its path, it is in nobody's way, and its classes are told from those of other files.
     name = str(path.resolve())
     spec = spec_from_file_location(name, path)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from mbo_core.errors import Mistakes, RecipeError, nearest
+from mbo_core.errors import Mistakes, RecipeError
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.requirements import came_from, may_offer
 from mbo_core.plugins.validation import role_of
+from mbo_core.recipes.hints import option_hint
 from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
@@ -65,7 +66,11 @@ class Builder:
                 continue
             if key not in known or key in ROLES:
                 fact = f'{path} "{stage.name}" has no option "{key}"'
-                self.mistakes.add(location(value), fact, nearest(key, set(known) - set(ROLES)))
+                self.mistakes.add(
+                    location(value),
+                    fact,
+                    option_hint(key, {name: one for name, one in known.items() if name not in ROLES}),
+                )
             elif known[key].stage is None:
                 self._option(known[key], path, value, values)
         if len(self.mistakes.found) > before or None in values.values():
@@ -100,7 +105,8 @@ class Builder:
         try:
             values[option.name] = convert(option, value.value)
         except Refused as refusal:
-            self.mistakes.add(value.where, f"{path}.{option.name} {refusal}", option.limits.doc or None)
+            hint = refusal.hint or option.limits.doc or None
+            self.mistakes.add(value.where, f"{path}.{option.name} {refusal}", hint)
 
 
 def location(value: Table | Sourced) -> str:

@@ -31,6 +31,13 @@ def needs(update: type[Update], registry: Registry) -> dict[str, list[str]]:
     return {label: sorted(made.needs) for label, made in _examples(update, registry)}
 
 
+def inner_choices(stage: type[Stage], registry: Registry) -> dict[str, list[str]]:
+    """By each option of a stage that holds another stage and not the recipe's own: the names that it accepts."""
+    held = [name for name, one in options(stage).items() if one.stage and name not in DEFAULT_STAGES]
+    made = [one for _, one in _examples(stage, registry)] if held else []
+    return {name: list(dict.fromkeys(getattr(one, name).name for one in made)) for name in held}
+
+
 def _some_fit(update: type[Stage], proxy: type[Proxy], registry: Registry) -> bool:
     examples = _examples(cast("type[Update]", update), registry)
     return any(made.needs <= proxy.abilities for _, made in examples)

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 from mbo_core.errors import Mistakes, RecipeError
 from mbo_core.plugins.files import offering
 from mbo_core.plugins.registry import Registry
-from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.layers import find
 from mbo_core.recipes.recipe import Recipe, written
 from mbo_core.recipes.words import ROLES
@@ -43,16 +42,21 @@ def opened(recipe: AnyRecipe, registry: Registry) -> tuple[Document, Registry]:
 def _tables(recipe: Recipe) -> Mapping[str, Any]:
     if recipe.preset is not None and not recipe.distributions:
         raise RecipeError("a recipe of stages has no preset", "set the options of its stages")
+    done = {"applied": recipe.preset, "changed": list(recipe.changed) or None}
     about = {**recipe.about, "name": recipe.name}
-    return {"method": about, "published": recipe.published, "run": {"preset": recipe.preset}, **recipe.stages()}
+    return {"method": about, "published": recipe.published, "run": done, **recipe.stages()}
 
 
 def _not_offered(tables: Mapping[str, Any], registry: Registry) -> list[object]:
     """The stage classes that no plugin offers, as a plugin for each of their modules."""
-    offered = {one.value for one in registry.stages.values()}
-    classes = [kind for kind in dict.fromkeys(map(type, _stages(tables))) if kind not in offered]
+    classes = [kind for kind in dict.fromkeys(map(type, _stages(tables))) if not _offered(kind, registry)]
     homes = dict.fromkeys(kind.__module__ for kind in classes)
     return [offering(home, [kind for kind in classes if kind.__module__ == home]) for home in homes]
+
+
+def _offered(kind: type[Stage], registry: Registry) -> bool:
+    offered = registry.stages.get((kind.role, str(getattr(kind, "name", ""))))
+    return offered is not None and not offered.failure and offered.value is kind
 
 
 def _stages(value: Any) -> Iterator[Stage]:
@@ -72,7 +76,7 @@ def _document(tables: Mapping[str, Any]) -> Document:
 
 def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes) -> Table | Sourced:
     if isinstance(value, type) and issubclass(value, Stage):
-        mistakes.add("", f"{key} is the class {value.__name__}", f"make one of it: {value.__name__}()")
+        mistakes.add("", f"{key} is the class {value.__name__}", f"make an instance: {value.__name__}()")
     if isinstance(value, Stage):
         _check_role(key, value, mistakes)
         for one in with_inner(value):
@@ -84,9 +88,9 @@ def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes
 
 
 def _check_role(key: str, stage: Stage, mistakes: Mistakes) -> None:
-    role = role_of(type(stage))
-    if key in ROLES and role != key:
-        mistakes.add("", f"{key} is {type(stage).__name__}, which is for the role {role}", f"write {role}=...")
+    if key in ROLES and stage.role != key:
+        fact = f"{key} is {type(stage).__name__}, which is for the role {stage.role}"
+        mistakes.add("", fact, f"write {stage.role}=...")
 
 
 def _check_options(stage: Stage, recipe: Mapping[str, Any], mistakes: Mistakes) -> None:
@@ -96,4 +100,6 @@ def _check_options(stage: Stage, recipe: Mapping[str, Any], mistakes: Mistakes) 
         if option.stage and name in ROLES and value is not None and value != recipe.get(name):
             mistakes.add("", f"{where} is not the recipe's {name}", f"leave it out, and write {name}=... in the recipe")
         elif option.stage is None and value is None and option.default is not None:
-            mistakes.add("", f"{where} is None, which no recipe can say", f"its default is {option.default!r}")
+            mistakes.add(
+                "", f"{where} is None, which cannot be written in a recipe", f"its default is {option.default!r}"
+            )

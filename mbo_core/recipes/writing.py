@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from mbo_core.recipes.quick import NAME as QUICK
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.schema import FILE
 from mbo_core.recipes.words import ROLES
@@ -14,7 +15,9 @@ from mbo_core.stages.options import Option, first_line, options
 from mbo_core.tasks.space import Kind
 from mbo_core.toml import Table, leaves, one_line, parse
 
-UNCOMMENT = "# Every option stands below in a comment, with its present value: take away the # to change it."
+UNCOMMENT = "# Every option is below in a comment, with its present value: remove the # to change it."
+
+Choices: TypeAlias = Mapping[str, Sequence[str]]
 
 Stages: TypeAlias = Mapping[Kind, Stage]
 """A stage for each kind of task."""
@@ -36,48 +39,60 @@ def with_sources(toml: str, flat: Table) -> str:
     return "\n".join(lines)
 
 
-def new(head: Mapping[str, Any], uses: Mapping[str, str], fits: Mapping[Kind, Recipe], requires: list[str]) -> str:
+def new(
+    head: Mapping[str, Any],
+    uses: Mapping[str, Any],
+    fits: Mapping[Kind, Recipe],
+    preset: Mapping[str, Any],
+    choices: Choices,
+) -> str:
     """The text of a new recipe.
 
     Args:
         head: `extends`, if there is a parent, and `method`.
-        uses: the stages that are chosen, by role.
+        uses: the tables of the stages that are chosen, by role: `use`, and a table for each stage inside it.
         fits: what the recipe resolves to, by kind of task.
-        requires: the packages that it needs.
+        preset: the options of its preset `quick`.
+        choices: the names that an inner stage may have, by its path.
     """
     lines = [f"#:schema ./{FILE}"]
     if "extends" in head:
         lines.append(f"extends = {toml(head['extends'])}")
-    method = {**head["method"], **({"requires": requires} if requires else {})}
-    lines += ["", "[method]", *(f"{key} = {toml(value)}" for key, value in method.items()), "", UNCOMMENT]
+    lines += ["", "[method]", *(f"{key} = {toml(value)}" for key, value in head["method"].items()), "", UNCOMMENT]
     for role in ROLES:
         stages = {kind: getattr(fit, role) for kind, fit in fits.items()}
-        lines += _stage(role, stages, uses.get(role))
+        lines += _stage(role, stages, uses.get(role, {}), choices)
+    if preset:
+        lines += ["", f"[preset.{QUICK}]  # for a first look: add --preset {QUICK} to mbo run"]
+        lines += [f"{name} = {toml(value)}" for name, value in preset.items()]
     return "\n".join(lines) + "\n"
 
 
-def _stage(path: str, stages: Stages, chosen: str | None) -> Iterator[str]:
+def _stage(path: str, stages: Stages, chosen: Mapping[str, Any], choices: Choices) -> Iterator[str]:
     """The table of a stage, or one for each kind of task where these have different stages."""
     if len({stage.name for stage in stages.values()}) == 1:
-        yield from _table(path, stages, chosen)
+        yield from _table(path, stages, chosen, choices)
         return
     for kind, stage in stages.items():
-        yield from _table(f"when.{kind}.{path}", {kind: stage}, None)
+        yield from _table(f"when.{kind}.{path}", {kind: stage}, {}, choices)
 
 
-def _table(path: str, stages: Stages, chosen: str | None) -> Iterator[str]:
+def _table(path: str, stages: Stages, chosen: Mapping[str, Any], choices: Choices) -> Iterator[str]:
     first = next(iter(stages.values()))
     own = {name: one for name, one in options(type(first)).items() if name not in ROLES}
-    if not own and not chosen:
+    use = chosen.get("use")
+    if not own and not use:
         return
-    said = one_line(first_line(type(first)))
-    yield from ("", f"[{path}]", f"use = {toml(chosen)}  # {said}" if chosen else f"# {first.name}: {said}")
+    others = [name for name in choices.get(path, ()) if name != use]
+    said = one_line(first_line(type(first))) + (f" Or: {', '.join(others)}." if others else "")
+    yield from ("", f"[{path}]", f"use = {toml(use)}  # {said}" if use else f"# {first.name}: {said}")
     for name, option in own.items():
         if option.stage is None:
             yield _option(option, {kind: getattr(stage, name) for kind, stage in stages.items()})
     for name, option in own.items():
         if option.stage is not None:
-            yield from _stage(f"{path}.{name}", {kind: getattr(stage, name) for kind, stage in stages.items()}, None)
+            inner = {kind: getattr(stage, name) for kind, stage in stages.items()}
+            yield from _stage(f"{path}.{name}", inner, chosen.get(name, {}), choices)
 
 
 def _option(option: Option, values: Mapping[Kind, Any]) -> str:

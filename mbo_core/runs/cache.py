@@ -28,7 +28,7 @@ from mbo_core.runs.default import untrained
 from mbo_core.runs.records import Run, TrainedProxy
 from mbo_core.runs.seeds import BySeed, mode
 from mbo_core.runs.states import Json, Unstorable, pack, unpack
-from mbo_core.runs.store import slug, write
+from mbo_core.runs.store import creating, slug, write
 
 FORMAT = 1
 """The version of the entries' layout; it is part of the key."""
@@ -71,10 +71,8 @@ class Cache:
         Raises:
             StoreError: if it is a file, or cannot be made.
         """
-        try:
+        with creating(folder, "--cache"):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {folder}: {error.strerror}", "name another --cache") from error
         return cls(folder)
 
     @hookimpl(tryfirst=True, specname="mbo_train_proxy")

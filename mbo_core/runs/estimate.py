@@ -35,6 +35,12 @@ ENOUGH = 0.5
 PATIENCE = 3.0
 """Seconds after which a preparation, or a step after the first, is given up."""
 
+FIRST = 15.0
+"""Seconds after which the first step of a phase, which also warms up, is given up."""
+
+TOGETHER = 4 * 2**20
+"""Bytes of proxy state up to which seeds are timed together; larger networks gain little from it."""
+
 ROWS = 1024
 """The most rows on which an epoch of a preparation is timed; an epoch's time is in proportion to its rows."""
 
@@ -54,12 +60,14 @@ class Phase:
     Attributes:
         name: as the progress bar calls it.
         steps: how many each seed takes, or None for a preparation.
-        seconds: of all seeds together, or None where it took too long to be timed.
+        seconds: of all seeds together, or None where it could not be timed.
+        at_least: whether it takes longer than that, as it was given up.
     """
 
     name: str
     steps: int | None
     seconds: float | None
+    at_least: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,16 +85,16 @@ class Estimate:
     memory: int | None
 
     @property
-    def seconds(self) -> float | None:
-        """Of the whole run, or None where a phase could not be timed."""
-        each = [phase.seconds for phase in self.phases]
-        return None if None in each else sum(one for one in each if one is not None)
+    def whole(self) -> Phase:
+        """All phases together."""
+        unsure = any(one.at_least or one.seconds is None for one in self.phases)
+        return Phase("total", None, sum(one.seconds or 0.0 for one in self.phases), unsure)
 
     def summary(self) -> Mapping[str, Any]:
         """As one JSON object."""
-        phases = [dataclasses.asdict(phase) for phase in self.phases]
+        phases = [dataclasses.asdict(phase) for phase in (*self.phases, self.whole)]
         return {
-            "rows": self.rows, "phases": phases, "seconds": self.seconds, "memory_bytes": self.memory, "how": HOW,
+            "rows": self.rows, "phases": phases, "memory_bytes": self.memory, "how": HOW,
         }  # fmt: skip
 
 
@@ -140,23 +148,28 @@ class _Timing:
 
         seconds, encoded = _prepared(encoding, encode, table, few, len(table.y) / len(few.y))
         times = len(seeds) if encoding.seeded else 1
-        return Phase("encode", None, None if seconds is None else seconds * times), encoded
+        return _preparation("encode", seconds, times), encoded
 
     def _run(self, encoded: Encoded) -> Run:
-        """The first group of seeds; one seed where each has an encoding of its own, for one only was fitted."""
+        """The first seeds; one where each has an encoding of its own, for only one was fitted."""
         seeds, recipe = self.plan.seeds, self.plan.recipe
         run = Run(recipe, self.plan.task, encoded, seeds[:1])
-        size = 1 if encoded.encoding.seeded else at_once(run)
+        few = TOGETHER // max(1, lifting.bytes_of(default.untrained(run, lifting.mode(recipe.proxy))))
+        size = 1 if encoded.encoding.seeded else max(1, min(few, at_once(run)))
         return dataclasses.replace(run, seeds=lifting.groups(seeds, size)[0])
 
-    def _whole(self, run: Run, seconds: float) -> float:
-        return seconds * len(self.plan.seeds) / len(run.seeds)
+    def _groups(self, run: Run) -> float:
+        return len(self.plan.seeds) / len(run.seeds)
+
+    def _phase(self, name: str, clock: _Clock, run: Run) -> Phase:
+        timed = clock.done or not clock.total
+        return Phase(name, clock.total, clock.whole * self._groups(run) if timed else None)
 
     def _train(self, run: Run) -> Phase:
         clock = _Clock()
         with suppress(_Enough), clock.deadline:
             default.train_proxy(dataclasses.replace(run, watch=Watch(clock)))
-        return Phase("train", clock.total, self._whole(run, clock.whole))
+        return self._phase("train", clock, run)
 
     def _search(self, run: Run) -> list[Phase]:
         update, how = run.recipe.update, lifting.mode(run.recipe.update, run.recipe.proxy)
@@ -171,7 +184,7 @@ class _Timing:
         seconds, searching = _prepared(update, begin, run, few, len(run.encoded.y) / len(y))
         steps = update.length(run.data)
         if seconds is None:
-            return [Phase("prepare the search", None, None), Phase("search", steps, None)]
+            return [_preparation("prepare the search", None, 1), Phase("search", steps, None)]
         advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
         clock = _Clock()
         with suppress(_Enough), clock.deadline:
@@ -179,22 +192,22 @@ class _Timing:
             for number in range(steps):
                 searching, _ = advance(each, searching)
                 clock("search", number + 1, steps)
-        preparation = Phase("prepare the search", None, self._whole(run, seconds))
-        return [preparation, Phase("search", steps, self._whole(run, clock.whole))]
+        preparation = _preparation("prepare the search", seconds, self._groups(run))
+        return [preparation, self._phase("search", clock, run)]
 
 
 class _Clock:
     """Told of every step, it stops when enough were timed; the first, which warms up, counts only if no other ends."""
 
     def __init__(self) -> None:
-        self.total, self.whole, self.deadline = 0, 0.0, _Deadline(math.inf)
+        self.total, self.done, self.whole, self.deadline = 0, 0, 0.0, _Deadline(math.inf)
         self._before = self._first = time.perf_counter()
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         now = time.perf_counter()
-        self.total = total
+        self.total, self.done = total, done
         if done == 0:
-            self._before = now
+            self._before, self.deadline.end = now, now + FIRST
         elif done == 1:
             self.whole, self._first = (now - self._before) * total, now
             self.deadline.end = now + PATIENCE
@@ -226,6 +239,10 @@ def _prepared(stage: S, prepare: Callable[[S, T], Any], whole: T, few: T, times:
     except _Enough:
         return None, None
     return untrained + max(0.0, one - none) * times * most, made
+
+
+def _preparation(name: str, seconds: float | None, times: float) -> Phase:
+    return Phase(name, None, (PATIENCE if seconds is None else seconds) * times, at_least=seconds is None)
 
 
 def _timed(function: Callable[[], Any]) -> tuple[float, Any]:

@@ -24,6 +24,8 @@ from mbo_core.runs.cache import Cache
 from mbo_core.runs.default import check_data
 from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.hooks import Hooks
+from mbo_core.runs.loading import store_table
+from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
 from mbo_core.runs.seeds import Stream
@@ -56,6 +58,7 @@ class Plan:
     seeds: tuple[int, ...]
     registry: Registry
     own_table: bool = False
+    """Whether the task was given as an object, so that no name finds it again."""
 
 
 def plan(
@@ -124,6 +127,7 @@ def run(
     device: str = "auto",
     cache: str | Path | None = None,
     plugins: Sequence[object] = (),
+    keep_proxy: bool | None = None,
     report: Report | None = None,
     registry: Registry | None = None,
 ) -> Result:
@@ -140,6 +144,7 @@ def run(
         device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
         cache: a folder of trained proxies, which are used where they fit and added to.
         plugins: Python files, modules or instances with stages, tasks or hooks, used for this run alone.
+        keep_proxy: whether to store the trained proxies in `out`; by default if they have 16 MiB at most together.
         report: is told of every step: phase, steps done, total.
         registry: what is installed, by default in this environment.
 
@@ -154,15 +159,19 @@ def run(
     """
     kept = () if cache is None else (Cache.create(Path(cache)),)
     planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept))
-    return execute(planned, Path(out) if out is not None else None, device, report)
+    return execute(planned, Path(out) if out is not None else None, device, report, keep_proxy)
 
 
-def execute(planned: Plan, out: Path | None, device: str, report: Report | None = None) -> Result:
+def execute(
+    planned: Plan, out: Path | None, device: str, report: Report | None = None, keep_proxy: bool | None = None
+) -> Result:
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
         result.own_table = planned.own_table
-        job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
+        folder = Folder.create(out) if out else None
+        keeper = Keeper(folder, planned.task, len(planned.seeds), keep_proxy) if folder else None
+        job = Job(planned, result, folder, report or (lambda *_: None), keeper)
         job.go()
     return result
 
@@ -191,6 +200,7 @@ class Job:
     result: Result
     folder: Folder | None
     report: Report
+    keeper: Keeper | None = None
 
     def go(self) -> None:
         """Run all groups; whatever happens, the folder says so."""
@@ -236,10 +246,16 @@ class Job:
         self.result.cached.extend(trained.cached)
         if not trained.seeds:
             return ()
+        self._keep(predictors(run, trained))
         gap = hooks.mine_adversary(run, trained)
         candidates = hooks.update_solution(run, trained)
         scores = hooks.evaluate(run, candidates)
         return self.result.add(candidates, scores, gap, run.watch)
+
+    def _keep(self, trained: Mapping[int, Predictor]) -> None:
+        self.result.predictors = {**self.result.predictors, **trained}
+        if self.keeper:
+            self.keeper.keep(trained)
 
     def _reporter(self, group: tuple[int, ...]) -> Report:
         label = f"seed {group[0]}" if len(group) == 1 else f"seeds {group[0]}..{group[-1]}"
@@ -258,9 +274,9 @@ class Job:
     def _store_recipe(self) -> None:
         if self.folder:
             plan = self.plan
-            self.folder.recipe(
-                plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds, "preset": plan.recipe.preset})
-            )
+            self.folder.recipe(plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
+            if plan.own_table:
+                store_table(self.folder, plan.task)
 
     def _store_seed(self, seed: int) -> None:
         if self.folder:

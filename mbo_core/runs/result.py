@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs import tables
 from mbo_core.runs.notes import Note, source
+from mbo_core.runs.prediction import Predicted, Predictor, predict
 from mbo_core.runs.records import Candidates, Gap, Scores
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Evaluation
@@ -88,6 +89,7 @@ class Result:
         folder: where the run is stored, or None.
         notes: what stages and tools tell people of the run and its trials.
         cached: the seeds whose proxies were not trained in this run.
+        predictors: the trained proxies by seed, where they predict scores.
         own_table: whether the task was given as an object, so that no name finds it again.
     """
 
@@ -103,6 +105,7 @@ class Result:
     folder: Path | None = None
     notes: list[Note] = field(default_factory=list)
     cached: list[int] = field(default_factory=list)
+    predictors: Mapping[int, Predictor] = field(default_factory=dict)
     own_table: bool = False
 
     def __repr__(self) -> str:
@@ -172,6 +175,19 @@ class Result:
             "new": [len(distinct[seed] - self.seen) if seed in distinct else None for seed in self.seeds],
         }
 
+    def predict(self, x: ArrayLike) -> Predicted:
+        """What the trained proxies expect of raw designs x (n, length).
+
+        Returns:
+            Raw scores: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds` (seeds, n) by each.
+
+        Raises:
+            TaskError: for designs outside the task's space.
+            StoreError: if the run's folder holds no proxies, or they no longer predict what they did.
+            MboError: if the run has no proxy that predicts scores.
+        """
+        return predict(self.task, self.predictors, x)
+
     def frame(self) -> DataFrame:
         """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
         from pandas import DataFrame
@@ -222,6 +238,7 @@ class Result:
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
             "own_table": self.own_table,
+            "unpackaged": sorted(set(self.recipe.about.get("unpackaged", {}).values())),
             "task_notes": dict(self.task.info.notes),
             "published": self.recipe.published.get(self.task.name),
             "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},

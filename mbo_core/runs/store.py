@@ -8,8 +8,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ from mbo_core.errors import StoreError
 
 FORMAT = 1
 """The version of the folder's layout."""
+
+DESIGNS = "designs.safetensors"
+PROXY = "proxy.safetensors"
+TABLE = "table.safetensors"
 
 
 def write(path: Path, text: str | bytes) -> None:
@@ -53,6 +57,30 @@ def read(path: Path, parse: Callable[[str], Any]) -> Any:
         raise StoreError(f"{path} is corrupt: {error}") from error
 
 
+def write_tensors(path: Path, tensors: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> None:
+    """Write tensors by name, with values about them that JSON can hold."""
+    from safetensors.torch import save
+
+    text = {name: json.dumps(value) for name, value in (about or {}).items()}
+    write(path, save({name: value.contiguous() for name, value in tensors.items()}, text))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `write_tensors` wrote: the tensors, and the values about them.
+
+    Raises:
+        StoreError: if the file is missing or corrupt.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 - it is no dict
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+
+
 def slug(name: str) -> str:
     """A name that stays in its folder.
 
@@ -62,17 +90,26 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-") or "run"
 
 
+@contextmanager
+def creating(folder: Path, option: str = "--out") -> Iterator[None]:
+    """Say which folder cannot be created, and which option names another.
+
+    Raises:
+        StoreError: for an error of the file system.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot create the folder {folder}: {error.strerror}", f"name another {option}") from error
+
+
 def fresh(parent: Path, name: str) -> Path:
     """A new folder `name` in `parent`, numbered where that name is taken."""
     for number in range(1, 10_000):
         path = parent / (slug(name) if number == 1 else f"{slug(name)}-{number}")
-        try:
+        with creating(path), suppress(FileExistsError):
             path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {path}: {error.strerror}", "name another --out") from error
-        return path
+            return path
     raise StoreError(f"{parent} holds 10,000 runs of the name {name}", "name another --out")
 
 
@@ -115,6 +152,8 @@ class Folder:
     seeds/<seed>/designs.csv    the candidates, raw, with their scores
     seeds/<seed>/designs.safetensors   the same raw and encoded, exactly
     seeds/<seed>/steps.csv      the infos of training and search
+    seeds/<seed>/proxy.safetensors     the trained proxy, if it is small or was asked for
+    table.safetensors           the visible designs and scores of a table of one's own, if they are small
     ```
     """
 
@@ -127,12 +166,10 @@ class Folder:
         Raises:
             StoreError: if it holds a run already, or cannot be made.
         """
-        try:
+        with creating(path):
             taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
             if not taken:
                 path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"cannot make the folder {path}: {error.strerror}", "name another --out") from error
         if taken:
             raise StoreError(f"{path} exists and is not an empty folder", "name another --out, or remove it")
         return cls(path)
@@ -156,6 +193,10 @@ class Folder:
             raise StoreError(f"{self.path} is not a run of this version of mbo")
         return values
 
+    def of_seed(self, seed: int, name: str) -> Path:
+        """A file of one seed."""
+        return self.path / "seeds" / str(seed) / name
+
     def seed(
         self,
         seed: int,
@@ -164,12 +205,9 @@ class Folder:
         steps: Sequence[Mapping[str, Any]],
     ) -> None:
         """Write one seed's designs and infos."""
-        from safetensors.torch import save
-
-        folder = self.path / "seeds" / str(seed)
-        write(folder / "designs.csv", table(designs))
-        write(folder / "designs.safetensors", save({name: value.contiguous() for name, value in tensors.items()}))
-        write(folder / "steps.csv", table(steps))
+        write(self.of_seed(seed, "designs.csv"), table(designs))
+        write_tensors(self.of_seed(seed, DESIGNS), tensors)
+        write(self.of_seed(seed, "steps.csv"), table(steps))
 
     def load_seed(self, seed: int) -> dict[str, Any]:
         """The tensors of one seed: designs (raw), encoded, predicted, and each score by name.
@@ -177,12 +215,4 @@ class Folder:
         Raises:
             StoreError: if they are missing or corrupt.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-
-        path = self.path / "seeds" / str(seed) / "designs.safetensors"
-        try:
-            tensors: dict[str, Any] = load(path.read_bytes())
-        except (OSError, SafetensorError) as error:
-            raise StoreError(f"cannot read {path}: {error}") from error
-        return tensors
+        return read_tensors(self.of_seed(seed, DESIGNS))[0]

@@ -106,9 +106,9 @@ def compare(
         StoreError: for a folder that holds no run.
     """
     if form not in get_args(Form):
-        raise MboError(f'there is no form "{form}" of a table', nearest(str(form), get_args(Form)))
+        raise MboError(f'unknown form "{form}"', nearest(str(form), get_args(Form)))
     if scores not in get_args(ScoreName):
-        raise MboError(f'there are no scores "{scores}"', nearest(str(scores), get_args(ScoreName)))
+        raise MboError(f'unknown scores "{scores}"', nearest(str(scores), get_args(ScoreName)))
     given = results if isinstance(results, Mapping) else dict(enumerate(results))
     lines = [_line(name, _record(one), scores) for name, one in given.items()]
     return {"markdown": _markdown, "latex": _latex, "csv": _csv}[form](lines, scores)

@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from mbo_core.errors import RecipeError, nearest
 from mbo_core.plugins.registry import Registry
+from mbo_core.plugins.validation import KEBAB
 from mbo_core.recipes.words import ROLES
 
 Style = Literal["functional", "torch", "closed-form"]
@@ -24,7 +25,6 @@ Style = Literal["functional", "torch", "closed-form"]
 """
 STYLES: tuple[str, ...] = get_args(Style)
 
-SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 TASK = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 
 
@@ -137,6 +137,7 @@ class Plan:
             "stages": bool(self.stages),
             "task": self.task is not None,
             "tool": self.tool,
+            "typed": not self.single and (self.task is not None or self.tool),
             "requires": bool(self._partners) or not self.single,
             "closed_form": closed,
             "network": not closed,
@@ -172,7 +173,7 @@ def check_slug(slug: str) -> None:
     """
     if slug.startswith("mbo-"):
         raise RecipeError(f'"{slug}" names the distribution', f"name the plugin: mbo new {slug.removeprefix('mbo-')}")
-    if not SLUG.fullmatch(slug) or slug == "core":
+    if not KEBAB.fullmatch(slug) or slug == "core":
         raise RecipeError(f'invalid plugin name "{slug}"', "use lower-case words of letters and digits: my-method")
 
 
@@ -184,7 +185,7 @@ def _named(stages: Sequence[str]) -> dict[str, str]:
             raise RecipeError(f'--stage "{text}" has no role', f"write --stage ROLE:NAME, e.g. proxy:{text}")
         if role not in ROLES:
             raise RecipeError(f'unknown role "{role}" in --stage {text}', nearest(role, ROLES))
-        if not SLUG.fullmatch(name):
+        if not KEBAB.fullmatch(name):
             raise RecipeError(f'invalid stage name "{name}"', "use lower-case words of letters and digits: my-stage")
         if role in found:
             fact = f"duplicate {role}: {found[role]} and {name}"

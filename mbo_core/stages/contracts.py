@@ -53,6 +53,9 @@ Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit"
 * `partial_fit`: `step` may be called again at any later time, with any batch, and honours `batch.w`.
 * `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
 * `params`: `model()` gives the functions of `params`, and `state.params` exists.
+
+A plugin may add its own for its proxies and updates, after its distribution's name: `mbo-kernel:kernel`. The core only
+checks that a proxy has what an update needs; the plugin tests what its ability promises. Any other word is refused.
 """
 
 Moves: TypeAlias = Literal["designs", "weights"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import types
 import typing
@@ -119,7 +120,16 @@ def first_line(documented: object) -> str:
 
 
 class Refused(Exception):
-    """A value does not fit an option; the message completes `<option> ...`."""
+    """A value does not fit an option; the message completes `<option> ...`.
+
+    Args:
+        message: why.
+        hint: what to write, or None where the option's meaning tells.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def convert(option: Option, value: Any) -> Any:
@@ -162,7 +172,7 @@ def _choice(choices: tuple[Any, ...], value: Any) -> Any:
 
 def _items(kind: Any, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
-        raise Refused(f"is {value!r}, not a list of {kind.__name__}")
+        raise Refused(f"is {value!r}, not a list of {kind.__name__}", f"write [{json.dumps(value)}]")
     return tuple(_convert(kind, item) for item in value)
 
 

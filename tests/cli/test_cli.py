@@ -10,10 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.torch import load_file
 
+import mbo_core
 from mbo_core.cli import main
+from mbo_core.tasks import Task
 
 SMALL = ["--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1", "--set", "adversary.steps=2", "--seeds", "2"]
 
@@ -25,11 +29,11 @@ def mbo(*arguments: str):
 def test_run_prints_a_table_and_stores_the_run(tmp_path):
     done = mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
-    for word in ("100th", "50th", "mean ± std", "best in data", str(tmp_path / "run")):
+    for word in ("100th", "50th", "population std", "best in data", str(tmp_path / "run")):
         assert word in done.stdout.replace("\n", "")
     shown = mbo("show", tmp_path / "run")
     assert "status: done" in shown.stdout
-    assert "mean ± std" in shown.stdout
+    assert "population std" in shown.stdout
 
 
 def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
@@ -43,6 +47,25 @@ def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
     assert set(printed["best_in_data"]) == {"normalised", "raw"}
     assert printed["failed"] == {}
     assert json.loads(mbo("show", tmp_path / "run", "--json").stdout)["scores"] == printed["scores"]
+
+
+@pytest.mark.parametrize(("stored", "line"), [(True, ").task  # without its oracle"), (False, "# your table")])
+def test_a_run_on_ones_own_table_is_repeated_in_python(stored, line, tmp_path):
+    table = Task("mine", [[float(i)] for i in range(130)], range(130))
+    mbo_core.run({"update": {"use": "none"}}, table, seeds=1, out=tmp_path / "run")
+    if not stored:
+        (tmp_path / "run/table.safetensors").unlink()
+    shown = mbo("show", tmp_path / "run").stdout
+    assert line in shown
+    assert "mbo.run(" in shown
+
+
+def test_a_large_proxy_is_stored_on_request(tmp_path, monkeypatch):
+    monkeypatch.setattr("mbo_core.runs.prediction.KEPT_BYTES", 10)
+    for asked in ([], ["--keep-proxy"]):
+        folder = tmp_path / f"run{len(asked)}"
+        mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", folder, *asked)
+        assert (folder / "seeds/0/proxy.safetensors").exists() == bool(asked)
 
 
 def test_a_run_says_which_proxies_came_from_the_cache(tmp_path):
@@ -91,14 +114,17 @@ def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--device", "tpu"], 2, ['no device "tpu"']),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--set", "proxy"], 2, ["not an assignment"]),
         (["run", "coms"], 2, ["no task is named"]),
-        (["recipe", "chek"], 2, ['no command "chek"', 'did you mean "check"?']),
-        (["rnu"], 2, ['no command "rnu"', 'did you mean "run"?']),
+        (["run", "coms", "--task", "a", "--task", "b"], 2, ["--task is given 2 times: a, b"]),
+        (["check", "coms"], 2, ['unknown command "check"']),
+        (["run", "coms-weight-ascent", "--task", "Quadratic2D-Exact-v0", "--preset", "quik"], 2, ['mean "quick"']),
+        (["recipe", "chek"], 2, ['unknown command "chek"', 'did you mean "check"?']),
+        (["rnu"], 2, ['unknown command "rnu"', 'did you mean "run"?']),
         (["show", "conservativ"], 2, ['did you mean "conservative"?']),
         (["recipe", "check", "coms", "--set", "encoding.use='one-hott'"], 2, ['did you mean "one-hot"?']),
         (["run", "missing.toml", "--task", "Quadratic2D-Exact-v0"], 2, ["cannot read the recipe"]),
         (["run", "x" * 300], 2, ["there is no method"]),
         (["recipe", "show", "x" * 300], 2, ["there is no method"]),
-        (["show", "x" * 300], 2, ["there is no method, stage, task or run"]),
+        (["show", "x" * 300], 2, ["unknown method, stage, task or run"]),
         (["show", __file__], 2, ["test_cli.py is a file", "hint: name a run's folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) > 2 else None,
@@ -125,7 +151,10 @@ def test_a_record_that_was_edited_is_named_and_not_a_traceback(change, tmp_path)
 
 def test_what_is_to_be_typed_is_quoted_for_the_shell(tmp_path):
     mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "my runs")
-    assert f"again: mbo run '{tmp_path / 'my runs' / 'recipe.toml'}'" in mbo("show", tmp_path / "my runs").stdout
+    assert (
+        f"again: mbo run '{tmp_path / 'my runs' / 'recipe.toml'}' --device cpu"
+        in mbo("show", tmp_path / "my runs").stdout
+    )
 
 
 def test_a_failed_seed_gives_exit_code_1(tmp_path):
@@ -139,8 +168,10 @@ def test_a_failed_seed_gives_exit_code_1(tmp_path):
 
 def test_the_list_of_tasks_says_which_are_ready():
     found = {row["name"]: row for row in json.loads(mbo("list-tasks", "--json").stdout)["tasks"]}
-    assert (found["Quadratic2D-Exact-v0"]["here"], found["Quadratic2D-Exact-v0"]["ready"]) == ("ready", True)
-    assert all(row["here"] == (row["missing"] or "ready") for row in found.values())
+    assert (found["Quadratic2D-Exact-v0"]["status"], found["Quadratic2D-Exact-v0"]["ready"]) == ("ready", True)
+    for row in found.values():
+        assert row["status"] == ("ready" if row["ready"] else row["status"])
+        assert row["status"].startswith(("ready", "mbo ", "pip ")), row
 
 
 @pytest.mark.parametrize("command", ["list-methods", "list-tasks", "list-stages"])
@@ -160,6 +191,11 @@ def test_lists_are_tables_or_json(command):
         ("conservative", ["proxy", "abilities", "trains_against", "overestimation_limit", "mbo-coms"]),
         ("TFBind8-Exact-v0", ["table", "licence", "Barrera"]),
         ("none", ["adversary", "proxy", "update"]),
+        ("CONSERVATIVE", ["adversary stages it mixes with: design-ascent, none, weight-ascent"]),
+        ("design-ascent", ["proxy stages it mixes with: conservative"]),
+        ("gradient-ascent", ["with the defaults: gradients, values"]),
+        ("autofocus", ["with the defaults and inner = cbas: partial_fit, uncertainty, values"]),
+        ("BACE", ["ready: "]),
     ],
 )
 def test_show_tells_what_is_known(name, words):
@@ -183,7 +219,6 @@ def installed(*arguments: str, code: str | None = None) -> subprocess.CompletedP
         ["list-methods", "--json"],
         ["run", "--help"],
         ["recipe", "--help"],
-        ["recipe", "list"],
         ["recipe", "show", "coms"],
     ],
     ids=" ".join,
@@ -245,8 +280,48 @@ def test_a_methods_name_is_not_mistaken_for_a_folder_here(tmp_path, monkeypatch)
     assert "ensemble" in mbo("recipe", "check", "./coms").stdout
 
 
-def test_a_terminal_without_a_sign_for_it_loses_no_table(tmp_path):
-    mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path)
-    shown = CliRunner(charset="ascii").invoke(main, ["show", str(tmp_path)])
+def test_a_terminal_without_a_sign_for_it_loses_no_table():
+    shown = CliRunner(charset="ascii").invoke(main, ["list-methods"])
     assert shown.exit_code == 0, shown.output
-    assert "mean ? std" in shown.output
+    assert "0.970 ? 0.017" in shown.output
+
+
+def test_the_list_of_methods_fits_100_columns_and_tells_what_helps_to_choose():
+    lines = mbo("list-methods").stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    coms = next(line.split() for line in lines if line.startswith(" coms "))
+    assert coms == ["coms", "both", "502", "5", *["0.970", "±", "0.017*"], *["0.945", "±", "0.033"], "coms"]
+    nemo = next(line.split() for line in lines if line.startswith(" ensemble-nemo "))
+    assert nemo == ["ensemble-nemo", "both", "128", "-", "-", "-", "nemo"]
+    assert "Conservative objective models" in mbo("list-methods", "-v").stdout
+
+
+def test_a_dry_run_prints_what_would_be_done_and_stores_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["COMs", "--task", "quadratic2d-exact-v0", *SMALL, "--dry-run"]
+    done = mbo("run", *arguments)
+    assert done.exit_code == 0, done.output
+    for word in ('[proxy]\nuse = "conservative"', "# 512 rows, 2 seeds", " train ", " search ", "nothing was trained"):
+        assert word in done.stdout
+    printed = json.loads(mbo("run", *arguments, "--json").stdout)
+    steps = {phase["name"]: phase["steps"] for phase in printed["phases"]}
+    assert steps == {"encode": None, "train": 1, "prepare the search": None, "search": 50, "total": None}
+    assert all(phase["seconds"] >= 0 for phase in printed["phases"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_of_ones_own_table_is_repeated_in_python(tmp_path):
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    task = mbo_core.Task("mine", x, -(x**2).sum(1))
+    mbo_core.run("grad-ascent", task, seeds=1, out=tmp_path, set=["proxy.hidden=[8]", "proxy.epochs=1"])
+    lines = [line.strip() for line in mbo("show", tmp_path).stdout.partition("again: in Python\n")[2].splitlines()]
+    again = {"x": x, "y": task.y}
+    exec("\n".join(lines).replace("mbo.run(", "result = mbo.run("), again)
+    stored = load_file(tmp_path / "seeds" / "0" / "designs.safetensors")
+    assert (again["result"].designs[0] == stored["designs"].numpy()).all()
+    assert again["result"].recipe.constants == "published constants, 2 options set"
+
+
+def test_the_module_runs_as_the_program():
+    done = subprocess.run([sys.executable, "-m", "mbo_core", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("mbo, version")

@@ -62,6 +62,9 @@ def test_a_run_uses_stages_tasks_and_hooks_of_a_file(here):
     assert "best in data" in run.stdout
     assert run.stderr.count("imported") == 1
     assert "evaluated" in run.stderr
+    assert "run/recipe.toml --device cpu --plugin mine.py" in mbo("show", "run").stdout.replace("\n", " ")
+    assert mbo("run", "run", "--out", "again").exit_code == 2
+    assert mbo("run", "run", "--out", "again", "--plugin", "mine.py").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -84,5 +87,5 @@ def test_other_commands_know_it_too(command, here):
 def test_a_missing_file_is_a_mistake_and_no_traceback(here):
     refused = mbo("run", "mine.toml", "--plugin", "nine.py", "--task", "slope")
     assert refused.exit_code == 2
-    assert "there is no plugin file nine.py" in refused.output
+    assert "cannot find the plugin file nine.py" in refused.output
     assert 'did you mean "mine.py"?' in refused.output

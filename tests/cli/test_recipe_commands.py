@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tomli
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
@@ -33,42 +34,6 @@ def mbo(*arguments: str, code: int = 0):
 
 def kept(name: str, text: str) -> None:
     Path(name).write_text(text)
-
-
-def test_list_has_the_methods_and_the_recipes_of_this_folder():
-    kept("mine.toml", 'extends = "coms"\n[update]\nuse = "local-adaptation"\n[preset.big]')
-    kept("lost.toml", 'extends = "gone"')
-    kept("pyproject.toml", "[project]")
-    kept("broken.toml", "[")
-    listed = mbo("list", "--json")
-    rows = {row["name"]: row for row in json.loads(listed.stdout)["recipes"]}
-    assert list(rows) == [*INSTALLED.methods, "lost.toml", "mine.toml"]
-    assert rows["mine.toml"] == {
-        "name": "mine.toml",
-        "extends": "coms",
-        "from": "this folder",
-        "stages": {
-            "encoding": ["standardised", "soft-logits"],
-            "adversary": ["design-ascent"],
-            "proxy": ["conservative"],
-            "update": ["local-adaptation"],
-            "evaluation": ["oracle"],
-        },
-        "presets": ["quick", "big"],
-    }
-    assert rows["autofocused-cbas"]["stages"]["update"] == ["autofocus (cbas)"]
-    assert "left out: broken.toml is not valid TOML" in listed.stderr
-    assert 'lost.toml:1: there is no method "gone"' in listed.stderr
-    table = mbo("list").stdout
-    assert "mine.toml" in table
-    assert "autofocus" in table
-
-
-def test_list_warns_of_a_recipe_whose_parent_is_no_name_and_lists_the_others():
-    Path("odd.toml").write_text("[extends]\na = 1\n")
-    listed = mbo("list")
-    assert "extends names one method or file" in listed.stderr
-    assert "coms" in listed.stdout
 
 
 def test_show_prints_the_text_under_its_file():
@@ -138,11 +103,15 @@ def test_what_differs_between_the_kinds_of_task_is_not_guessed():
         (["new", "mine"], "name a method with --from"),
         (["new", "mine", "--from", "comms"], 'did you mean "coms"?'),
         (["new", "../mine", "--from", "coms"], 'letters, digits, dots, - and _: "mine"'),
-        (["new", "coms", "--from", "coms"], 'there is a method "coms" already'),
+        (["new", "Coms", "--from", "coms"], 'a method "Coms" is installed already'),
         (["new", "mine", "--from", "coms", "--out", "mine"], "name it mine.toml"),
         (["new", "mine", "--from", "coms", "--proxy", "conservativ"], 'did you mean "conservative"?'),
         (["new", "mine", "--from", "coms", "--proxy", "regression"], "these fit: conservative"),
-        (["new", "mine", "--update", "autofocus"], "update.inner names no stage"),
+        (["new", "mine", "--from", "coms", "--update", "autofocus"], 'needs a proxy with "uncertainty"'),
+        (["check", "cbas", "--set", "update.steps=3"], "did you mean iterations: number of steps"),
+        (["check", "cbas", "--set", "update.step_size=3"], "did you mean learning_rate: "),
+        (["check", "coms", "--set", "proxy.hidden=32"], "write [32]"),
+        (["check", "coms", "--preset", "quik"], 'did you mean "quick"?'),
     ],
     ids=" ".join,
 )
@@ -207,6 +176,7 @@ NEW = [
     ["--from", "roma", "--encoding", "one-hot", "--update", "gradient-ascent"],
     ["--proxy", "regression", "--update", "gradient-ascent"],
     ["--encoding", "soft-logits"],
+    ["--from", "cbas", "--update", "autofocus"],
 ]
 
 
@@ -229,6 +199,22 @@ def test_a_new_recipe_is_right_and_its_comments_hold_what_it_resolves_to(argumen
             assert option.stage or f"\n# {option.name} = " in text
 
 
+def test_a_new_recipe_names_the_stage_inside_another_and_a_quick_preset():
+    mbo("new", "mine", "--from", "cbas", "--update", "autofocus")
+    new = tomli.loads(Path("mine.toml").read_text())
+    assert new["update"] == {"use": "autofocus", "inner": {"use": "cbas"}}
+    assert new["method"]["mix"] is True
+    assert new["preset"]["quick"]["proxy"]["epochs"] == 10
+    mbo("check", "mine.toml", "--preset", "quick")
+
+
+@pytest.mark.parametrize("stage", ["Regression", "regression"])
+def test_a_new_recipe_keeps_no_paper_of_stages_that_it_exchanged(stage):
+    mbo("new", "mine", "--from", "grad-ascent", "--proxy", stage)
+    about = resolve(find("mine.toml", INSTALLED), INSTALLED, kind="continuous").about
+    assert {"paper", "code", "deviations"}.isdisjoint(about)
+
+
 def test_a_new_recipe_states_what_it_requires_and_what_is_different_for_the_kinds_of_task():
     mbo("new", "mine", "--from", "coms", "--out", "sub.toml")
     text = Path("sub.toml").read_text()
@@ -243,7 +229,7 @@ def test_a_new_recipe_may_start_from_a_file_elsewhere_and_overwrites_nothing():
     mbo("new", "mine", "--from", "base.toml", "--out", "sub/mine.toml")
     assert 'extends = "../base.toml"' in Path("sub/mine.toml").read_text()
     mbo("check", "sub/mine.toml")
-    assert "is there already" in mbo("new", "base", "--from", "coms", code=2).stderr
+    assert "exists already" in mbo("new", "base", "--from", "coms", code=2).stderr
     assert Path("base.toml").read_text() == 'extends = "coms"'
 
 

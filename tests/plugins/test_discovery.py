@@ -175,7 +175,7 @@ def test_a_plugin_that_raises_in_a_run_is_named_with_a_way_round(beside):
     failed = beside({"odd": text}, *run)
     assert failed.exit_code == 1
     assert "Error: plugin odd (mbo-odd 1.0) raised ZeroDivisionError: division by zero" in failed.stderr
-    assert "hint: the lines above are for its authors; --without odd leaves it out" in failed.stderr
+    assert "hint: report the traceback to its authors; --without odd disables the plugin" in failed.stderr
     assert "Traceback" in failed.stderr
     assert beside({}, *run, "--without", "odd").exit_code == 0
 

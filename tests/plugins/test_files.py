@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_reason(text, message, hi
 
 def test_a_missing_file_is_said_with_the_nearest(tmp_path):
     (tmp_path / "mine.py").write_text(ONE_STAGE)
-    with pytest.raises(RecipeError, match="there is no plugin file") as refused:
+    with pytest.raises(RecipeError, match="cannot find the plugin file") as refused:
         mbo.installed().including([tmp_path / "mien.py"])
     assert refused.value.hint == 'did you mean "mine.py"?'
 

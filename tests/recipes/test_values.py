@@ -86,7 +86,7 @@ def test_an_option_is_set_by_its_path():
         ({"proxy": "sturdy"}, "proxy is a table", "write [proxy]"),
         (mbo.Recipe(proxy=Sturdy(epochs=0)), "proxy.epochs is 0, below 1", "passes over the data"),
         (mbo.Recipe(proxy=Climb()), "proxy is Climb, which is for the role update", "write update=..."),
-        (mbo.Recipe(proxy=Sturdy), "proxy is the class Sturdy", "make one of it: Sturdy()"),
+        (mbo.Recipe(proxy=Sturdy), "proxy is the class Sturdy", "make an instance: Sturdy()"),
         (mbo.Recipe(update=Climb(proxy=Sturdy())), "proxy of Climb is not the recipe's proxy", "leave it out"),
         (mbo.Recipe(update=Climb()), 'needs a proxy with "gradients" and "values"', "these fit: sturdy"),
         (mbo.Recipe(update=Twice()), "update.inner names no stage", "[update.inner]"),

@@ -110,7 +110,7 @@ def test_a_record_that_cannot_be_read_is_refused(content, message, tmp_path):
 
 def test_a_folder_that_may_not_be_looked_into_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", refuse)
-    with pytest.raises(StoreError, match=r"cannot make the folder .*: Permission denied"):
+    with pytest.raises(StoreError, match=r"cannot create the folder .*: Permission denied"):
         Folder.create(tmp_path)
 
 
@@ -205,7 +205,7 @@ def test_a_folder_that_cannot_be_made_is_refused(make, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError) as refused:
         make(tmp_path / "file")
-    assert "cannot make the folder" in str(refused.value)
+    assert "cannot create the folder" in str(refused.value)
     assert "hint: name another --out" in str(refused.value)
 
 

@@ -26,6 +26,7 @@ def called(*arguments: object):
     return CliRunner().invoke(main, ["new", *map(str, arguments)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", STYLES)
 def test_the_package_passes_its_tests_and_runs_in_an_environment_of_its_own(style, bare, tmp_path):
     package = create("far-sighted", style, tmp_path, mbo.installed())
@@ -42,6 +43,7 @@ def test_the_package_passes_its_tests_and_runs_in_an_environment_of_its_own(styl
     assert json.loads(checked)["passed"]
 
 
+@pytest.mark.slow
 def test_a_method_is_written_in_ten_minutes(bare, tmp_path):
     """Every block of that section of the README, in its order."""
     python = environment(tmp_path / "venv", bare)

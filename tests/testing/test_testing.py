@@ -20,7 +20,7 @@ PACKAGES = {
     "has no docstring": (FINE.replace('"""A plugin inside a test."""', ""), BOUNDS, {"docstrings"}),
     "has a function without docstring": (FINE.replace('"""One stage."""', ""), BOUNDS, {"docstrings"}),
     "has a stage without docstring": (FINE.replace(DOC, ""), BOUNDS, {"meanings"}),
-    "has a stage in capitals": (FINE.replace('"odd"', '"Odd"'), BOUNDS, {"names"}),
+    "has a stage in capitals": (FINE.replace('"odd"', '"Odd"'), BOUNDS, {"entry-point"}),
     "says nothing of the core": (FINE, "click", {"entry-point"}),
     "goes with any later core": (FINE, "mbo-core>=0.1", {"entry-point"}),
     "raises": ('"""A plugin."""\n1 / 0', BOUNDS, {"entry-point"}),

@@ -61,7 +61,7 @@ UPDATES = {
         {"runs"},
     ),
     "needs what there is not": (
-        "@property\ndef needs(self):\n    return frozenset({'values', 'magic'})",
+        "@property\ndef needs(self):\n    return frozenset({'values', 'mbo-odd:magic'})",
         {"fits"},
     ),
     "has no option with a meaning": ("size: int = 3", {"meanings"}),

@@ -86,6 +86,7 @@ def test_without_a_refresh_autofocusing_is_cbas():
         assert thresholds[0] == thresholds[1] != thresholds[2]
 
 
+@pytest.mark.slow
 def test_candidates_follow_the_proxy():
     sets = (
         "proxy.epochs=40",

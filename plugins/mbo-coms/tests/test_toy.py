@@ -16,6 +16,7 @@ from torch.func import vmap
 from mbo_core.functional import batches, keys, precision
 from mbo_core.stages import Batch, Data, EncodedSpace, Mined, NoAdversary
 
+pytestmark = pytest.mark.slow
 EPOCH = 5
 LIMITS = torch.tensor([0.1, 0.5, 2.0])
 # Half as many steps as published, twice as long, which changes nothing here but the time.

@@ -112,6 +112,7 @@ def test_standardised_logits_decode_to_their_letters(name):
     assert np.array_equal(encoding.decode(state, logits), x)
 
 
+@pytest.mark.slow
 def test_the_published_mean_is_the_minimum():
     by_minimum, published, by_mean = (
         run("grad-ascent-min", "continuous", "update.steps=20", f'update.aggregation="{aggregation}"')
@@ -121,6 +122,7 @@ def test_the_published_mean_is_the_minimum():
     assert not np.allclose(by_minimum.designs, by_mean.designs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_candidates_beat_the_data(name):
     task = table("continuous")

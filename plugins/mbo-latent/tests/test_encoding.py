@@ -179,6 +179,7 @@ def test_the_report_counts_what_it_is_shown(trained):
     assert encoding.info(state, TASK.table) == report
 
 
+@pytest.mark.slow
 def test_a_collapse_shows():
     # So much divergence that no latent tells anything: one design is the likeliest for all.
     encoding, state = made(100, beta=1000.0)

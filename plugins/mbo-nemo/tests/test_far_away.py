@@ -17,6 +17,7 @@ from torch.func import vmap
 from mbo_core.functional import keys
 from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
 
+pytestmark = pytest.mark.slow
 BINS = 21
 NEAR, FAR = (-1.8, -1.5, -1.2, 1.2, 1.5, 1.8), (6.0, 8.0)
 WEIGHTS = (0.0, 0.01, 0.1, 1.0)

@@ -106,8 +106,9 @@ def test_lifted_it_is_the_same():
 
     together = vmap(one, randomness="error")(ends, mean, label)
     for i in range(3):
+        # Seven numbers alone are rounded by other instructions than 21 together: on AVX2 by one unit in the last place.
         for all_seeds, alone in zip(together, one(ends[i], mean[i], label[i]), strict=True):
-            assert torch.equal(all_seeds[i], alone)
+            torch.testing.assert_close(all_seeds[i], alone, rtol=1e-6, atol=1e-7)
 
 
 def mean_score(bins: Bins, mean, scale):

@@ -140,6 +140,7 @@ def test_without_steps_the_designs_are_the_best_rows(name, kind):
         assert np.array_equal(designs, task.x[best])
 
 
+@pytest.mark.slow
 def test_candidates_beat_the_data():
     task = table("continuous", rows=600)
     result = run(

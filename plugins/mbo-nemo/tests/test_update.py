@@ -227,6 +227,7 @@ def test_members_favour_their_own_bin():
     assert (infos[-1]["log_gamma"] >= -1e-3).all()
 
 
+@pytest.mark.slow
 def test_heavier_pseudo_designs_flatten_the_distribution():
     proxy, found = bank(bins=20, tracking_rate=0.02), []
     warm, bins = trained(proxy), Bins(ends_of(DATA.y, 0.25), 20)

@@ -1,0 +1,130 @@
+"""A stored run as the result that it was."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mbo_core.errors import MboError, StoreError
+from mbo_core.plugins.registry import Registry, installed
+from mbo_core.recipes.layers import find
+from mbo_core.recipes.resolve import resolve
+from mbo_core.runs.notes import Note
+from mbo_core.runs.prediction import KEPT_BYTES, Stored
+from mbo_core.runs.result import Result, Trial
+from mbo_core.runs.store import DESIGNS, TABLE, Folder, read, read_tensors, write_tensors
+from mbo_core.tasks.space import Space
+from mbo_core.tasks.task import Task
+
+
+def load(
+    folder: str | Path, task: Task | None = None, *, plugins: Sequence[object] = (), registry: Registry | None = None
+) -> Result:
+    """The result of a run from its folder, with its proxies if they were stored.
+
+    Args:
+        folder: the run's.
+        task: the task, where neither an installed plugin has it nor the folder its table.
+        plugins: as for `mbo.run`: what the run was given that is not installed.
+        registry: what is installed, by default in this environment.
+
+    Raises:
+        StoreError: for a folder that is no run's, is corrupt, or lacks its task.
+        RecipeError: for a recipe whose stages are not installed.
+    """
+    place = Folder(Path(folder))
+    record = place.load_record()
+    found = (registry or installed()).including(plugins)
+    loaded = task or stored_table(place) or _named(record["task"], found, place)
+    recipe = resolve(find(place.path, found), found, kind=loaded.kind, task=loaded.name)
+    seeds = tuple(record["seeds"])
+    result = Result(recipe, loaded, seeds, folder=place.path)
+    result.precision, result.device = record["machine"]["float32_products"], record["machine"]["device"]
+    result.seconds, result.status, result.own_table = record["seconds"], record["status"], record["own_table"]
+    result.failed = {int(seed): reason for seed, reason in record["failed"].items()}
+    result.notes = [Note(**note) for note in record["notes"]]
+    result.cached = record["cached_proxies"]
+    result.trials = {
+        seed: _trial(place, seed, loaded, gap)
+        for seed, gap in zip(seeds, record["gap"], strict=True)
+        if place.of_seed(seed, DESIGNS).exists()
+    }
+    result.predictors = Stored(place, recipe, loaded, seeds)
+    return result
+
+
+def store_table(folder: Folder, task: Task) -> None:
+    """Store the table of a task of one's own, unless it is large, so that the run can be used without it."""
+    if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
+        about = {"name": task.name, "space": asdict(task.space), "y_min": task.y_min, "y_max": task.y_max}
+        tensors = {name: torch.tensor(getattr(task.table, name)) for name in "xyw"}
+        write_tensors(folder.path / TABLE, tensors, {"task": about})
+
+
+def stored_table(folder: Folder) -> Task | None:
+    """The task whose table is stored in a run's folder, without its oracle; None where there is none.
+
+    Raises:
+        StoreError: if the file is corrupt.
+    """
+    path = folder.path / TABLE
+    if not path.exists():
+        return None
+    tensors, about = read_tensors(path)
+    try:
+        task: dict[str, Any] = about["task"]
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in task["space"].items()
+        }
+        more: dict[str, Any] = {"space": Space(**fields), "y_min": task["y_min"], "y_max": task["y_max"]}
+        x, y, w = (tensors[name].numpy() for name in "xyw")
+        return Task(task["name"], x, y, w=w, **more)
+    except (LookupError, TypeError) as error:
+        raise StoreError(f"{path} is not as mbo writes it: {error!r}") from error
+
+
+def _named(name: str, registry: Registry, place: Folder) -> Task:
+    try:
+        return registry.task(name).load()
+    except MboError as error:
+        fact = f'the task "{name}" of the run {place.path} cannot be loaded: {error.message}'
+        raise StoreError(fact, f"{error.hint}; or give it: mbo.load(folder, task=mbo.Task(...))") from error
+
+
+def _trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:
+    tensors = place.load_seed(seed)
+    raw, encoded = tensors.pop("designs").numpy(), tensors.pop("encoded")
+    predicted = tensors.pop("predicted").numpy() if "predicted" in tensors else None
+    rows = _rows(place, seed, "designs.csv")
+    names = tuple(rows[0]) if rows else ()
+    scores = {name: tensors[name].numpy() for name in names if name in tensors}
+    known = {"in_data", "predicted", *scores, *(task.cells(raw[0]) if len(raw) else ())}
+    columns = {name: [_value(row[name]) for row in rows] for name in names if name not in known}
+    steps = [{name: _value(cell) for name, cell in row.items() if cell} for row in _rows(place, seed, "steps.csv")]
+    return Trial(raw, encoded, predicted, scores, gap, steps, columns)
+
+
+def _rows(place: Folder, seed: int, name: str) -> list[Mapping[str, str]]:
+    path = place.of_seed(seed, name)
+    rows: list[Mapping[str, str]] = read(path, lambda text: list(csv.DictReader(io.StringIO(text))))
+    return rows
+
+
+def _value(cell: str) -> int | float | str:
+    """A cell of a CSV as it was written.
+
+    >>> _value("3"), _value("3.0"), _value("train")
+    (3, 3.0, 'train')
+    """
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell

@@ -1,0 +1,197 @@
+"""Trained proxies that outlive their run: what they expect of new designs, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from mbo_core.errors import MboError, StoreError, warn
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs.default import untrained
+from mbo_core.runs.encoded import ScoreScale, encode_table
+from mbo_core.runs.records import Run, TrainedProxy
+from mbo_core.runs.states import pack, unpack
+from mbo_core.runs.store import PROXY, Folder, read_tensors, write_tensors
+from mbo_core.stages.contracts import Encoding, Proxy
+from mbo_core.tasks.task import Task
+
+KEPT_BYTES = 16 * 2**20
+"""The most bytes of all proxies of a run that are stored without being asked for."""
+
+CHECKED_ROWS = 16
+"""Of so many visible designs a proxy that was read has to expect what it did in its run."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What trained proxies expect of n designs, in raw scores.
+
+    Attributes:
+        seeds: whose proxies.
+        means: (seeds, n) by each of them.
+        stds: (seeds, n) their own standard deviations; 0 from a proxy without the ability `uncertainty`.
+    """
+
+    seeds: tuple[int, ...]
+    means: NDArray[np.float64]
+    stds: NDArray[np.float64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(n,) the mean over seeds."""
+        mean: NDArray[np.float64] = self.means.mean(axis=0)
+        return mean
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """(n,) the spread of all seeds together: their own variance on average, and the variance of their means."""
+        variance: NDArray[np.float64] = (self.stds**2).mean(axis=0) + self.means.var(axis=0)
+        return np.sqrt(variance)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """One seed's trained proxy with its way from raw designs and to raw scores.
+
+    Attributes:
+        encoding: the recipe's.
+        encoding_state: what it was fitted to.
+        proxy: the recipe's.
+        state: what it was trained to.
+        scale: what the scores were standardised by.
+        device: where the state is.
+    """
+
+    encoding: Encoding
+    encoding_state: Any
+    proxy: Proxy
+    state: Any
+    scale: ScoreScale
+    device: torch.device
+
+    @torch.no_grad()
+    def predict(self, designs: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of raw scores, (n,) each, for raw designs (n, length)."""
+        x = self.encoding.encode(self.encoding_state, torch.tensor(designs)).to(self.device)
+        predicted = self.proxy.predict(self.state, x)
+        return self.scale.raw(predicted.mean).numpy(), (predicted.std.cpu().double() * self.scale.std).numpy()
+
+
+def predictors(run: Run, trained: TrainedProxy) -> dict[int, Predictor]:
+    """The trained proxies of a run by seed; none where they cannot predict scores."""
+    if "values" not in run.recipe.proxy.abilities:
+        return {}
+    return {seed: _predictor(run, seed, state) for seed, state in trained.states.items()}
+
+
+def _predictor(run: Run, seed: int, state: Any) -> Predictor:
+    encoded = run.encoded
+    fitted = encoded.state_of(seed)
+    return Predictor(encoded.encoding, fitted, run.recipe.proxy, state, encoded.scores, encoded.y.device)
+
+
+def predict(task: Task, trained: Mapping[int, Predictor], x: ArrayLike) -> Predicted:
+    """What each of some proxies expects of raw designs (n, length).
+
+    Raises:
+        TaskError: for designs outside the task's space.
+        MboError: if there are no proxies.
+    """
+    designs = np.asarray(x, dtype=np.float64) if task.kind == "continuous" else np.asarray(x)
+    task.table.check(designs)
+    found = [each.predict(designs) for each in trained.values()]
+    if not found:
+        raise MboError("this run has no trained proxy that predicts scores")
+    means, stds = (np.stack(one) for one in zip(*found, strict=True))
+    return Predicted(tuple(trained), means, stds)
+
+
+@dataclass
+class Keeper:
+    """Stores the proxies of a run, all or none.
+
+    Attributes:
+        folder: the run's.
+        task: its visible designs are what a proxy that is read is checked by.
+        seeds: how many there will be.
+        wanted: whether to store them; None where they are small.
+    """
+
+    folder: Folder
+    task: Task
+    seeds: int
+    wanted: bool | None = None
+
+    def keep(self, trained: Mapping[int, Predictor]) -> None:
+        """Store those of a group; one that cannot be stored is complained of where it was asked for."""
+        for seed, predictor in trained.items():
+            if self.wanted is not False:
+                self._keep(seed, predictor)
+
+    def _keep(self, seed: int, predictor: Predictor) -> None:
+        try:
+            tensors, described = pack(predictor.state)
+        except MboError as error:
+            if self.wanted:
+                warn(f'the proxy "{predictor.proxy.name}" is not stored: {error.message}')
+            self.wanted = False
+            return
+        size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+        # The first decides for all: they are of one size.
+        self.wanted = size * self.seeds <= KEPT_BYTES if self.wanted is None else self.wanted
+        if self.wanted:
+            expected, _ = predictor.predict(self.task.x[:CHECKED_ROWS])
+            tensors["expected"] = torch.tensor(expected)
+            write_tensors(self.folder.of_seed(seed, PROXY), tensors, {"state": described})
+
+
+@dataclass(frozen=True)
+class Stored(Mapping[int, Predictor]):
+    """The proxies in a run's folder, read when one is first asked for; the encoding is fitted to the task again.
+
+    Attributes:
+        folder: the run's.
+        recipe: the run's.
+        task: the run's.
+        seeds: all seeds of the run.
+    """
+
+    folder: Folder
+    recipe: Recipe
+    task: Task
+    seeds: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __getitem__(self, seed: int) -> Predictor:
+        return self._found[seed]
+
+    @cached_property
+    def _found(self) -> dict[int, Predictor]:
+        there = [seed for seed in self.seeds if self.folder.of_seed(seed, PROXY).exists()]
+        if not there:
+            hint = "run with --keep-proxy (keep_proxy=True), which also stores large ones"
+            raise StoreError(f"{self.folder.path} holds no proxies", hint)
+        encoded = encode_table(self.recipe.encoding, self.seeds, self.task.table)
+        run = Run(self.recipe, self.task, encoded, self.seeds)
+        return {seed: self._read(run, seed) for seed in there}
+
+    def _read(self, run: Run, seed: int) -> Predictor:
+        tensors, about = read_tensors(self.folder.of_seed(seed, PROXY))
+        expected = tensors.pop("expected").numpy()
+        predictor = _predictor(run, seed, unpack(tensors, about["state"], untrained(run.only([seed]), "loop")[0]))
+        found, _ = predictor.predict(self.task.x[:CHECKED_ROWS])
+        if not np.allclose(found, expected, rtol=1e-3, atol=1e-3 * predictor.scale.std):
+            fact = f"the stored proxy of seed {seed} no longer predicts what it did in its run"
+            raise StoreError(fact, "the table, the encoding or a plugin has changed: run the recipe again")
+        return predictor

@@ -1,0 +1,38 @@
+"""The gears of the suite, as hooks that the conftest files share.
+
+`pytest` keeps every rule once, on all cores; `pytest -m slow` has the rest. What is named on the command line runs in
+one process, which starts sooner; `-n 2` asks for two.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its threads would wait for each other
+WORKERS = 4
+LONG = {"rows", "inputs-untouched"}
+"""Checks that stages have passed already where a recipe is made of them."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many processes as there are cores, for all tests; none beside this one for some."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, WORKERS) if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what of the kit repeats a rule; keep a file in one process, for its tests share what they prepare."""
+    for item in items:
+        if not isinstance(item, pytest.Function):
+            continue
+        if item.originalname == "test_conformance" and repeats(item.callspec.params["case"]):
+            item.add_marker(pytest.mark.slow)
+        if item.path.name != "test_mixes.py":
+            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
+
+
+def repeats(case) -> bool:
+    """Whether a case holds a stage to a rule on the other kind of task, or a recipe to one of its stages."""
+    return case.repeats or (case.subject.label.startswith("method") and case.check.name in LONG)

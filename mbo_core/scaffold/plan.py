@@ -123,7 +123,7 @@ class Plan:
             "shown_role": role,
             "shown_name": name,
             "requires": _quoted(([] if self.single else [f"mbo-{self.slug}"]) + self._partners),
-            "dependencies": _quoted(self._dependencies),
+            "dependencies": _quoted(self.dependencies),
             "test_dependencies": _quoted(self._test_dependencies),
         }
 
@@ -154,7 +154,8 @@ class Plan:
         return ["mbo-coms"] * conservative + ["mbo-grad-ascent"] * ascent
 
     @property
-    def _dependencies(self) -> list[str]:
+    def dependencies(self) -> list[str]:
+        """What its package has to be installed with."""
         libraries = ["torch>=2.4"] * (bool(self.stages) or self.tool) + ["numpy>=1.26"] * (self.task is not None)
         return [*_with_range("mbo-core", *self._partners), *libraries]
 
@@ -195,7 +196,7 @@ def _named(stages: Sequence[str]) -> dict[str, str]:
 
 def _refuse_taken(name: str, taken: Mapping[str, str]) -> None:
     if name in taken:
-        raise RecipeError(f'"{name}" is taken, by a {taken[name]}', "choose another name")
+        raise RecipeError(f'"{name}" is taken by the {taken[name]}', "choose another name")
 
 
 def _camel(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
@@ -10,26 +11,43 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import console, print_table
-from mbo_core.errors import StoreError
+from mbo_core.errors import StoreError, reason_of
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
 
 
+COLUMNS = (
+    "seed",
+    ">100th",
+    ">50th",
+    ">raw\n100th",
+    ">raw\n50th",
+    ">adversary's\ngap",
+    ">predicted\n- true",
+    ">distinct",
+    ">new",
+)
+
+LEGEND = """\
+100th, 50th: percentiles of the normalised scores of a seed's candidates, and raw; population std: over seeds.
+distinct, new: the number of different candidates, and of those that are not in the data.
+adversary's gap: how much worse the adversary makes the trained proxy, in standardised units.
+predicted - true: mean over the candidates, raw; far above 0, the search has exploited the proxy."""
+
+
 def print_result(result: Result) -> None:
     """Scores by seed, their mean and spread, and what to compare them with."""
-    more = {"published": result.recipe.published.get(result.task.name), "encoding_quality": result.quality}
-    print_record({**result.summary(), **more})
+    print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
 
 
 def print_record(record: Mapping[str, Any]) -> None:
     """The same from a run's record."""
-    heading = f"{record['recipe']} on {record['task']}"
-    heading += f", preset {record['preset']}" if record["preset"] else ", published constants"
+    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"]]))
     console().print(heading, style="bold")
-    columns = ["seed", *(f">{name} {of}" for name in ("normalised", "raw") for of in ("100th", "50th"))]
-    rows = [*_seed_rows(record), _mean_row(record["scores"]), *_reference_rows(record)]
-    print_table([*columns, ">gap", ">distinct", ">new"], [[*row, *[""] * (8 - len(row))] for row in rows])
+    rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
+    print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
+    click.echo(LEGEND)
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
@@ -38,19 +56,26 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
     if spread := record.get("spread_over_oracles"):
         click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
-    for name, values in record["encoding_quality"].items():
-        click.echo(f"encoding: {name} {mean_std(values)}")
-    for seed, faults in record.get("faults", {}).items():
-        first = next(iter(faults.values()))
-        fact = f"{len(faults)} candidates could not be scored and have the task's lowest score"
-        click.echo(f"seed {seed}: {fact}; the first: {first}", err=True)
-    for seed, texts in record.get("remarks", {}).items():
-        for text in texts:
-            click.echo(f"seed {seed}: {text}", err=True)
-    published = record.get("published") or {}
-    if "source" in published:
-        click.echo(f"published: {published['source']}")
+    for line in note_lines(record["notes"]):
+        click.echo(line)
+    if record.get("published"):
+        click.echo(_published(record["published"]))
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Notes as people read them: what is said of several seeds once, and figures with mean and std over seeds."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for note in notes:
+        groups.setdefault((note["source"], note["text"]), []).append(note)
+    return [_note_line(source, text, same) for (source, text), same in groups.items()]
+
+
+def _note_line(source: str, text: str, same: Sequence[Mapping[str, Any]]) -> str:
+    seeds = [str(note["seed"]) for note in same if note["seed"] is not None]
+    who = f" (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})" if seeds else ""
+    figures = [f"{name} {mean_std([note['values'][name] for note in same])}" for name in same[0]["values"]]
+    return f"{source}{who}: " + ", ".join([*([text] if text else []), *figures])
 
 
 def _series(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[Sequence[float | None]]:
@@ -59,22 +84,27 @@ def _series(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[
 
 def _seed_rows(record: Mapping[str, Any]) -> list[list[str]]:
     counts = record["candidates"]
-    columns = [*_series(record["scores"]), record["gap"], counts["distinct"], counts["new"]]
+    columns = [*_series(record["scores"]), *_errors(record), counts["distinct"], counts["new"]]
     return [[str(seed), *(number(column[i]) for column in columns)] for i, seed in enumerate(record["seeds"])]
 
 
-def _mean_row(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[str]:
-    return ["mean ± std", *(mean_std(values) for values in _series(scores))]
+def _errors(record: Mapping[str, Any]) -> list[Sequence[float | None]]:
+    return [record["gap"], record["predicted_less_true"]]
 
 
-def _reference_rows(record: Mapping[str, Any]) -> list[list[str]]:
+def _mean_rows(record: Mapping[str, Any]) -> list[list[str]]:
+    pairs = [_texts(values) for values in [*_series(record["scores"]), *_errors(record)]]
+    return [[label, *(pair[i] for pair in pairs)] for i, label in enumerate(("mean", "population std"))]
+
+
+def _best_row(record: Mapping[str, Any]) -> list[str]:
     best = record["best_in_data"]
-    rows = [["best in data", number(best["normalised"]), "", number(best["raw"]), ""]]
-    published = record.get("published") or {}
-    figures = [published.get("100th"), published.get("50th")]
-    if any(figures):
-        rows.append(["published", *(f"{one[0]:.3f} ± {one[1]:.3f}" if one else "" for one in figures)])
-    return rows
+    return ["best in data", number(best["normalised"]), "", number(best["raw"]), ""]
+
+
+def _published(scores: Mapping[str, Any]) -> str:
+    figures = [f"{of} {scores[of][0]:.3f} ± {scores[of][1]:.3f}" for of in ("100th", "50th") if scores.get(of)]
+    return "published (normalised): " + "; ".join(filter(None, [", ".join(figures), scores.get("source")]))
 
 
 def number(value: float | None) -> str:
@@ -86,13 +116,18 @@ def number(value: float | None) -> str:
 
 def mean_std(values: Sequence[float | None]) -> str:
     """Mean and population std of those that are there."""
-    from mbo_core.tasks.scoring import summary
+    mean, std = _texts(values)
+    return mean if mean == "-" else f"{mean} ± {std}"
+
+
+def _texts(values: Sequence[float | None]) -> tuple[str, str]:
+    from mbo_core.tasks.scoring import mean_and_std
 
     there = [value for value in values if value is not None]
     if not there:
-        return "-"
-    mean, std = summary(there)
-    return f"{number(mean)} ± {number(std)}"
+        return "-", "-"
+    mean, std = mean_and_std(there)
+    return number(mean), number(std)
 
 
 def print_folder(path: Path) -> None:
@@ -103,7 +138,7 @@ def print_folder(path: Path) -> None:
     try:
         _print_whole(record, path)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {type(error).__name__}: {error}") from error
+        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {reason_of(error)}") from error
 
 
 def _print_whole(record: Mapping[str, Any], path: Path) -> None:
@@ -115,4 +150,14 @@ def _print_whole(record: Mapping[str, Any], path: Path) -> None:
     click.echo(f"machine: Python {machine['python']} on {where}")
     if record["task_notes"]:
         click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
-    click.echo(f"again: mbo run {quote(str(path / 'recipe.toml'))}")
+    click.echo(f"again: {_again(record, path / 'recipe.toml')}")
+
+
+def _again(record: Mapping[str, Any], recipe: Path) -> str:
+    """What repeats a run: a command, or lines of Python for a table of one's own."""
+    device = record["machine"]["device"]
+    if not record["own_table"]:
+        return f"mbo run {quote(str(recipe))} --device {device}"
+    task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
+    run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)})"
+    return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +14,22 @@ from torch.func import vmap
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages.contracts import Batch, Data, Key, Schedule
+
+
+class Use(IntEnum):
+    """What the key of a training is folded with for each of its uses.
+
+    The numbers are part of what a seed means: changing one changes the designs of every seed.
+    """
+
+    INIT = 0
+    """The untrained weights."""
+    ROWS = 1
+    """The rows that are held out, and the bootstrap."""
+    ORDER = 2
+    """Folded once more, with the epoch's number."""
+    STEP = 3
+    """Folded once more, with the step's number."""
 
 
 class Examples(NamedTuple):
@@ -74,13 +92,14 @@ def slices(count: int, schedule: Schedule) -> list[slice]:
     return [slice(start, min(start + size, end)) for start in range(0, end, size)]
 
 
-def take(data: Data, epoch: Examples, part: slice) -> Batch:
+def take(data: Data, order: Examples, part: slice) -> Batch:
     """One batch of an epoch: x (n, d), y (n,), w (n,), each with a member axis where the rows or weights have one.
 
-    The weights average 1 over the batch, so that `mean(w * loss)` is the published sum of c * loss over the sum
-    of the multiplicities c; a batch in which all of them are 0 weighs nothing.
+    The weights are those of the data times the multiplicities c of the bootstrap. They average 1 over the batch, so
+    that `mean(w * loss)` is the published sum of c * loss over the sum of c; a batch in which all are 0 weighs nothing.
     """
-    rows, w = epoch.rows[..., part], epoch.w[..., part]
+    rows = order.rows[..., part]
+    w = order.w[..., part] * data.w[rows]
     mean = w.mean(-1, keepdim=True)
     return Batch(data.x[rows], data.y[rows], w / torch.where(mean > 0, mean, torch.ones_like(mean)))
 
@@ -91,16 +110,66 @@ def member_axes(batch: Batch) -> Any:
     return Batch._make(0 if tensor.ndim > ndim else None for tensor, ndim in zip(batch, without, strict=True))
 
 
-def epochs(key: Key, data: Data, schedule: Schedule) -> Iterator[Batch]:
-    """All batches of one seed's training, for code that trains outside the core's own loop.
+class Epoch(NamedTuple):
+    """One pass over the training rows: of one seed or, lifted, of many."""
+
+    order: Examples
+    """The rows in the order of this pass."""
+    parts: list[slice]
+    """Where the order is cut into batches."""
+    key: Callable[[int], Key]
+    """`key(number)` is that of the step on `parts[number]`."""
+
+    def steps(self) -> Iterator[tuple[slice, Key]]:
+        """Each step's part of the order, and its key."""
+        for number, part in enumerate(self.parts):
+            yield part, self.key(number)
+
+
+Lifted = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda function: function) -> Iterator[Epoch]:
+    """The passes of a training: the one loop for the core and for stages that train something themselves.
+
+    Args:
+        key: (2,) of one seed or, lifted, (seeds, 2).
+        rows: the rows of the data.
+        schedule: how they are cut.
+        over: `torch.func.vmap` for the keys of many seeds.
+
+    Raises:
+        TaskError: if the rows are too few.
+    """
+    check_rows(schedule, rows)
+    draw, shuffle, steps = (_folded(over, key, use) for use in (Use.ROWS, Use.ORDER, Use.STEP))
+    drawn = over(lambda key: examples(key, rows, schedule))(draw)
+    parts = slices(drawn.rows.shape[-1], schedule)
+    for epoch in range(schedule.epochs):
+        order = over(lambda key, drawn: shuffled(key, drawn, schedule))(_folded(over, shuffle, epoch), drawn)
+        yield Epoch(order, parts, partial(_step_key, over, steps, epoch * len(parts)))
+
+
+def _folded(over: Lifted, key: Key, number: int) -> Key:
+    folded: Key = over(lambda one: keys.fold_in(one, number))(key)
+    return folded
+
+
+def _step_key(over: Lifted, key: Key, before: int, number: int) -> Key:
+    return _folded(over, key, before + number)
+
+
+def step_count(rows: int, schedule: Schedule) -> int:
+    """The steps of a training on so many rows."""
+    return schedule.epochs * len(slices(rows - schedule.held_out, schedule))
+
+
+def iterate(key: Key, data: Data, schedule: Schedule) -> Iterator[Batch]:
+    """All batches of one seed's training, in order.
 
     Raises:
         TaskError: if the data are too few.
     """
-    check_rows(schedule, len(data.y))
-    draw_key, order_key = keys.split(key)
-    drawn = examples(draw_key, len(data.y), schedule)
-    for epoch in range(schedule.epochs):
-        order = shuffled(keys.fold_in(order_key, epoch), drawn, schedule)
-        for part in slices(order.rows.shape[-1], schedule):
-            yield take(data, order, part)
+    for epoch in epochs(key, len(data.y), schedule):
+        for part in epoch.parts:
+            yield take(data, epoch.order, part)

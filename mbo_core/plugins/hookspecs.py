@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from mbo_core.plugins.offers import StageOffer
     from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
     from mbo_core.stages.contracts import Stage
     from mbo_core.tasks.task import TaskOffer
@@ -31,16 +32,16 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def mbo_stages() -> Sequence[type[Stage]]:
-    """Offer stage classes, once, when stages are first asked for.
+def mbo_stages() -> Sequence[StageOffer | type[Stage]]:
+    """Offer stages, once, when stages are first asked for.
 
-    Import heavy libraries here and not in the plugin's `__init__`, so that listing stays fast::
+    Say where each class is, so that it is imported only when it is used::
 
         @hookimpl
         def mbo_stages():
-            from mbo_coms.proxy import Conservative
+            return [StageOffer("proxy", "conservative", "mbo_coms.proxy:Conservative")]
 
-            return [Conservative]
+    Classes may be offered as well; import them here and not in the plugin's `__init__`, so that listing stays fast.
     """
     raise NotImplementedError
 

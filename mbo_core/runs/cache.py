@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from mbo_core.errors import MboError, StoreError, warn
+from mbo_core.errors import MboError, StoreError, reason_of, warn
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.recipes.recipe import written
 from mbo_core.runs.default import untrained
 from mbo_core.runs.records import Run, TrainedProxy
-from mbo_core.runs.seeds import joined, mode, unstack
+from mbo_core.runs.seeds import BySeed, mode
 from mbo_core.runs.states import Json, Unstorable, pack, unpack
 from mbo_core.runs.store import slug, write
 
@@ -84,11 +84,11 @@ class Cache:
             return None  # It is complete after `init`, which a cache has to call as well.
         found = {seed: entry for seed in run.seeds if (entry := self._load(run.only([seed])))}
         for seed, entry in found.items():
-            run.watch.replay(seed, entry.steps)
+            run.watch.replay(run.recipe.proxy, seed, entry.steps)
         if not found:
             return None
-        states = [entry.state for entry in found.values()]
-        return TrainedProxy(joined(states, mode(run.recipe.proxy)), tuple(found), {}, tuple(found))
+        states = {seed: entry.state for seed, entry in found.items()}
+        return TrainedProxy(BySeed.of(states, mode(run.recipe.proxy)), cached=tuple(found))
 
     @hookimpl(wrapper=True, trylast=True, specname="mbo_train_proxy")
     def keep(self, run: Run) -> Generator[None, TrainedProxy, TrainedProxy]:
@@ -96,11 +96,8 @@ class Cache:
         trained = yield
         if trained.cached or not run.recipe.proxy.schedule(run.data).epochs:
             return trained
-        states = [
-            self._kept(run.only([seed]), state)
-            for seed, state in zip(trained.seeds, unstack(trained.state) if trained.seeds else (), strict=True)
-        ]
-        return replace(trained, state=joined(states, mode(run.recipe.proxy))) if states else trained
+        states = {seed: self._kept(run.only([seed]), state) for seed, state in trained.states.items()}
+        return replace(trained, states=BySeed.of(states, mode(run.recipe.proxy))) if states else trained
 
     def _load(self, run: Run) -> Entry | None:
         """The entry of the one seed of `run`; what is wrong with it is told, and then it counts as missing."""
@@ -114,7 +111,7 @@ class Cache:
                 raise StoreError("its checksum is another")
             return Entry(unpack(load(tensors), entry["state"], untrained(run, "loop")[0]), entry["steps"])
         except (MboError, OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-            warn(f"the cached proxy {path} is trained anew: {_line(error)}")
+            warn(f"the cached proxy {path} is trained anew: {reason_of(error)}")
             return None
 
     def _kept(self, run: Run, state: Any) -> Any:
@@ -122,12 +119,12 @@ class Cache:
         if not self._writes:
             return state
         try:
-            tensors, described = pack(state)
-            back = unpack(tensors, described, untrained(run, "loop")[0])
+            tensors, reason_of = pack(state)
+            back = unpack(tensors, reason_of, untrained(run, "loop")[0])
             _check_alike(run, state, back)
-            self._write(key(run), {"state": described, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
+            self._write(key(run), {"state": reason_of, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
         except MboError as error:
-            warn(f'the proxy "{run.recipe.proxy.name}" is not cached: {_line(error)}')
+            warn(f'the proxy "{run.recipe.proxy.name}" is not cached: {reason_of(error)}')
             self._writes = False
             return state
         return back
@@ -147,11 +144,11 @@ class Cache:
 
 def key(run: Run) -> str:
     """What a trained proxy depends on, of the one seed of `run`, as 64 hexadecimal digits."""
-    task, stages = run.task, [getattr(run.recipe, role) for role in ROLES]
+    table, stages = run.task.table, [getattr(run.recipe, role) for role in ROLES]
     content = {
         "format": FORMAT,
         "recipe": [written(stage) for stage in stages],
-        "data": [_of_array(task.x), _of_array(task.y), asdict(task.space)],
+        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.w), asdict(table.space)],
         "seed": run.seeds[0],
         "device": str(run.encoded.y.device),
         "float32_products": torch.get_float32_matmul_precision(),
@@ -184,7 +181,3 @@ def _check_alike(run: Run, state: Any, back: Any) -> None:
 
 def _digest(entry: Json, tensors: bytes) -> str:
     return sha256(json.dumps(entry, sort_keys=True).encode() + tensors).hexdigest()
-
-
-def _line(error: Exception) -> str:
-    return error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""A task as the stages see it, and the way back."""
+"""A table as the stages see it, and the way back."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mbo_core.runs.seeds import lift, mode, select, unstack
-from mbo_core.stages.contracts import Data, EncodedSpace, Encoding, WithQuality
+from mbo_core.runs.notes import Note, check_declared, source
+from mbo_core.runs.seeds import BySeed, Stream, lift, mode, stream_keys
+from mbo_core.stages.contracts import Data, EncodedSpace, Encoding, WithInfo
 from mbo_core.stages.encodings import statistics
-from mbo_core.tasks.task import Task
+from mbo_core.tasks.table import Table
 
 
 class ScoreScale(NamedTuple):
@@ -29,65 +30,77 @@ class ScoreScale(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """A task as the stages see it, and the way back; for a seeded encoding, as each seed sees it.
+    """A table as the stages see it, and the way back; for a seeded encoding, as each seed sees it.
 
     Attributes:
         encoding: the encoding.
-        state: its state; stacked over seeds (or `PerSeed`) if the encoding is seeded.
+        seeds: who sees it so.
+        state: the state of the encoding, or `BySeed` if the encoding is seeded.
         x: (N, d) float32, or (seeds, N, d).
         y: (N,) float32 standardised scores.
-        scores: what they were standardised by.
+        w: (N,) float32 weights.
+        scores: what the scores were standardised by.
         space: the encoded space; its bounds are (seeds, d) if the encoding is seeded.
         raw: (N, length) the visible designs as they are.
     """
 
     encoding: Encoding
+    seeds: tuple[int, ...]
     state: Any
     x: Tensor
     y: Tensor
+    w: Tensor
     scores: ScoreScale
     space: EncodedSpace
     raw: Tensor
 
-    def quality(self, task: Task) -> dict[str, list[float]]:
-        """What the encoding tells of itself, one value a seed; empty for one that loses nothing."""
+    def notes(self, table: Table) -> list[Note]:
+        """What the encoding tells of itself: one note a seed, or one for all; none where it loses nothing."""
         encoding = self.encoding
-        if not isinstance(encoding, WithQuality):
-            return {}
-        states = unstack(self.state) if self.encoding.seeded else [self.state]
-        found = [encoding.quality(state, task) for state in states]
-        return {name: [float(one[name]) for one in found] for name in found[0]}
+        if not isinstance(encoding, WithInfo):
+            return []
+        found = []
+        for seed in self.seeds if encoding.seeded else (None,):
+            info = encoding.info(self.state_of(seed), table)
+            check_declared(encoding, info)
+            found.append(Note(seed, source(encoding), values={name: float(value) for name, value in info.items()}))
+        return found
+
+    def state_of(self, seed: int | None) -> Any:
+        """The state of the encoding of one seed."""
+        return self.state[seed] if self.encoding.seeded else self.state
 
     @property
     def first(self) -> Data:
         """The data as the first seed sees them; without a seeded encoding, as all do."""
         if not self.encoding.seeded:
-            return Data(self.x, self.y, self.space)
+            return Data(self.x, self.y, self.space, self.w)
         return self.own(self.x[0], self.space.lower[0], self.space.upper[0])
 
     def own(self, x: Tensor, lower: Tensor, upper: Tensor) -> Data:
         """The data as one seed sees them: x (N, d) and its bounds (d,)."""
-        return Data(x, self.y, replace(self.space, lower=lower, upper=upper))
+        return Data(x, self.y, replace(self.space, lower=lower, upper=upper), self.w)
 
-    def only(self, kept: Sequence[int]) -> Encoded:
-        """Only the seeds at the positions `kept`."""
+    def only(self, seeds: Sequence[int]) -> Encoded:
+        """Only some of the seeds."""
+        some = replace(self, seeds=tuple(seeds))
         if not self.encoding.seeded:
-            return self
-        index = list(kept)
+            return some
+        index = [self.seeds.index(seed) for seed in seeds]
         space = replace(self.space, lower=self.space.lower[index], upper=self.space.upper[index])
-        return replace(self, state=select(self.state, index), x=self.x[index], space=space)
+        return replace(some, state=self.state.only(seeds), x=self.x[index], space=space)
 
-    def decode(self, x: Tensor, position: int = 0) -> Tensor:
-        """Encoded (n, d) of the seed at `position` to raw designs on the processor.
+    def decode(self, x: Tensor, seed: int) -> Tensor:
+        """Encoded (n, d) of a seed to raw designs on the processor.
 
         A vector that is still that of a visible design gives that design to the last bit: where an objective is
         chaotic, the rounding of float32 would give it another score.
         """
-        state = unstack(self.state)[position] if self.encoding.seeded else self.state
-        decoded = self.encoding.decode(state, x.cpu())
+        decoded = self.encoding.decode(self.state_of(seed), x.cpu())
+        rows = self._rows[self.seeds.index(seed) if self.encoding.seeded else 0]
         for i, key in enumerate(_bytes(x)):
-            if key in self._rows[position if self.encoding.seeded else 0]:
-                decoded[i] = self.raw[self._rows[position if self.encoding.seeded else 0][key]]
+            if key in rows:
+                decoded[i] = self.raw[rows[key]]
         return decoded
 
     @cached_property
@@ -100,26 +113,29 @@ def _bytes(x: Tensor) -> list[bytes]:
     return [row.tobytes() for row in x.detach().cpu().numpy()]
 
 
-def encode_task(encoding: Encoding, seed_keys: Tensor, task: Task, device: torch.device | str = "cpu") -> Encoded:
-    """Fit an encoding to a task's visible designs, encode them, and standardise the scores.
+def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device: torch.device | str = "cpu") -> Encoded:
+    """Fit an encoding to the visible designs of a table, encode them, and standardise the scores.
 
     Args:
         encoding: the encoding; a seeded one is fitted for each seed.
-        seed_keys: (seeds, 2).
-        task: its oracle is not touched.
+        seeds: the seeds of the run.
+        table: the designs and scores.
         device: where the encoded data go.
     """
-    raw = torch.tensor(task.x)
+    raw, seed_keys = torch.tensor(table.x), stream_keys(seeds, Stream.ENCODING, "cpu")
+    state: Any
     if encoding.seeded:
         how = mode(encoding)
-        state = lift(lambda key: encoding.init(key, task), how, "state")(seed_keys)
-        x = lift(lambda own: encoding.encode(own, raw), how, "tensors")(state)
-        shape = encoding.shape(unstack(state)[0])
+        state = BySeed(tuple(seeds), lift(lambda key: encoding.init(key, table), how, "state")(seed_keys))
+        x = lift(lambda own: encoding.encode(own, raw), how, "tensors")(state.lifted)
+        shape = encoding.shape(state[seeds[0]])
     else:
-        state = encoding.init(seed_keys[0], task)
+        state = encoding.init(seed_keys[0], table)
         x, shape = encoding.encode(state, raw), encoding.shape(state)
-    mean, std = statistics(torch.tensor(task.y)[:, None])
-    y = ((torch.tensor(task.y) - mean) / std).float()
+    mean, std = statistics(torch.tensor(table.y)[:, None])
+    y = ((torch.tensor(table.y) - mean) / std).float()
+    w = torch.tensor(table.w).float()
     bounds = (x.amin(-2).to(device), x.amax(-2).to(device))
-    space = EncodedSpace(task.kind, shape, task.space.classes, encoding.representation, *bounds)
-    return Encoded(encoding, state, x.to(device), y.to(device), ScoreScale(float(mean), float(std)), space, raw)
+    space = EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, *bounds)
+    scale = ScoreScale(float(mean), float(std))
+    return Encoded(encoding, tuple(seeds), state, x.to(device), y.to(device), w.to(device), scale, space, raw)

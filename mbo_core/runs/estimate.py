@@ -21,21 +21,21 @@ from torch.overrides import TorchFunctionMode
 from mbo_core.functional import keys, precision
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
-from mbo_core.runs.encoded import Encoded, encode_task
+from mbo_core.runs.encoded import Encoded, encode_table
 from mbo_core.runs.execute import Plan, at_once, choose_device
 from mbo_core.runs.records import Run
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Encoding, Stage, Update, stages_inside
 from mbo_core.stages.options import options
-from mbo_core.tasks.task import Task
+from mbo_core.tasks.table import Table
 
 ENOUGH = 0.5
 """Seconds for which the steps of a phase are timed."""
 
-PATIENCE = 2.0
+PATIENCE = 3.0
 """Seconds after which a preparation, or a step after the first, is given up."""
 
-ROWS = 4096
+ROWS = 1024
 """The most rows on which an epoch of a preparation is timed; an epoch's time is in proportion to its rows."""
 
 HOW = (
@@ -131,14 +131,14 @@ class _Timing:
         return Estimate(len(self.plan.task.y), tuple(phases), _memory(self.device))
 
     def _encoded(self) -> tuple[Phase, Encoded | None]:
-        seeds, task = self.plan.seeds, self.plan.task
+        seeds, table = self.plan.seeds, self.plan.task.table
         encoding = self.plan.recipe.encoding
-        few = Task(task.name, task.x[:ROWS], task.y[:ROWS], space=task.space)
+        few = Table.of(table.name, table.x[:ROWS], table.y[:ROWS], table.space)
 
-        def encode(stage: Encoding, on: Task) -> Encoded:
-            return encode_task(stage, _keys(seeds[:1], "cpu"), on, self.device)
+        def encode(stage: Encoding, on: Table) -> Encoded:
+            return encode_table(stage, seeds[:1], on, self.device)
 
-        seconds, encoded = _prepared(encoding, encode, task, few, len(task.y) / len(few.y))
+        seconds, encoded = _prepared(encoding, encode, table, few, len(table.y) / len(few.y))
         times = len(seeds) if encoding.seeded else 1
         return Phase("encode", None, None if seconds is None else seconds * times), encoded
 
@@ -162,8 +162,8 @@ class _Timing:
         update, how = run.recipe.update, lifting.mode(run.recipe.update, run.recipe.proxy)
         state = default.untrained(run, lifting.mode(run.recipe.proxy))
         each = _keys(run.seeds, run.encoded.y.device)
-        x, y = run.encoded.x[..., :ROWS, :], run.encoded.y[:ROWS]
-        few = dataclasses.replace(run, encoded=dataclasses.replace(run.encoded, x=x, y=y))
+        x, y, w = run.encoded.x[..., :ROWS, :], run.encoded.y[:ROWS], run.encoded.w[:ROWS]
+        few = dataclasses.replace(run, encoded=dataclasses.replace(run.encoded, x=x, y=y, w=w))
 
         def begin(stage: Update, on: Run) -> Any:
             return on.lift(lambda data, key, trained: stage.init(key, data, trained), how, "state")(each, state)

@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from mbo_core.errors import MboError, RecipeError
+from mbo_core.errors import MboError, RecipeError, reason_of
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
-from mbo_core.runs.default import check_data, trained_by
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.default import check_data
+from mbo_core.runs.encoded import encode_table
+from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
-from mbo_core.runs.seeds import stream_keys
+from mbo_core.runs.seeds import Stream
 from mbo_core.runs.store import Folder
 from mbo_core.runs.watch import Report, Watch
 from mbo_core.tasks.task import Task
@@ -53,10 +55,11 @@ class Plan:
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
+    own_table: bool = False
 
 
 def plan(
-    recipe: str | Path,
+    recipe: AnyRecipe,
     task: str | Task | None = None,
     seeds: int | Sequence[int] | None = None,
     preset: str | None = None,
@@ -68,11 +71,12 @@ def plan(
     if isinstance(set, str):
         raise RecipeError(f"set is the text {set!r}", f"give a list: set=[{set!r}]")
     found = (registry or installed()).including(plugins)
-    document = recipes.find(recipe, found)
+    document, found = opened(recipe, found)
     recorded = recipes.recorded_run(document)
     loaded = _task(task if task is not None else recorded.get("task"), found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
-    return Plan(resolved, loaded, seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds), found)
+    numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
+    return Plan(resolved, loaded, numbers, found, own_table=isinstance(task, Task))
 
 
 def _task(task: Any, registry: Registry) -> Task:
@@ -110,7 +114,7 @@ def _whole(number: Any) -> bool:
 
 
 def run(
-    recipe: str | Path,
+    recipe: AnyRecipe,
     task: str | Task | None = None,
     *,
     seeds: int | Sequence[int] | None = None,
@@ -126,7 +130,8 @@ def run(
     """Run a recipe on a task.
 
     Args:
-        recipe: a method's name, a TOML file, or the folder of an earlier run.
+        recipe: a method's name, a TOML file, or the folder of an earlier run; or stages, as a `Recipe` or a dict of the
+            tables that a file has.
         task: a task's name, or a `Task` made of your own table; may be left out where the recipe names one.
         seeds: how many (seeds 0, 1, ...), or which; 8 by default.
         preset: a preset of the recipe, e.g. `quick`; the base is the published method.
@@ -134,7 +139,7 @@ def run(
         out: the folder to store the run in; nothing is stored without.
         device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
         cache: a folder of trained proxies, which are used where they fit and added to.
-        plugins: modules or instances with hooks that are used for this run alone: stages, tasks, tools.
+        plugins: Python files, modules or instances with stages, tasks or hooks, used for this run alone.
         report: is told of every step: phase, steps done, total.
         registry: what is installed, by default in this environment.
 
@@ -156,6 +161,7 @@ def execute(planned: Plan, out: Path | None, device: str, report: Report | None 
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
+        result.own_table = planned.own_table
         job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
         job.go()
     return result
@@ -198,7 +204,7 @@ class Job:
             kept = f"; kept: {len(self.result.trials)} of {len(self.plan.seeds)} seeds" if self.folder else ""
             raise Interrupted(f"interrupted{kept}") from None
         except BaseException as error:
-            self.result.failed.update({seed: f"{type(error).__name__}: {error}" for seed in self._open()})
+            self.result.failed.update({seed: reason_of(error) for seed in self._open()})
             self._finish("failed", start)
             raise
 
@@ -210,31 +216,29 @@ class Job:
         self._record("running", start)
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
-        encoding_keys = stream_keys(self.plan.seeds, "encoding", "cpu")
-        encoded = encode_task(recipe.encoding, encoding_keys, task, self.result.device)
-        self.result.quality = encoded.quality(task)
+        encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
+        self.result.notes += encoded.notes(task.table)
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
-        hooks = self.plan.registry.hooks(default)
-        whole = Run(recipe, task, encoded, self.plan.seeds, hooks=hooks, folder=folder)
+        hooks = Hooks(self.plan.registry.hooks(default))
+        whole = Run(recipe, task, encoded, self.plan.seeds, folder=folder)
         check_data(whole)
         for group in lifting.groups(self.plan.seeds, at_once(whole)):
             watch = Watch(self._reporter(group))
-            finished = self._group(replace(whole.only(group), watch=watch))
+            finished = self._group(hooks, replace(whole.only(group), watch=watch))
             for seed in finished:
                 self._store_seed(seed)
             self._record("running", start)
 
-    def _group(self, run: Run) -> tuple[int, ...]:
-        hook = run.hooks.hook
-        trained = trained_by(run)
+    def _group(self, hooks: Hooks, run: Run) -> tuple[int, ...]:
+        trained = hooks.train_proxy(run)
         self.result.failed.update(trained.failed)
         self.result.cached.extend(trained.cached)
         if not trained.seeds:
             return ()
-        gap = hook.mbo_mine_adversary(run=run, proxy=trained)
-        candidates = hook.mbo_update_solution(run=run, proxy=trained)
-        scores = hook.mbo_evaluate(run=run, candidates=candidates)
+        gap = hooks.mine_adversary(run, trained)
+        candidates = hooks.update_solution(run, trained)
+        scores = hooks.evaluate(run, candidates)
         return self.result.add(candidates, scores, gap, run.watch)
 
     def _reporter(self, group: tuple[int, ...]) -> Report:
@@ -270,7 +274,7 @@ def at_once(run: Run) -> int:
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1
-    return lifting.at_once(proxy.init(run.keys("proxy")[0], run.data))
+    return lifting.at_once(proxy.init(run.keys(Stream.PROXY)[0], run.data))
 
 
 def versions(registry: Registry) -> Mapping[str, str]:

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pluggy
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mbo_core.plugins.hookspecs import PROJECT
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.encoded import Encoded
-from mbo_core.runs.seeds import Mode, Returns, lift, stream_keys
+from mbo_core.runs.seeds import BySeed, Mode, Returns, Stream, fold, lift, stream_keys
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Data
 from mbo_core.tasks.task import Task
@@ -28,11 +26,10 @@ class Run:
 
     Attributes:
         recipe: the resolved recipe with its stages.
-        task: the task; its oracle is for evaluation only.
-        encoded: the task as the stages see it.
+        task: the task; no stage but evaluation is given it.
+        encoded: its table as the stages see it.
         seeds: the seeds of this group.
         watch: where progress and infos go.
-        hooks: the plugin manager of this run.
         folder: where the run is stored, or None; a plugin may add files of its own.
     """
 
@@ -41,7 +38,6 @@ class Run:
     encoded: Encoded
     seeds: tuple[int, ...]
     watch: Watch = field(default_factory=Watch)
-    hooks: pluggy.PluginManager = field(default_factory=partial(pluggy.PluginManager, PROJECT))
     folder: Path | None = None
 
     @property
@@ -49,14 +45,14 @@ class Run:
         """The encoded data, x (N, d) and y (N,), as the first seed sees them; see `lift` for each seed's own."""
         return self.encoded.first
 
-    def keys(self, stream: str) -> Tensor:
-        """One key a seed for a stage, (seeds, 2)."""
-        return stream_keys(self.seeds, stream, self.encoded.y.device)
+    def keys(self, stream: Stream, use: int | None = None) -> Tensor:
+        """One key a seed for a stage, (seeds, 2), or for one use that it makes of its stream."""
+        own = stream_keys(self.seeds, stream, self.encoded.y.device)
+        return own if use is None else fold(own, use)
 
     def only(self, seeds: Sequence[int]) -> Run:
         """The run of some of the seeds."""
-        encoded = self.encoded.only([self.seeds.index(seed) for seed in seeds])
-        return replace(self, seeds=tuple(seeds), encoded=encoded)
+        return replace(self, seeds=tuple(seeds), encoded=self.encoded.only(seeds))
 
     def lift(self, function: Callable[..., Any], how: Mode, *returns: Returns) -> Callable[..., Any]:
         """A function of one seed's data and more, as a function of the rest for all seeds; see `seeds.lift`."""
@@ -76,26 +72,31 @@ class TrainedProxy:
     """The proxies of the seeds whose training did not fail.
 
     Attributes:
-        state: their states, stacked (or `PerSeed`).
-        seeds: which seeds they are.
+        states: the trained state of each seed.
         failed: why the others failed.
         cached: those of them that were not trained now.
     """
 
-    state: Any
-    seeds: tuple[int, ...]
-    failed: Mapping[int, str]
+    states: BySeed
+    failed: Mapping[int, str] = field(default_factory=dict)
     cached: tuple[int, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Which seeds have a state."""
+        return self.states.seeds
 
 
 @dataclass(frozen=True)
 class Gap:
-    """How far the adversary moves the trained proxy, by seed: in predicted scores if it moves designs, else in loss.
+    """How far the adversary moves the trained proxy.
 
-    Standardised units; positive where the adversary found the proxy wanting, 0 with the adversary `none`.
+    Attributes:
+        by_seed: in predicted standardised scores if the adversary moves designs, else in loss; positive where it found
+            the proxy wanting. None where nothing was measured: the adversary `none`, or a proxy without `params`.
     """
 
-    values: Mapping[int, float]
+    by_seed: Mapping[int, float | None]
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,12 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores by name and seed, (candidates,) each; `failed` says why a seed has none; `texts` are told beside them."""
+    """What the evaluation says of the candidates.
 
-    values: Mapping[str, Mapping[int, NDArray[np.float64]]]
-    failed: Mapping[int, str]
-    texts: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
+    Attributes:
+        by_seed: for each seed that has scores, (candidates,) arrays or texts by name; empty without an oracle.
+        failed: why another seed has none.
+    """
+
+    by_seed: Mapping[int, Mapping[str, NDArray[np.float64] | Sequence[str]]] = field(default_factory=dict)
+    failed: Mapping[int, str] = field(default_factory=dict)

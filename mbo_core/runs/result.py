@@ -15,8 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs import tables
+from mbo_core.runs.notes import Note, source
 from mbo_core.runs.records import Candidates, Gap, Scores
 from mbo_core.runs.watch import Watch
+from mbo_core.stages.contracts import Evaluation
 from mbo_core.tasks.oracles import OracleSet
 from mbo_core.tasks.scoring import PERCENTILES, percentile
 from mbo_core.tasks.task import Task
@@ -34,24 +37,19 @@ class Trial:
         encoded: (candidates, d) as the stages moved them.
         predicted: (candidates,) raw scores that the proxy expected, or None.
         scores: (candidates,) a name: `raw` and `normalised`, and more where there are several oracles; empty without.
-        gap: how far the adversary moved the trained proxy.
+        gap: how far the adversary moved the trained proxy, or None where that was not measured.
         steps: the infos of training and search.
-        told: what the search told of each candidate at its last step, e.g. NEMO's log Gamma, and the evaluation's
-            texts, e.g. `fault`.
+        columns: what else is known of each candidate: the infos of the search's last step, e.g. NEMO's log Gamma, and
+            the evaluation's texts, e.g. `fault`.
     """
 
     raw: NDArray[Any]
     encoded: torch.Tensor
     predicted: NDArray[np.float64] | None
     scores: Mapping[str, NDArray[np.float64]]
-    gap: float
+    gap: float | None
     steps: Sequence[Mapping[str, float | int | str]]
-    told: Mapping[str, Sequence[float | str]] = field(default_factory=dict)
-
-    @property
-    def end(self) -> Mapping[str, float | int | str]:
-        """The infos of the search's last step; none where it took none."""
-        return next((step for step in reversed(self.steps) if step["phase"] == "search"), {})
+    columns: Mapping[str, Sequence[float | str]] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All arrays as tensors, to store."""
@@ -62,7 +60,7 @@ class Trial:
 
     def rows(self, task: Task, seen: set[bytes]) -> list[dict[str, Any]]:
         """One row a candidate: the design, whether it is in the data, and its scores."""
-        values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.told)
+        values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.columns)
         if self.predicted is not None:
             values["predicted"] = self.predicted.tolist()
         return [
@@ -75,7 +73,7 @@ class Trial:
         ]
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """A run of a recipe on a task.
 
@@ -88,8 +86,9 @@ class Result:
         seconds: the wall time.
         status: `running`, `done`, `failed` (a seed or more) or `interrupted`.
         folder: where the run is stored, or None.
-        quality: what a lossy encoding tells of itself, one value a seed.
+        notes: what stages and tools tell people of the run and its trials.
         cached: the seeds whose proxies were not trained in this run.
+        own_table: whether the task was given as an object, so that no name finds it again.
     """
 
     recipe: Recipe
@@ -102,8 +101,15 @@ class Result:
     seconds: float = 0.0
     status: str = "running"
     folder: Path | None = None
-    quality: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
     cached: list[int] = field(default_factory=list)
+    own_table: bool = False
+
+    def __repr__(self) -> str:
+        return tables.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(self)
 
     @property
     def designs(self) -> NDArray[Any]:
@@ -149,6 +155,15 @@ class Result:
         best = np.array([self.task.best_in_data])
         return {"normalised": float(self.task.normalise(best)[0]), "raw": float(best[0])}
 
+    def predicted_less_true(self) -> list[float | None]:
+        """By how much each seed's predictions exceed the true raw scores, on average over its candidates."""
+        return [self._excess(self.trials.get(seed)) for seed in self.seeds]
+
+    def _excess(self, trial: Trial | None) -> float | None:
+        if trial is None or trial.predicted is None or "raw" not in trial.scores:
+            return None
+        return float(np.mean(trial.predicted - trial.scores["raw"]))
+
     def counts(self) -> dict[str, list[int | None]]:
         """How many of each seed's candidates are distinct, and how many of the distinct ones are not in the data."""
         distinct = {seed: {design.tobytes() for design in trial.raw} for seed, trial in self.trials.items()}
@@ -156,21 +171,6 @@ class Result:
             "distinct": [len(distinct[seed]) if seed in distinct else None for seed in self.seeds],
             "new": [len(distinct[seed] - self.seen) if seed in distinct else None for seed in self.seeds],
         }
-
-    def faults(self) -> dict[str, dict[str, str]]:
-        """Why candidates could not be scored and have the task's lowest score, by seed and candidate."""
-        told = {seed: trial.told.get("fault", ()) for seed, trial in self.trials.items()}
-        return {
-            str(seed): {str(i): str(reason) for i, reason in enumerate(reasons) if reason}
-            for seed, reasons in told.items()
-            if any(reasons)
-        }
-
-    def remarks(self) -> dict[str, list[str]]:
-        """What the search wants people to know of a seed, though it gave designs."""
-        texts = self.recipe.update.remarks
-        found = {seed: [texts[info] for info in texts if trial.end.get(info)] for seed, trial in self.trials.items()}
-        return {str(seed): each for seed, each in found.items() if each}
 
     def frame(self) -> DataFrame:
         """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
@@ -188,6 +188,8 @@ class Result:
         return {
             "recipe": self.recipe.name,
             "preset": self.recipe.preset,
+            "set": list(self.recipe.changed),
+            "constants": self.recipe.constants,
             "task": self.task.name,
             "seeds": list(self.seeds),
             "scores": self.scores,
@@ -195,11 +197,11 @@ class Result:
             "spread_over_oracles": self.spread_over_oracles,
             "best_in_data": self.best_in_data,
             "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
+            "predicted_less_true": self.predicted_less_true(),
             "candidates": self.counts(),
             "failed": {str(seed): reason for seed, reason in self.failed.items()},
             "cached_proxies": self.cached,
-            "faults": self.faults(),
-            "remarks": self.remarks(),
+            "notes": [note.plain() for note in self.notes],
             "seconds": round(self.seconds, 3),
             "run": str(self.folder) if self.folder else None,
         }
@@ -217,9 +219,9 @@ class Result:
             "status": self.status,
             **self.summary(),
             "percentile_rule": "nearest",
-            "encoding_quality": dict(self.quality),
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
+            "own_table": self.own_table,
             "task_notes": dict(self.task.info.notes),
             "published": self.recipe.published.get(self.task.name),
             "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},
@@ -229,22 +231,34 @@ class Result:
     def add(self, candidates: Candidates, scores: Scores, gap: Gap, watch: Watch) -> tuple[int, ...]:
         """Take in a group of seeds, and tell which have designs: also those that the oracle failed to score."""
         for i, seed in enumerate(candidates.seeds):
+            scores_of = scores.by_seed.get(seed, {})
             self.trials[seed] = Trial(
                 raw=candidates.raw[i],
                 encoded=candidates.x[i],
                 predicted=None if candidates.predicted is None else candidates.predicted[i],
-                scores={name: values[seed] for name, values in scores.values.items() if seed in values},
-                gap=gap.values[seed],
+                scores={name: values for name, values in scores_of.items() if isinstance(values, np.ndarray)},
+                gap=gap.by_seed[seed],
                 steps=watch.rows(seed),
-                told={**watch.of_candidates(seed), **_texts(scores, seed)},
+                columns={**watch.of_candidates(seed), **_texts(scores_of)},
             )
+        self.notes += [*watch.notes_of(candidates.seeds), *fault_notes(scores, self.recipe.evaluation)]
         self.failed.update(candidates.failed)
         self.failed.update(scores.failed)
         return candidates.seeds
 
 
-def _texts(scores: Scores, seed: int) -> dict[str, Sequence[str]]:
-    return {name: texts[seed] for name, texts in scores.texts.items() if seed in texts}
+def _texts(scores: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    return {name: values for name, values in scores.items() if not isinstance(values, np.ndarray)}
+
+
+def fault_notes(scores: Scores, evaluation: Evaluation) -> list[Note]:
+    """A note for each seed with candidates that could not be scored; `fault` in its designs.csv says which and why."""
+    faults = {seed: [text for text in by_name.get("fault", ()) if text] for seed, by_name in scores.by_seed.items()}
+    return [
+        Note(seed, source(evaluation), f"{len(texts)} candidates could not be scored; the first: {texts[0]}")
+        for seed, texts in faults.items()
+        if texts
+    ]
 
 
 def _there(values: Sequence[float | None]) -> list[float]:

@@ -6,7 +6,9 @@ another and may then keep any object as its state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from operator import itemgetter
 from typing import Any, Literal, cast
 
@@ -84,16 +86,49 @@ def unstack(values: Any) -> list[Any]:
     return [optree.tree_map(itemgetter(i), values) for i in range(count)]
 
 
-def joined(states: Sequence[Any], how: Mode) -> Any:
-    """The states of seeds, one each, as a stage of this mode keeps them."""
-    return PerSeed(states) if how == "loop" or not states else stack(states)
+@dataclass(frozen=True, eq=False)
+class BySeed(Mapping[int, Any]):
+    """What is known of each of some seeds, by the seed's number.
 
+    Attributes:
+        seeds: which, in order.
+        lifted: a nest of tensors with a leading seed axis, or `PerSeed`: what `lift` takes and gives.
+    """
 
-def select(values: Any, kept: Sequence[int]) -> Any:
-    """Only the seeds at the positions `kept`."""
-    if isinstance(values, PerSeed):
-        return PerSeed(values[i] for i in kept)
-    return optree.tree_map(lambda leaf: leaf[list(kept)], values)
+    seeds: tuple[int, ...]
+    lifted: Any
+
+    @classmethod
+    def of(cls, values: Mapping[int, Any], how: Mode) -> BySeed:
+        """Join what is known of single seeds, as stages of a mode keep it."""
+        each = list(values.values())
+        return cls(tuple(values), PerSeed(each) if how == "loop" or not each else stack(each))
+
+    def __getitem__(self, seed: int) -> Any:
+        if seed not in self.seeds:
+            raise KeyError(seed)
+        position = self.seeds.index(seed)
+        if isinstance(self.lifted, PerSeed):
+            return self.lifted[position]
+        return optree.tree_map(itemgetter(position), self.lifted)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.seeds)
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def only(self, seeds: Iterable[int]) -> BySeed:
+        """Some of the seeds, in the order given."""
+        kept = tuple(seeds)
+        index = [self.seeds.index(seed) for seed in kept]
+        if isinstance(self.lifted, PerSeed):
+            return BySeed(kept, PerSeed(self.lifted[i] for i in index))
+        return BySeed(kept, optree.tree_map(lambda leaf: leaf[index], self.lifted))
+
+    def without(self, failed: Container[int]) -> BySeed:
+        """The seeds that did not fail."""
+        return self.only(seed for seed in self.seeds if seed not in failed)
 
 
 def bytes_of(state: Any) -> int:
@@ -112,11 +147,38 @@ def groups(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
     return [tuple(seeds[start : start + size]) for start in range(0, len(seeds), size)]
 
 
-STREAMS = ("encoding", "proxy", "audit", "update")
-"""Each stage draws from a stream of its own, so that exchanging one leaves the randomness of the others."""
+class Stream(IntEnum):
+    """The stream of random keys of each stage, so that another update leaves the training as it is.
+
+    The numbers here and below are part of what a seed means: changing one changes the designs of every seed.
+    """
+
+    ENCODING = 0
+    PROXY = 1
+    """Its uses are `batches.Use`."""
+    AUDIT = 2
+    UPDATE = 3
 
 
-def stream_keys(seeds: Sequence[int], stream: str, device: torch.device | str) -> Tensor:
+class Audit(IntEnum):
+    """What the key of the stream `AUDIT` is folded with."""
+
+    ROWS = 0
+    MINE = 1
+
+
+class Search(IntEnum):
+    """What the key of the stream `UPDATE` is folded with; that of the steps once more, with the step's number."""
+
+    INIT = 0
+    STEP = 1
+
+
+def stream_keys(seeds: Sequence[int], stream: Stream, device: torch.device | str) -> Tensor:
     """One key a seed for a stage, (seeds, 2)."""
-    index = STREAMS.index(stream)
-    return torch.stack([keys.fold_in(keys.key(seed, device), index) for seed in seeds])
+    return torch.stack([keys.fold_in(keys.key(seed, device), stream) for seed in seeds])
+
+
+def fold(keys_: Tensor, number: int) -> Tensor:
+    """Keys (seeds, 2), each folded with a number."""
+    return vmap(lambda key: keys.fold_in(key, number))(keys_)

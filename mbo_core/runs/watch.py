@@ -11,6 +11,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from mbo_core.runs.notes import Note, check_declared, final_notes
+from mbo_core.stages.contracts import Stage
+
 Report: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase (`encode`, `train`, `prepare the search`, `search`), the steps done, and their total."""
 
@@ -20,9 +23,10 @@ KEPT = 1000
 
 @dataclass
 class Phase:
-    """The steps of one phase for a group of seeds."""
+    """The steps that a stage takes for a group of seeds."""
 
     name: str
+    stage: Stage
     total: int
     seeds: tuple[int, ...]
     done: int = 0
@@ -44,6 +48,10 @@ class Phase:
             self.series[name] = torch.full(shape, torch.nan, dtype=kind, device=values.device)
         self.series[name][:, self.done] = values
 
+    def of(self, seed: int, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """One seed's part of `series` or `latest`."""
+        return {name: value[self.seeds.index(seed)] for name, value in values.items()}
+
     def shown(self) -> list[int]:
         """The steps that people see: about `KEPT`, and the last."""
         apart = max(1, self.total // KEPT)
@@ -52,18 +60,20 @@ class Phase:
 
 @dataclass
 class Watch:
-    """Collects infos, reports progress, and notices NaN.
+    """Collects infos and notes, reports progress, and notices NaN.
 
     Args:
         report: told of every step.
+        notes: what was noted with `note`; a plugin may add its own.
     """
 
     report: Report = lambda phase, done, total: None
     phases: list[Phase] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
-    def begin(self, name: str, total: int, seeds: Sequence[int]) -> None:
-        """A phase of `total` steps begins."""
-        self.phases.append(Phase(name, total, tuple(seeds)))
+    def begin(self, name: str, stage: Stage, total: int, seeds: Sequence[int]) -> None:
+        """A phase of `total` steps of a stage begins."""
+        self.phases.append(Phase(name, stage, total, tuple(seeds)))
         self.report(name, 0, total)
 
     def step(self, info: Mapping[str, Tensor]) -> None:
@@ -72,19 +82,24 @@ class Watch:
         Args:
             info: (seeds,) tensors, of the same names at every step; or (seeds, candidates), of which the mean is
                 kept, and of the last step all.
+
+        Raises:
+            MboError: at the first step, for an info that the stage does not declare.
         """
         phase = self.phases[-1]
+        if not phase.done:
+            check_declared(phase.stage, info)
         phase.latest = {name: value.detach() for name, value in info.items() if value.ndim > 1}
         for name, value in info.items():
             phase.keep(name, value.detach().flatten(1).float().mean(1) if value.ndim > 1 else value.detach())
         phase.done += 1
         self.report(phase.name, phase.done, phase.total)
 
-    def replay(self, seed: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take in what `rows` told of a seed in an earlier run, instead of its steps."""
+    def replay(self, stage: Stage, seed: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Restore the logged steps of a seed that a stage took in an earlier run."""
         for name, steps in groupby(rows, itemgetter("phase")):
             kept = list(steps)
-            self.phases.append(phase := Phase(name, len(kept), (seed,), numbers=[row["step"] for row in kept]))
+            self.phases.append(phase := Phase(name, stage, len(kept), (seed,), numbers=[row["step"] for row in kept]))
             for row in kept:
                 for info in (key for key in row if key not in {"phase", "step"}):
                     phase.keep(info, torch.tensor([row[info]], dtype=torch.float64))
@@ -106,21 +121,32 @@ class Watch:
 
     def of_candidates(self, seed: int) -> dict[str, list[float]]:
         """What the last step of the search told of each candidate of a seed."""
-        return {
-            name: value[phase.seeds.index(seed)].tolist()
-            for phase in self.phases
-            if seed in phase.seeds
-            for name, value in phase.latest.items()
-        }
+        latest = [phase.of(seed, phase.latest) for phase in self._of(seed)]
+        return {name: value.tolist() for infos in latest for name, value in infos.items()}
 
     def rows(self, seed: int) -> list[dict[str, float | int | str]]:
         """The kept steps of a seed: phase, step and each info."""
-        return [row for phase in self.phases if seed in phase.seeds for row in _rows(phase, seed)]
+        return [row for phase in self._of(seed) for row in _rows(phase, seed)]
+
+    def notes_of(self, seeds: Sequence[int]) -> list[Note]:
+        """What was noted of the run and of some seeds, and what the last infos of their stages amount to."""
+        noted = [note for note in self.notes if note.seed is None or note.seed in seeds]
+        return noted + [note for seed in seeds for phase in self._of(seed) for note in _final_notes(phase, seed)]
+
+    def _of(self, seed: int) -> list[Phase]:
+        return [phase for phase in self.phases if seed in phase.seeds]
+
+
+def _final_notes(phase: Phase, seed: int) -> list[Note]:
+    if not phase.done:
+        return []
+    last = {name: float(values[phase.done - 1]) for name, values in phase.of(seed, phase.series).items()}
+    return final_notes(phase.stage, seed, last)
 
 
 def _rows(phase: Phase, seed: int) -> Iterator[dict[str, float | int | str]]:
-    steps, position = phase.shown(), phase.seeds.index(seed)
-    columns = {name: series[position, steps].tolist() for name, series in phase.series.items()}
+    steps = phase.shown()
+    columns = {name: series[steps].tolist() for name, series in phase.of(seed, phase.series).items()}
     for i, step in enumerate(steps):
         number = phase.numbers[step] if phase.numbers else step
         yield {"phase": phase.name, "step": number, **{name: values[i] for name, values in columns.items()}}

@@ -23,9 +23,9 @@ from mbo_core.stages.contracts import (
     Stage,
     State,
     Update,
+    WithInfo,
     WithMembers,
     WithParams,
-    WithQuality,
 )
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
 from mbo_core.stages.options import Limits, Option, Refused, convert, option, stage_option, to_toml
@@ -65,9 +65,9 @@ __all__ = [
     "State",
     "Statistics",
     "Update",
+    "WithInfo",
     "WithMembers",
     "WithParams",
-    "WithQuality",
     "convert",
     "option",
     "stage_option",

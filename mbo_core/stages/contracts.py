@@ -1,8 +1,8 @@
 """The four stages, what flows between them, and the contracts of the abilities.
 
 A stage is a frozen dataclass whose fields are its options. `init` makes a state, `step` maps a state to the
-next state and an `info` that people read. All of it is written for ONE seed: the core lifts it to many
-(`mbo_core.runs.seeds`). Who may know whom::
+next state and an `info` that people read, its names declared in `infos`. All of it is written for ONE seed: the core
+lifts it to many (`mbo_core.runs.seeds`). Who may know whom::
 
     encoding  <  adversary  <  proxy  <  update  <  evaluation
 
@@ -16,13 +16,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import grad
 
 if TYPE_CHECKING:
+    from mbo_core.tasks.table import Table
     from mbo_core.tasks.task import Task
 
 Key: TypeAlias = Tensor
@@ -37,7 +41,7 @@ Params: TypeAlias = Any
 Info: TypeAlias = Mapping[str, Tensor]
 """What people look at: a finite scalar a name, or from an update one value for each candidate (candidates,).
 
-A proxy's always has `loss`.
+A stage declares the names in `infos`; a proxy's always has `loss`.
 """
 
 Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit", "members", "params"]
@@ -141,11 +145,17 @@ class Data:
         x: (N, d) encoded designs.
         y: (N,) standardised scores.
         space: the encoded design space.
+        w: (N,) importance weights of the rows, by default ones; `batches.take` puts them into each batch.
     """
 
     x: Tensor
     y: Tensor
     space: EncodedSpace
+    w: Tensor = field(default=cast(Any, None))
+
+    def __post_init__(self) -> None:
+        if self.w is None:
+            object.__setattr__(self, "w", torch.ones_like(self.y))
 
 
 @dataclass(frozen=True)
@@ -182,13 +192,19 @@ class Stage(ABC):
 
     name: ClassVar[str]
     """How recipes call it, e.g. `gradient-ascent`; unique among the stages of its role."""
+    role: ClassVar[str] = "stage"
+    """The role in a recipe that it fills; set by the five abstract roles."""
+    infos: ClassVar[Mapping[str, str]] = {}
+    """The meaning of each info that it gives, by name; see the function `infos`. One of another name is refused."""
+    notes: ClassVar[Mapping[str, str]] = {}
+    """By the name of an info: what people have to know of a trial whose last step gave another value than 0 for it."""
     lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
     """How the core runs many seeds: `loop` for a stage with Python control flow or an outside library."""
 
 
 def stages_inside(stage: Stage) -> list[Stage]:
     """The stages that a stage holds as options."""
-    values = (getattr(stage, field.name) for field in fields(cast(Any, stage)))
+    values = (getattr(stage, one.name) for one in fields(cast(Any, stage)))
     return [value for value in values if isinstance(value, Stage)]
 
 
@@ -197,17 +213,34 @@ def with_inner(stage: Stage) -> list[Stage]:
     return [stage, *(one for held in stages_inside(stage) for one in with_inner(held))]
 
 
+def infos(stage: Stage | type[Stage]) -> dict[str, str]:
+    """The meaning of each info that a stage may give: those of its class, of its bases, and of the stages inside it."""
+    return _declared(stage, "infos")
+
+
+def notes(stage: Stage | type[Stage]) -> dict[str, str]:
+    """The note that stands for each info which ought to be 0 in the end, of the same classes as `infos`."""
+    return _declared(stage, "notes")
+
+
+def _declared(stage: Stage | type[Stage], what: str) -> dict[str, str]:
+    classes = [stage] if isinstance(stage, type) else [type(one) for one in reversed(with_inner(stage))]
+    bases = [base for one in classes for base in reversed(one.__mro__)]
+    return {name: text for base in bases for name, text in vars(base).get(what, {}).items()}
+
+
 class Encoding(Stage):
     """The map from designs to the float vectors that the stages see, and back."""
 
+    role: ClassVar[str] = "encoding"
     kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]]
     """The kinds of task it can encode."""
     seeded: ClassVar[bool] = False
     """Whether fitting it is random, so that each seed has its own."""
 
     @abstractmethod
-    def init(self, key: Key, task: Task) -> State:
-        """Fit the encoding to a task's visible designs (never to its oracle)."""
+    def init(self, key: Key, table: Table) -> State:
+        """Fit the encoding to the visible designs of a table."""
 
     @abstractmethod
     def encode(self, state: State, x: Tensor) -> Tensor:
@@ -228,16 +261,17 @@ class Encoding(Stage):
 
 
 @runtime_checkable
-class WithQuality(Protocol):
+class WithInfo(Protocol):
     """An encoding that loses something, and can tell how much."""
 
-    def quality(self, state: State, task: Task) -> Info:
-        """Scalars for the run's record, e.g. the share of visible designs that decode to themselves."""
+    def info(self, state: State, table: Table) -> Info:
+        """Scalars that are noted of each trial, e.g. the share of visible designs that decode to themselves."""
 
 
 class Adversary(Stage):
     """What moves designs or weights to where the proxy is worst."""
 
+    role: ClassVar[str] = "adversary"
     moves: ClassVar[frozenset[Moves]]
 
     @abstractmethod
@@ -252,6 +286,8 @@ class Adversary(Stage):
 class Proxy(Stage):
     """A learned model of the objective."""
 
+    role: ClassVar[str] = "proxy"
+    infos: ClassVar[Mapping[str, str]] = {"loss": "the training loss on the batch, before the step"}
     abilities: ClassVar[frozenset[Ability]]
     trains_against: ClassVar[frozenset[Moves]] = frozenset()
     """The moves of an adversary under which it can train."""
@@ -296,8 +332,7 @@ class WithMembers(Protocol):
 class Update(Stage):
     """What moves candidate designs: the search."""
 
-    remarks: ClassVar[Mapping[str, str]] = {}
-    """By the name of an info: what people have to know of a seed whose last step gave another value than 0 for it."""
+    role: ClassVar[str] = "update"
 
     @property
     @abstractmethod
@@ -330,9 +365,11 @@ class Update(Stage):
 class Evaluation(Stage):
     """What scores the final candidates; the only stage that is given the task."""
 
+    role: ClassVar[str] = "evaluation"
+
     @abstractmethod
-    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor | Sequence[str]]:
-        """Score raw designs, float64 (n, d_raw) or int64 (n, L): one (n,) tensor a name; `raw` is always there.
+    def score(self, designs: NDArray[Any], task: Task) -> Mapping[str, NDArray[np.float64] | Sequence[str]]:
+        """Score raw designs, float64 (n, d_raw) or int64 (n, L): one (n,) array a name; `raw` is always there.
 
         A name may also have n texts, which the record shows beside the scores; those of `fault` say why a design could
         not be scored, and are empty for the others.

@@ -17,7 +17,7 @@ from torch.nn.functional import one_hot
 from mbo_core.errors import TaskError
 from mbo_core.stages.contracts import Encoding, Key, Representation
 from mbo_core.stages.options import option
-from mbo_core.tasks.task import Task
+from mbo_core.tasks.table import Table
 
 
 class Statistics(NamedTuple):
@@ -56,9 +56,9 @@ class Standardised(Encoding):
     name: ClassVar[str] = "standardised"
     kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"continuous"})
 
-    def init(self, key: Key, task: Task) -> Statistics:
+    def init(self, key: Key, table: Table) -> Statistics:
         """The statistics of the visible designs."""
-        return statistics(torch.tensor(task.x))
+        return statistics(torch.tensor(table.x))
 
     def encode(self, state: Statistics, x: Tensor) -> Tensor:
         """Float64 (n, d) to float32 (n, d)."""
@@ -85,10 +85,10 @@ class OneHot(Encoding):
     name: ClassVar[str] = "one-hot"
     kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
 
-    def init(self, key: Key, task: Task) -> TokenState:
+    def init(self, key: Key, table: Table) -> TokenState:
         """The number of classes and positions."""
-        classes = task.space.classes or 1
-        return TokenState(classes, task.space.length, unit(task.space.length * classes))
+        classes = table.space.classes or 1
+        return TokenState(classes, table.space.length, unit(table.space.length * classes))
 
     def encode(self, state: TokenState, x: Tensor) -> Tensor:
         """Tokens (n, L) to float32 (n, L * K)."""
@@ -131,20 +131,20 @@ class SoftLogits(Encoding):
     name: ClassVar[str] = "soft-logits"
     kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
 
-    def init(self, key: Key, task: Task) -> TokenState:
+    def init(self, key: Key, table: Table) -> TokenState:
         """The classes and, if asked for, the statistics of the visible logits.
 
         Raises:
             TaskError: for a single class, which leaves no logit.
         """
-        classes, length = task.space.classes or 1, task.space.length
+        classes, length = table.space.classes or 1, table.space.length
         if classes < 2:
             hint = "give amounts as real numbers (1.0, not 1); tokens of one class leave nothing to search"
-            raise TaskError(f"{task.name}: its tokens are of one class, which no logits tell from others", hint)
+            raise TaskError(f"{table.name}: its tokens are of one class, which no logits tell from others", hint)
         state = TokenState(classes, length, unit(length * self._width(classes)))
         if not self.standardise:
             return state
-        return state._replace(statistics=statistics(self._logits(state, torch.tensor(task.x))))
+        return state._replace(statistics=statistics(self._logits(state, torch.tensor(table.x))))
 
     def encode(self, state: TokenState, x: Tensor) -> Tensor:
         """Tokens (n, L) to float32 (n, L * (K - 1)), or (n, L * K) with the reference `mean`."""

@@ -1,4 +1,4 @@
-"""Scores of the final designs: percentiles, normalised scores, means and spreads over seeds."""
+"""Scores of the final designs by the oracle, raw and normalised."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.stages.contracts import Evaluation
@@ -23,7 +21,7 @@ class OracleEvaluation(Evaluation):
 
     name: ClassVar[str] = "oracle"
 
-    def score(self, designs: Tensor, task: Task) -> Mapping[str, Tensor | Sequence[str]]:
+    def score(self, designs: NDArray[Any], task: Task) -> Mapping[str, NDArray[np.float64] | Sequence[str]]:
         """Raw and normalised scores, float64 (n,) each; with `fault`, n texts, where a design could not be scored.
 
         Where the oracle is a set of several, also the normalised score by each of them (see `OracleSet.columns`) and
@@ -35,28 +33,26 @@ class OracleEvaluation(Evaluation):
         """
         if task.oracle is None:
             raise TaskError(f"{task.name} has no oracle to score designs with")
-        table = designs.numpy()
-        task.check(table)
+        task.table.check(designs)
         oracles = task.oracle if isinstance(task.oracle, OracleSet) else OracleSet({"": task.oracle})
-        verdicts = [_asked(oracle, table, task.name) for oracle in oracles.members.values()]
+        verdicts = [_asked(oracle, designs, task.name) for oracle in oracles.members.values()]
         raw = np.stack([verdict.scores for verdict in verdicts])
         normalised = task.normalise(raw)
-        scores = {"raw": raw[0], "normalised": normalised[0]}
+        scores: dict[str, NDArray[np.float64]] = {"raw": raw[0], "normalised": normalised[0]}
         if oracles.columns:
             scores.update(zip(oracles.columns.values(), normalised, strict=True))
             scores["oracle_std"] = normalised.std(axis=0)
-        faults = [verdicts[0].faults.get(row, "") for row in range(len(table))]
-        found = {name: torch.from_numpy(score) for name, score in scores.items()}
-        return {**found, "fault": faults} if any(faults) else found
+        faults = [verdicts[0].faults.get(row, "") for row in range(len(designs))]
+        return {**scores, "fault": faults} if any(faults) else scores
 
 
-def _asked(oracle: Oracle, table: NDArray[Any], task: str) -> Verdict:
+def _asked(oracle: Oracle, designs: NDArray[Any], task: str) -> Verdict:
     # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
-    designs = table.copy()
-    verdict = oracle.judge(designs) if isinstance(oracle, FallibleOracle) else Verdict(oracle.score(designs), {})
+    own = designs.copy()
+    verdict = oracle.judge(own) if isinstance(oracle, FallibleOracle) else Verdict(oracle.score(own), {})
     raw = np.array(verdict.scores, dtype=np.float64)
-    if raw.shape != (len(table),):
-        raise MboError(f"the oracle of {task} gave scores of shape {raw.shape} for {len(table)} designs")
+    if raw.shape != (len(designs),):
+        raise MboError(f"the oracle of {task} gave scores of shape {raw.shape} for {len(designs)} designs")
     if not np.isfinite(raw).all():
         bad = int(np.argmin(np.isfinite(raw)))
         raise MboError(f"the oracle of {task} scored design {bad} as {raw[bad]}")

@@ -1,8 +1,9 @@
 """Tasks: tables of tried designs, their spaces, oracles, and how scores are summed up."""
 
 from mbo_core.tasks.oracles import FallibleOracle, Oracle, OracleSet, Verdict
-from mbo_core.tasks.scoring import percentile, summary
+from mbo_core.tasks.scoring import mean_and_std, percentile
 from mbo_core.tasks.space import OWN_COLUMNS, Cells, Kind, Space
+from mbo_core.tasks.table import Table
 from mbo_core.tasks.task import OracleKind, Task, TaskInfo, TaskOffer
 
 __all__ = [
@@ -14,10 +15,11 @@ __all__ = [
     "OracleKind",
     "OracleSet",
     "Space",
+    "Table",
     "Task",
     "TaskInfo",
     "TaskOffer",
     "Verdict",
+    "mean_and_std",
     "percentile",
-    "summary",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,13 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import MboError, TaskError
+from mbo_core.errors import TaskError, reason_of
 from mbo_core.tasks.oracles import Oracle, Score, as_oracle
 from mbo_core.tasks.space import Cells, Kind, Space
+from mbo_core.tasks.table import Table
 
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
-MOST_TOKENS = 256
-"""Whole numbers beyond are taken for amounts and not for tokens, where no space is given."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,13 @@ class TaskInfo:
 class Task:
     """A dataset, its design space and, for benchmarks, an oracle. Its arrays are read-only.
 
+    Methods are only given its `table`; the task with its oracle is for evaluation.
+
     Args:
         name: how people call it.
         x: (N, d) real numbers or (N, L) whole tokens: the visible designs.
         y: (N,) their scores, larger is better.
+        w: (N,) importance weights of the rows, by default ones; proxies that train in batches honour them.
         space: the design space; by default read off `x`: whole numbers are tokens, all others amounts.
         oracle: the true objective: a function from raw designs (n, length) to scores (n,), or an object whose `score`
             is one; None for a table of experiments.
@@ -67,6 +70,7 @@ class Task:
         x: ArrayLike,
         y: ArrayLike,
         *,
+        w: ArrayLike | None = None,
         space: Space | None = None,
         oracle: Oracle | Score | None = None,
         y_min: float | None = None,
@@ -74,24 +78,34 @@ class Task:
         info: TaskInfo | None = None,
         cells: Callable[[NDArray[Any]], Cells] | None = None,
     ) -> None:
-        self.name = name
-        self.x = _designs(name, x)
-        self.y = _scores(name, y, len(self.x))
-        self.space = space or _space(name, self.x)
-        if self.space.kind == "continuous":
-            self.x = self.x.astype(np.float64)
+        self.table = Table.of(name, x, y, space, w)
         self.oracle = as_oracle(oracle, name)
         self.y_min = float(self.y.min()) if y_min is None else y_min
         self.y_max = float(self.y.max()) if y_max is None else y_max
         self.info = info or TaskInfo("a table of past experiments")
         self.cells = cells or self.space.cells
-        self.check(self.x)
-        _measurable(name, "design", self.x)
-        _measurable(name, "score", self.y[:, None])
         if not self.y_min <= self.y_max:
             raise TaskError(f"{name}: y_min is {self.y_min} and y_max {self.y_max}", "y_max is the larger one")
-        self.x.setflags(write=False)
-        self.y.setflags(write=False)
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return self.table.name
+
+    @property
+    def x(self) -> NDArray[Any]:
+        """(N, d) float64 or (N, L) int64 visible designs."""
+        return self.table.x
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """(N,) float64 visible scores."""
+        return self.table.y
+
+    @property
+    def space(self) -> Space:
+        """The space of the designs."""
+        return self.table.space
 
     def __repr__(self) -> str:
         rows, length = self.x.shape
@@ -112,19 +126,6 @@ class Task:
         width = self.y_max - self.y_min
         return (raw - self.y_min) / (width if width > 0 else 1.0)
 
-    def check(self, designs: NDArray[Any]) -> None:
-        """Refuse designs of the wrong shape, non-finite values, or tokens out of range.
-
-        Raises:
-            TaskError: with the first offending row.
-        """
-        if designs.ndim != 2 or designs.shape[1] != self.space.length:
-            raise TaskError(f"{self.name}: designs have shape {designs.shape}, not (n, {self.space.length})")
-        if self.space.kind == "continuous":
-            _finite(self.name, "design", designs)
-        else:
-            _tokens(self.name, designs, self.space.classes or 0)
-
 
 @dataclass(frozen=True)
 class TaskOffer:
@@ -135,7 +136,7 @@ class TaskOffer:
         kind: continuous or discrete.
         info: what people should know of it before loading.
         load: makes the task; raises `TaskError` with a hint where data or an extra is missing.
-        missing: says in one line what is missing here and how to get it, or None when ready.
+        missing: None when ready; else one line, `what is missing: the command that gets it`, joined by `; ` for more.
     """
 
     name: str
@@ -148,78 +149,16 @@ class TaskOffer:
         """What is missing, or why that cannot be told, in one line; None when ready."""
         try:
             return self.missing()
-        except MboError as error:
-            return error.message
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
+            return reason_of(error)
+
+    def status(self) -> str:
+        """`ready`, or the one command that makes it so or, where there are several, that explains them."""
+        line = self.unready()
+        if line is None:
+            return "ready"
+        command = _COMMAND.search(line)
+        return command[1] if command and "; " not in line else f"mbo show {self.name}"
 
 
-def _array(name: str, what: str, values: ArrayLike) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise TaskError(f"{name}: {what} is no table of numbers: {error}", "give rows of equal length") from error
-
-
-def _designs(name: str, x: ArrayLike) -> NDArray[Any]:
-    designs = _array(name, "x", x)
-    if designs.ndim != 2 or designs.size == 0:
-        raise TaskError(f"{name}: x has shape {designs.shape}", "give a table of designs, one a row: (N, d)")
-    if designs.dtype.kind in "iu":
-        return designs.astype(np.int64)
-    if designs.dtype.kind != "f":
-        raise TaskError(f"{name}: x holds {designs.dtype}", "give real numbers, or whole tokens for discrete designs")
-    return designs
-
-
-def _scores(name: str, y: ArrayLike, rows: int) -> NDArray[np.float64]:
-    scores = _array(name, "y", y)
-    if scores.dtype.kind not in "iuf":
-        raise TaskError(f"{name}: y holds {scores.dtype}", "give one real score a design")
-    if scores.shape not in {(rows,), (rows, 1)}:
-        raise TaskError(f"{name}: y has shape {scores.shape} for {rows} designs", "give one score a design")
-    scores = scores.reshape(rows).astype(np.float64)
-    _finite(name, "score", scores)
-    return scores
-
-
-def _finite(name: str, what: str, values: NDArray[Any]) -> None:
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        row = int(bad[0][0])
-        raise TaskError(
-            f"{name}: {what} {row} is {values[tuple(bad[0])]} ({len(bad)} such values)",
-            "leave out the rows without a finite value",
-        )
-
-
-def _measurable(name: str, what: str, values: NDArray[Any]) -> None:
-    """Refuse columns whose standard deviation overflows or vanishes in float64, as their squares do."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        spread = values.astype(np.float64).std(axis=0)
-    lost = ~np.isfinite(spread) | ((spread == 0) & (values.max(axis=0) != values.min(axis=0)))
-    if lost.any():
-        largest = np.abs(values[:, lost]).max()
-        raise TaskError(f"{name}: {what}s of the size {largest:g} cannot be squared", "give them in another unit")
-
-
-def _tokens(name: str, designs: NDArray[Any], classes: int) -> None:
-    if designs.dtype.kind not in "iu":
-        raise TaskError(f"{name}: designs hold {designs.dtype}", "discrete designs are whole tokens")
-    bad = np.argwhere((designs < 0) | (designs >= classes))
-    if len(bad):
-        row = int(bad[0][0])
-        raise TaskError(
-            f"{name}: design {row} has the token {designs[tuple(bad[0])]}; the space has {classes}",
-            "tokens count from 0; give real numbers (1.0, not 1) where designs are continuous",
-        )
-
-
-def _space(name: str, designs: NDArray[Any]) -> Space:
-    if designs.dtype.kind == "i":
-        classes = int(designs.max()) + 1
-        if classes > MOST_TOKENS:
-            fact = f"{name}: whole numbers up to {classes - 1} would be {classes} kinds of token"
-            raise TaskError(fact, "give amounts as real numbers (x.astype(float)), or tokens with their mbo.Space")
-        return Space("discrete", designs.shape[1], classes)
-    return Space("continuous", designs.shape[1])
+_COMMAND = re.compile(r": ((?:mbo|pip|python|conda|uv) .+)$")

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.discovery import Plugin, home, recipes
+from mbo_core.stages import contracts
 from mbo_core.stages.options import Option, Refused, convert, options, to_toml
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.offered_stage import Offer, Package
@@ -26,7 +27,6 @@ from mbo_core.testing.offered_stage import Offer, Package
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "botorch", "gpytorch", "mujoco", "matplotlib")
 """What takes longer to import than a list of methods may take."""
 
-KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 Defined: TypeAlias = "ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef"
@@ -152,9 +152,17 @@ def meanings(offer: Offer) -> None:
     demand(not silent, fact, hint)
 
 
+def infos(offer: Offer) -> None:
+    """Each info of the stage has a meaning, and each note is of such an info: `mbo show` prints both."""
+    known = contracts.infos(offer.stage)
+    silent = [name for name, meaning in known.items() if not meaning.strip()]
+    demand(not silent, f"no meaning is given of the infos {', '.join(silent)}", 'write infos = {"name": "its meaning"}')
+    unheard = [name for name in contracts.notes(offer.stage) if name not in known]
+    demand(not unheard, f"notes are of undeclared infos: {', '.join(unheard)}", "declare them in `infos`")
+
+
 def names(offer: Offer) -> None:
-    """A stage is called in lower case with hyphens, an option in lower case with underscores."""
-    demand(KEBAB.fullmatch(offer.stage.name), f'the stage is called "{offer.stage.name}"', "write e.g. gradient-ascent")
+    """An option is named in lower case with underscores."""
     for name in options(offer.stage):
         demand(SNAKE.fullmatch(name), f'an option is called "{name}"', "write e.g. step_size")
 

@@ -5,6 +5,7 @@ They are of no use but to check other stages with, and no recipe can name them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -170,6 +171,7 @@ class KeepBetter(Update):
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
 
     name: ClassVar[str] = "keep-better"
+    infos: ClassVar[Mapping[str, str]] = {"predicted": "the mean prediction of the candidates"}
 
     @property
     def needs(self) -> frozenset[Ability]:
@@ -203,6 +205,7 @@ class Climb(Update):
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
 
     name: ClassVar[str] = "climb"
+    infos: ClassVar[Mapping[str, str]] = {"predicted": "the summed prediction of the candidates, before the step"}
 
     @property
     def needs(self) -> frozenset[Ability]:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mbo_core.errors import RecipeError, TaskError
+from mbo_core.errors import RecipeError, TaskError, reason_of
 from mbo_core.functional import batches, keys
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
@@ -38,7 +38,7 @@ def runs(mix: Mix) -> None:
         hint = f"give options under [small] in {FILE} that suit few rows of data, such as held_out and batch_size"
     elif "randomness" in str(error):
         hint = 'draw from the key with mbo_core.functional.keys, or say lift = "loop" and use generators of your own'
-    raise Fault(f"{type(error).__name__}: {getattr(error, 'message', error)}", hint) from error
+    raise Fault(reason_of(error), hint) from error
 
 
 def designs(mix: Mix) -> None:
@@ -59,16 +59,9 @@ _FINITE = "keep designs finite: guard logarithms, divisions and square roots of 
 def _demand_inside(trial: Rehearsal) -> None:
     for seed, raw in zip(trial.candidates.seeds, trial.candidates.raw, strict=True):
         try:
-            trial.run.task.check(raw)
+            trial.run.task.table.check(raw)
         except TaskError as error:
             raise Fault(f"a design of seed {seed} is none: {error.message}", error.hint) from error
-
-
-def remarks(mix: Mix) -> None:
-    """Each remark of a search is on an info that its steps give."""
-    search = mix.trial.run.watch.phases[-1]
-    unheard = [info for info in mix.recipe.update.remarks if search.done and info not in search.series]
-    demand(not unheard, f"it remarks on {', '.join(unheard)}, of which no step tells", "name an info of step")
 
 
 def _candidates(mix: Mix) -> int | None:
@@ -104,12 +97,6 @@ def _mode(mix: Mix) -> Mode:
     return mode(*mix.recipe.stages().values())
 
 
-def oracle_unseen(mix: Mix) -> None:
-    """Nothing but the evaluation asks the oracle."""
-    fact = f"the oracle was asked {mix.trial.asked} times before the evaluation"
-    demand(not mix.trial.asked, fact, "an encoding may use the task's x and y, never its oracle")
-
-
 def global_generators(mix: Mix) -> None:
     """The random generators of torch, numpy and Python are as they were before the run."""
     names = " and ".join(mix.trial.disturbed)
@@ -121,10 +108,10 @@ def state_on_disk(mix: Mix) -> None:
     """The trained proxy, written to disk and read again, predicts the same to the last bit."""
     proxy, state, data = mix.learnt
     try:
-        tensors, described = pack(state)
+        tensors, reason_of = pack(state)
     except Unstorable as error:
         raise Fault(error.message, error.hint) from error
-    read = unpack(load(save(tensors)), json.loads(json.dumps(described)), proxy.init(KEY, data))
+    read = unpack(load(save(tensors)), json.loads(json.dumps(reason_of)), proxy.init(KEY, data))
     before, after = proxy.predict(state, data.x), proxy.predict(read, data.x)
     same = torch.equal(before.mean, after.mean) and torch.equal(before.std, after.std)
     demand(same, "the proxy predicts otherwise after its state was on disk", "keep all that predict needs in the state")
@@ -140,7 +127,7 @@ def rows(mix: Mix) -> None:
             demand(refusal.message, f"{what} are refused without a message", "say what is wrong with the data")
             continue
         except Exception as error:
-            raise Fault(f"{what}: {type(error).__name__}: {error}", _REFUSE) from error
+            raise Fault(f"{what}: {reason_of(error)}", _REFUSE) from error
         _demand_designs(mix, what)
 
 
@@ -152,7 +139,7 @@ def _demand_designs(mix: Mix, what: str) -> None:
         trial = carry_out(mix.recipe, dull(mix.kind)[what], SEEDS[:1])
         _demand_inside(trial)
     except Exception as error:
-        raise Fault(f"{what}: {type(error).__name__}: {getattr(error, 'message', error)}", _REFUSE) from error
+        raise Fault(f"{what}: {reason_of(error)}", _REFUSE) from error
     demand(not trial.candidates.failed, f"{what}: {trial.candidates.failed.get(0)}", _REFUSE)
 
 
@@ -174,7 +161,7 @@ def inputs_untouched(mix: Mix) -> None:
 
 def _watch_encoding(run: Run, watch: Watch) -> None:
     encoding, raw, x = run.recipe.encoding, run.encoded.raw, run.data.x
-    state = encoding.init(KEY, run.task)
+    state = encoding.init(KEY, run.task.table)
     watch("the encoding's encode", partial(encoding.encode, state, raw), raw, state)
     watch("the encoding's decode", partial(encoding.decode, state, x), x, state)
 
@@ -212,4 +199,4 @@ def _tensors(nest: Any) -> list[Tensor]:
 
 def _batches(mix: Mix, data: Data) -> list[Batch]:
     schedule = mix.recipe.proxy.schedule(data)
-    return list(batches.epochs(KEY, data, schedule))[:2] if schedule.epochs else []
+    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.epochs else []

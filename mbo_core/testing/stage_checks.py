@@ -169,7 +169,7 @@ def _demand_moved(what: str, says: bool, before: list[Any], after: list[Any]) ->
 def encode_decode(mix: Mix) -> None:
     """An encoding gives finite vectors (n, d) of the stated shape, and decodes any to designs of the task."""
     run, encoding = mix.trial.run, mix.recipe.encoding
-    state = encoding.init(KEY, run.task)
+    state = encoding.init(KEY, run.task.table)
     x, shape = encoding.encode(state, run.encoded.raw), encoding.shape(state)
     rows = len(run.encoded.raw)
     sound = x.shape == (rows, math.prod(shape)) and x.dtype == torch.float32 and torch.isfinite(x).all()
@@ -181,7 +181,7 @@ def encode_decode(mix: Mix) -> None:
     fact = "the same designs are encoded differently in another call"
     demand(torch.equal(x, encoding.encode(state, run.encoded.raw)), fact, "draw in init what is random")
     for vectors in (x, x + keys.normal(KEY, x.shape)):
-        run.task.check(encoding.decode(state, vectors).numpy())
+        run.task.table.check(encoding.decode(state, vectors).numpy())
 
 
 def scores(mix: Mix) -> None:
@@ -189,9 +189,10 @@ def scores(mix: Mix) -> None:
     trial = mix.trial
     found = trial.scores
     demand(not found.failed, f"it fails: {found.failed.get(0)}", "score every design of the space")
-    demand(
-        "raw" in found.values, f"it gives {', '.join(found.values) or 'nothing'}", "give the oracle's scores as `raw`"
-    )
-    shapes = {name: each[seed].shape for name, each in found.values.items() for seed in each}
-    wrong = {name: shape for name, shape in shapes.items() if shape != (trial.candidates.raw.shape[1],)}
-    demand(not wrong, f"scores have the shapes {wrong}", "give one score a design: (n,)")
+    count = trial.candidates.raw.shape[1]
+    for by_name in found.by_seed.values():
+        demand("raw" in by_name, f"it gives {', '.join(by_name) or 'nothing'}", "give the oracle's scores as `raw`")
+        arrays = {name: values for name, values in by_name.items() if not isinstance(values, (list, tuple))}
+        wrong = {name: getattr(values, "shape", type(values).__name__) for name, values in arrays.items()}
+        wrong = {name: shape for name, shape in wrong.items() if shape != (count,)}
+        demand(not wrong, f"scores have the shapes {wrong}", "give one score a design: a numpy array (n,)")

@@ -27,9 +27,8 @@ import mbo_core as mbo
 from mbo_core.functional import precision
 from mbo_core.recipes import resolve as recipe
 from mbo_core.runs.default import train_proxy, update_solution
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.records import Run, TrainedProxy
-from mbo_core.runs.seeds import stream_keys, unstack
 from mbo_core.stages import top
 from mbo_core.tasks import Task
 
@@ -48,7 +47,7 @@ def prepared(d: int) -> Run:
     task = Task("quadratic", x, -((x - 1) ** 2).sum(1) + numbers.normal(size=ROWS))
     registry = mbo.installed()
     found = recipe.resolve(recipe.find("cma-es", registry), registry, kind="continuous", sets=["proxy.epochs=5"])
-    return Run(found, task, encode_task(found.encoding, stream_keys(SEEDS, "encoding", "cpu"), task), SEEDS)
+    return Run(found, task, encode_table(found.encoding, SEEDS, task.table), SEEDS)
 
 
 def ours(run: Run, trained: TrainedProxy) -> float:
@@ -74,7 +73,7 @@ def by_library(start: Tensor, generations: int, cost: Callable[[Any], list[float
 def theirs(run: Run, trained: TrainedProxy, number: int, asked: str) -> float:
     """Seconds of one run by the library."""
     update, proxy, seed = run.recipe.update, run.recipe.proxy, number % len(SEEDS)
-    state = unstack(trained.state)[seed]
+    state = trained.states[seed]
 
     def at_once(designs: Any) -> list[float]:
         x = torch.tensor(np.array(designs), dtype=torch.float32)

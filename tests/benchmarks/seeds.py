@@ -22,10 +22,9 @@ from mbo_core.functional import precision
 from mbo_core.recipes import resolve as recipe
 from mbo_core.runs import seeds
 from mbo_core.runs.default import train_proxy
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.execute import _at_once
 from mbo_core.runs.records import Run
-from mbo_core.runs.seeds import stream_keys
 from mbo_core.tasks import Task
 
 INPUTS, BATCH, MINING, SEEDS = 86, 128, 50, tuple(range(16))
@@ -39,7 +38,7 @@ def prepared(width: int, steps: int) -> Run:
     registry = mbo.installed()
     sets = [f"proxy.hidden=[{width}, {width}]", "proxy.epochs=1", "proxy.held_out=0"]
     coms = recipe.resolve(recipe.find("coms", registry), registry, kind="continuous", sets=sets)
-    return Run(coms, task, encode_task(coms.encoding, stream_keys(SEEDS, "encoding", "cpu"), task), SEEDS)
+    return Run(coms, task, encode_table(coms.encoding, SEEDS, task.table), SEEDS)
 
 
 def milliseconds(run: Run, size: int, steps: int) -> float:

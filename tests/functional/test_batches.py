@@ -8,7 +8,7 @@ from torch.func import vmap
 
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
-from mbo_core.functional.batches import check_rows, epochs, examples, shuffled, slices, take
+from mbo_core.functional.batches import check_rows, epochs, examples, iterate, shuffled, slices, step_count, take
 from mbo_core.stages import Batch, Data, EncodedSpace, Schedule
 
 ROWS = 23
@@ -24,7 +24,7 @@ def data(rows: int = ROWS) -> Data:
 
 def passes(key: torch.Tensor, schedule: Schedule) -> list[list[Batch]]:
     """The batches of each epoch."""
-    drawn = list(epochs(key, data(), schedule))
+    drawn = list(iterate(key, data(), schedule))
     each = len(drawn) // schedule.epochs
     return [drawn[start : start + each] for start in range(0, len(drawn), each)]
 
@@ -154,4 +154,30 @@ def test_data_that_leave_too_few_rows_are_refused(schedule, least):
 
 def test_training_outside_the_core_is_refused_too_few_rows_as_well():
     with pytest.raises(TaskError, match="0 to train on"):
-        list(epochs(KEY, data(), Schedule(1, 5, held_out=ROWS)))
+        list(iterate(KEY, data(), Schedule(1, 5, held_out=ROWS)))
+
+
+def test_the_weights_of_the_rows_are_those_of_their_batches_on_average_1():
+    rows = data()
+    weighed = Data(rows.x, rows.y, rows.space, torch.arange(1.0, ROWS + 1))
+    for batch in iterate(KEY, weighed, Schedule(1, 5)):
+        number = batch.x.squeeze(1) + 1
+        torch.testing.assert_close(batch.w, number / number.mean())
+
+
+def test_epochs_and_keys_of_many_seeds_are_those_of_each_alone():
+    schedule, three = Schedule(2, 6, held_out=3, members=2, bootstrap=True), keys.split(KEY, 3)
+    together = list(epochs(three, ROWS, schedule, vmap))
+    for seed, key in enumerate(three):
+        for alone, among in zip(epochs(key, ROWS, schedule), together, strict=True):
+            assert torch.equal(alone.order.rows, among.order.rows[seed])
+            assert torch.equal(alone.order.w, among.order.w[seed])
+            for (part, one), (same, each) in zip(alone.steps(), among.steps(), strict=True):
+                assert part == same
+                assert torch.equal(one, each[seed])
+
+
+def test_each_step_has_a_key_of_its_own_and_steps_are_counted_before():
+    schedule = Schedule(3, 6, held_out=3)
+    found = {tuple(key.tolist()) for epoch in epochs(KEY, ROWS, schedule) for _, key in epoch.steps()}
+    assert len(found) == step_count(ROWS, schedule) == 12

@@ -18,9 +18,8 @@ import mbo_core as mbo
 from mbo_core.cli.report import print_result
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.registry import Registry
-from mbo_core.runs.default import fold
 from mbo_core.runs.execute import Interrupted, seed_numbers
-from mbo_core.runs.seeds import stream_keys
+from mbo_core.runs.seeds import Search, Stream, fold, stream_keys
 from mbo_core.runs.store import Folder
 from mbo_core.stages import Adversary
 from mbo_core.tasks import OracleSet, Space, Task, Verdict
@@ -291,26 +290,30 @@ def test_a_design_that_cannot_be_scored_is_told_with_its_reason(tmp_path, capsys
     with (tmp_path / "run" / "seeds" / "0" / "designs.csv").open() as stream:
         faults = [row["fault"] for row in csv.DictReader(stream)]
     assert faults == ["it fell apart" if i == 3 else "" for i in range(128)]
-    assert Folder(tmp_path / "run").load_record()["faults"] == {"0": {"3": "it fell apart"}}
+    text = "1 candidates could not be scored; the first: it fell apart"
+    note = {"seed": 0, "source": "evaluation oracle", "text": text, "values": {}}
+    assert Folder(tmp_path / "run").load_record()["notes"] == [note]
     assert result.trials[0].scores["raw"][3] == -99
     print_result(result)
-    assert "seed 0: 1 candidates could not be scored" in capsys.readouterr().err
+    assert f"evaluation oracle (seed 0): {text}" in capsys.readouterr().out
 
 
-def test_what_a_search_remarks_of_a_seed_is_told(tmp_path, capsys, monkeypatch):
-    [own] = fold(fold(stream_keys([1], "update", "cpu"), 1), 0)
+def test_what_a_search_notes_of_a_seed_is_told(tmp_path, capsys, monkeypatch):
+    [own] = fold(fold(stream_keys([1], Stream.UPDATE, "cpu"), Search.STEP), 0)
 
     def step(self, key, state, data):
         return state, {"second": (key == own).all().float(), "other": torch.zeros(())}
 
     monkeypatch.setattr(GradientAscent, "step", step)
-    monkeypatch.setattr(GradientAscent, "remarks", {"second": "it is the second", "other": "never told"})
+    monkeypatch.setattr(GradientAscent, "infos", {"second": "whether it is", "other": "nothing"})
+    monkeypatch.setattr(GradientAscent, "notes", {"second": "it is the second", "other": "never told"})
     sets = [*SMALL["grad-ascent"], "update.steps=1"]
     result = mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=sets, out=tmp_path / "run")
-    assert Folder(tmp_path / "run").load_record()["remarks"] == {"1": ["it is the second"]}
+    [note] = Folder(tmp_path / "run").load_record()["notes"]
+    assert (note["seed"], note["text"]) == (1, "it is the second")
     print_result(result)
-    told = capsys.readouterr().err
-    assert "seed 1: it is the second" in told
+    told = capsys.readouterr().out
+    assert "update gradient-ascent (seed 1): it is the second" in told
     assert "never told" not in told
 
 

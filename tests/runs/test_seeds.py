@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mbo_core.functional import keys
-from mbo_core.runs.seeds import AT_ONCE, STACK_BYTES, PerSeed, at_once, groups, lift, mode, select, stack, unstack
+from mbo_core.runs.seeds import AT_ONCE, STACK_BYTES, BySeed, PerSeed, at_once, groups, lift, mode, stack, unstack
 from mbo_core.stages import NoProxy, NoUpdate, Proxy, Update, stage_option
 
 SEEDS = keys.split(keys.key(0), 3)
@@ -50,8 +50,9 @@ def test_a_looped_stage_may_keep_any_object():
     assert isinstance(models, PerSeed)
     values = lift(lambda model: torch.tensor(model.number), "loop", "tensors")(models)
     assert torch.equal(values, SEEDS[:, 1])
-    assert select(models, [2, 0]) == [models[2], models[0]]
-    assert isinstance(select(models, [2, 0]), PerSeed)
+    some = BySeed((4, 9, 7), models).only([7, 4])
+    assert some.lifted == [models[2], models[0]]
+    assert isinstance(some.lifted, PerSeed)
 
 
 def test_stacked_seeds_cannot_draw_from_the_global_generator():
@@ -59,13 +60,24 @@ def test_stacked_seeds_cannot_draw_from_the_global_generator():
         lift(lambda key: torch.rand(2) + key, "vmap", "tensors")(SEEDS)
 
 
-def test_unstacking_undoes_stacking_and_selecting_takes_seeds_in_the_order_asked_for():
+def test_unstacking_undoes_stacking():
     states = [init(key) for key in SEEDS]
     stacked = stack(states)
     assert stacked.weights["a"].shape == (3, 2, 3)
     torch.testing.assert_close(unstack(stacked), states, rtol=0, atol=0)
-    torch.testing.assert_close(unstack(select(stacked, [2, 0])), [states[2], states[0]], rtol=0, atol=0)
-    assert select(stacked, []).weights["b"].shape == (0,)
+
+
+@pytest.mark.parametrize("how", ["vmap", "loop"])
+def test_what_is_known_by_seed_is_found_by_its_number(how):
+    states = dict(zip((4, 9, 7), map(init, SEEDS), strict=True))
+    known = BySeed.of(states, how)
+    assert list(known) == [4, 9, 7]
+    for seed, state in known.only([7, 4]).items():
+        torch.testing.assert_close(state, states[seed], rtol=0, atol=0)
+    assert known.without({9: "it failed"}).seeds == (4, 7)
+    assert dict(known.without(states)) == {}
+    with pytest.raises(KeyError):
+        known[5]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from torch import nn
 
 import mbo_core as mbo
 from mbo_core.functional import keys
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.states import Misfit, Unstorable, pack, unpack
 from mbo_core.stages import Batch, NoAdversary, Standardised, convert
 from mbo_core.stages.options import options
@@ -47,7 +47,7 @@ def tiny(name: str) -> Any:
 @pytest.mark.parametrize("name", [name for name in PROXIES if name != "none"])
 def test_a_trained_proxy_comes_back_and_trains_on_alike(name):
     x = torch.randn(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).numpy()
-    data = encode_task(Standardised(), keys.key(0)[None], Task("table", x, x.sum(1))).first
+    data = encode_table(Standardised(), (0,), Task("table", x, x.sum(1)).table).first
     proxy, batch = tiny(name), Batch(data.x, data.y, torch.ones_like(data.y))
     state, _ = proxy.step(keys.key(1), proxy.init(keys.key(0), data), batch)
     loaded = through_a_file(state, proxy.init(keys.key(9), data))

@@ -7,14 +7,27 @@ import math
 import pytest
 import torch
 
+from mbo_core.errors import MboError
+from mbo_core.runs.notes import Note
 from mbo_core.runs.watch import KEPT, Watch
+from mbo_core.stages import NoUpdate
 
+
+class Told(NoUpdate):
+    """What is watched."""
+
+    name = "told"
+    infos = dict.fromkeys(("loss", "accepted", "predicted", "gap", "doubt", "stopped"), "a number")
+    notes = dict.fromkeys(["stopped"], "it stopped early")
+
+
+STAGE = Told()
 NAN, INF = math.nan, math.inf
 
 
 def watch(total: int, steps: list[dict[str, list]], seeds=(4, 9)) -> Watch:
     watched = Watch()
-    watched.begin("train", total, seeds)
+    watched.begin("train", STAGE, total, seeds)
     for info in steps:
         watched.step({name: torch.tensor(values) for name, values in info.items()})
     return watched
@@ -45,7 +58,7 @@ def test_every_step_is_reported_with_its_phase():
     told: list[tuple[str, int, int]] = []
     watched = Watch(lambda *step: told.append(step))
     for phase in ("train", "search"):
-        watched.begin(phase, 2, (0,))
+        watched.begin(phase, STAGE, 2, (0,))
         watched.step({})
         watched.step({})
     assert told == [(phase, done, 2) for phase in ("train", "search") for done in (0, 1, 2)]
@@ -53,7 +66,7 @@ def test_every_step_is_reported_with_its_phase():
 
 def test_a_seed_has_the_rows_of_its_own_phases():
     watched = watch(1, losses([1.0, 2.0]))
-    watched.begin("search", 1, (9,))
+    watched.begin("search", STAGE, 1, (9,))
     watched.step({"predicted": torch.tensor([3.0])})
     assert watched.rows(4) == [{"phase": "train", "step": 0, "loss": 1}]
     assert watched.rows(9) == [
@@ -74,7 +87,7 @@ def test_an_info_is_averaged_for_each_seed(values, means):
 
 def test_an_info_keeps_no_graph():
     watched = Watch()
-    watched.begin("train", 1, (0,))
+    watched.begin("train", STAGE, 1, (0,))
     watched.step({"loss": torch.ones(1, requires_grad=True) * 2})
     assert not watched.phases[0].series["loss"].requires_grad
     assert watched.rows(0)[0]["loss"] == 2
@@ -108,7 +121,7 @@ def test_the_first_such_step_is_remembered_over_checks_and_counted_from_the_phas
     assert watched.diverged("training") == first
     watched.step({"loss": torch.tensor([INF, NAN])})
     assert watched.diverged("training") == {**first, 4: "training diverged: loss is inf at step 3"}
-    watched.begin("search", 1, (4,))
+    watched.begin("search", STAGE, 1, (4,))
     watched.step({"loss": torch.tensor([1.0])})
     assert watched.diverged("the search") == {}
     assert all(phase.checked == phase.done for phase in watched.phases)
@@ -116,8 +129,26 @@ def test_the_first_such_step_is_remembered_over_checks_and_counted_from_the_phas
 
 def test_what_a_step_tells_of_each_candidate_is_averaged_and_of_the_last_step_kept_whole():
     watch = Watch()
-    watch.begin("search", 2, (4, 7))
+    watch.begin("search", STAGE, 2, (4, 7))
     watch.step({"doubt": torch.tensor([[1.0, 3.0], [5.0, 7.0]])})
     watch.step({"doubt": torch.tensor([[2.0, 4.0], [6.0, 8.0]])})
     assert [row["doubt"] for row in watch.rows(7)] == [6.0, 7.0]
     assert watch.of_candidates(7) == {"doubt": [6.0, 8.0]}
+
+
+def test_an_info_that_the_stage_does_not_declare_is_refused():
+    with pytest.raises(MboError, match='undeclared info "losss" of update told\n\nhint: did you mean "loss"'):
+        watch(2, [{"losss": [1.0, 2.0]}])
+
+
+def test_a_declared_note_is_of_the_seeds_whose_last_step_gives_other_than_0():
+    watched = watch(2, [{"stopped": [1.0, 0.0]}, {"stopped": [0.0, 1.0]}])
+    assert watched.notes_of([4, 9]) == [Note(9, "update told", "it stopped early")]
+    assert watched.notes_of([4]) == []
+
+
+def test_a_tool_may_note_what_it_found_of_a_seed_or_of_the_run():
+    watched = watch(1, losses([1.0, 2.0]))
+    watched.notes += [Note(4, "tool", "odd"), Note(None, "tool", "slow")]
+    assert [note.text for note in watched.notes_of([9])] == ["slow"]
+    assert [note.text for note in watched.notes_of([4])] == ["odd", "slow"]

@@ -6,13 +6,12 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.stages import OracleEvaluation
-from mbo_core.tasks import OracleSet, Space, Task, Verdict, percentile, summary
+from mbo_core.tasks import OracleSet, Space, Task, Verdict, mean_and_std, percentile
 
-DESIGNS = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
+DESIGNS = np.array([[1.0, 2.0], [3.0, 4.0]])
 
 
 class Answer:
@@ -48,22 +47,16 @@ def test_the_percentile_is_the_nearest_rank_with_halves_to_the_even_one(count, q
     assert percentile(values, q) == index
 
 
-@pytest.mark.parametrize("q", [0, 37, 50, 100])
-def test_the_linear_percentile_is_numpys(q):
-    values = np.random.default_rng(0).normal(size=128)
-    assert percentile(values, q, "linear") == np.percentile(values, q)
-
-
 def test_the_spread_over_seeds_is_the_population_std():
-    assert summary([1.0, 2.0, 6.0]) == pytest.approx((3, math.sqrt(14 / 3)))
-    assert summary([5.0]) == (5, 0)
+    assert mean_and_std([1.0, 2.0, 6.0]) == pytest.approx((3, math.sqrt(14 / 3)))
+    assert mean_and_std([5.0]) == (5, 0)
 
 
 def test_scores_are_raw_and_normalised_in_float64():
     scores = OracleEvaluation().score(DESIGNS, task(Answer([20, 50])))
     assert scores["raw"].tolist() == [20, 50]
     assert scores["normalised"].tolist() == [0.5, 2]
-    assert {score.dtype for score in scores.values()} == {torch.float64}
+    assert {score.dtype for score in scores.values()} == {np.dtype(np.float64)}
 
 
 def test_the_oracle_is_given_the_designs_as_they_are():
@@ -72,7 +65,7 @@ def test_the_oracle_is_given_the_designs_as_they_are():
             assert designs.dtype == np.float64
             return designs.sum(1)
 
-    exact = torch.tensor([[1e8 + 0.1, 0.0]], dtype=torch.float64)
+    exact = np.array([[1e8 + 0.1, 0.0]])
     assert OracleEvaluation().score(exact, task(Sum()))["raw"].item() == 1e8 + 0.1
 
 
@@ -85,10 +78,10 @@ def test_an_oracle_that_works_in_place_changes_neither_designs_nor_earlier_score
             self.answers[:] = designs.sum(1)
             return self.answers
 
-    oracle, designs = InPlace(), DESIGNS.clone()
+    oracle, designs = InPlace(), DESIGNS.copy()
     first = OracleEvaluation().score(designs, task(oracle))["raw"]
     OracleEvaluation().score(designs + 1, task(oracle))
-    assert torch.equal(designs, DESIGNS)
+    assert np.array_equal(designs, DESIGNS)
     assert first.tolist() == [6, 14]
 
 
@@ -130,10 +123,10 @@ def test_an_oracle_that_answers_with_other_than_finite_numbers_is_refused(scores
 @pytest.mark.parametrize(
     ("designs", "asked"),
     [
-        (torch.tensor([[1.0, math.inf]]).double(), task(Answer([1.0]))),
-        (torch.ones(1, 3).double(), task(Answer([1.0]))),
-        (torch.tensor([[0, 4]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
-        (torch.tensor([[0, -1]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
+        (np.array([[1.0, math.inf]]), task(Answer([1.0]))),
+        (np.ones((1, 3)), task(Answer([1.0]))),
+        (np.array([[0, 4]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
+        (np.array([[0, -1]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
         (DESIGNS, task()),
     ],
     ids=["infinite", "misshapen", "token too large", "token negative", "no oracle"],
@@ -150,7 +143,7 @@ def several(**answers) -> Task:
 def test_each_of_several_oracles_scores_every_design_and_the_first_is_the_task_s():
     asked = several(a=[20, 50], b=[30, 10])
     scores = OracleEvaluation().score(DESIGNS, asked)
-    assert asked.oracle.score(DESIGNS.numpy()) == [20, 50]
+    assert asked.oracle.score(DESIGNS) == [20, 50]
     assert {name: score.tolist() for name, score in scores.items()} == {
         "raw": [20, 50],
         "normalised": [0.5, 2],

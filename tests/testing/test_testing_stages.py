@@ -55,7 +55,11 @@ UPDATES = {
         "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
         {"needs"},
     ),
-    "remarks on what it never tells": ("remarks = {'stopped': 'it stopped early'}", {"remarks"}),
+    "notes an info that it does not declare": ("notes = {'stopped': 'it stopped early'}", {"infos"}),
+    "gives an info that it does not declare": (
+        "def step(self, key, state, data):\n    return state, {'predictd': data.y.mean()}",
+        {"runs"},
+    ),
     "needs what there is not": (
         "@property\ndef needs(self):\n    return frozenset({'values', 'magic'})",
         {"fits"},
@@ -152,8 +156,8 @@ OTHERS = {
     ),
     "an encoding that asks the oracle": (
         "Standardised",
-        "def init(self, key, task):\n    task.oracle.score(task.x)\n    return super(Odd, self).init(key, task)",
-        {"oracle-unseen"},
+        "def init(self, key, table):\n    table.oracle.score(table.x)\n    return super(Odd, self).init(key, table)",
+        {"runs"},
     ),
     "an encoding that is random": (
         "Standardised",

@@ -69,7 +69,13 @@ class BOQEI(Update):
     )
 
     name: ClassVar[str] = "bo-qei"
-    remarks: ClassVar[Mapping[str, str]] = {
+    infos: ClassVar[Mapping[str, str]] = {
+        "best": "the largest target so far",
+        "predicted": "the mean of the candidates' targets",
+        "improvement": "the batch's q-expected improvement",
+        "stopped": "1 once the search has stopped",
+    }
+    notes: ClassVar[Mapping[str, str]] = {
         "stopped": "arithmetic broke down before the last round: the candidates are of what was proposed until then,"
         " and rows of the data where that is too little; see the option precision"
     }
@@ -104,11 +110,7 @@ class BOQEI(Update):
         return BOState(known, taken(known, slice(0)), None, False, proxy_state)
 
     def step(self, key: Key, state: BOState, data: Data) -> tuple[BOState, Info]:
-        """One round.
-
-        The info has the largest target so far, the mean of the candidates', the batch's q-expected improvement, and
-        whether the search has stopped.
-        """
+        """One round."""
         search_key, noise_key = keys.split(key)
         found = None if state.stopped else self._searched(search_key, state, data)
         if found is None:

@@ -106,7 +106,7 @@ def test_candidates_are_designs_inside_the_data(name, kind):
     assert result.failed == {}
     for trial, designs in zip(result.trials.values(), result.designs, strict=True):
         assert designs.shape == (8, 6)
-        task.check(designs)
+        task.table.check(designs)
         if kind == "continuous":
             assert (designs >= task.x.min(0) - 1e-5).all()
             assert (designs <= task.x.max(0) + 1e-5).all()

@@ -197,7 +197,7 @@ def test_where_arithmetic_breaks_down_the_search_ends_with_what_there_is(monkeyp
         assert [len(state.proposed.y) for state in states] == [0, 6, 6, 6]
         assert [float(info["improvement"]) for info in infos[1:]] == [0, 0]
         assert [float(info["stopped"]) for info in infos] == [0, 1, 1]
-        assert "broke down" in update.remarks["stopped"]
+        assert "broke down" in update.notes["stopped"]
         assert all(torch.isfinite(value) for info in infos for value in info.values())
         designs = update.designs(states[-1])
         assert designs.shape == (12, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal, NamedTuple, cast
@@ -91,6 +91,12 @@ class Autofocus(Update):
     )
 
     name: ClassVar[str] = "autofocus"
+    infos: ClassVar[Mapping[str, str]] = {
+        "effective_rows": "the effective number of weighted rows, (sum v)^2 / sum v^2",
+        "dropped_rows": "the share of rows whose weight could not be used",
+        "refreshed": "1 where the proxy was refreshed in this step, else 0",
+        "refresh_loss": "the mean loss of the refresh's steps",
+    }
 
     def __post_init__(self) -> None:
         if not isinstance(self.inner, WithDensity):

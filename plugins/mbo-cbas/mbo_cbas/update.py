@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -115,6 +116,15 @@ class CbAS(Update):
     epochs: int = option(10, "passes over a step's samples for the search model", at_least=0)
 
     name: ClassVar[str] = "cbas"
+    infos: ClassVar[Mapping[str, str]] = {
+        "loss": "the search model's loss, the mean over the last epoch",
+        "threshold": "gamma",
+        "predicted": "the mean predicted score of the samples",
+        "above": "the share of samples predicted at or above gamma",
+        "tail": "the mean probability of a sample to be at or above gamma",
+        "weight": "the samples' mean weight",
+        "effective_samples": "the effective number of weighted samples",
+    }
 
     def __post_init__(self) -> None:
         if self.samples - self.samples_held_out < 2:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from mbo_core.functional import keys
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.stages import NoAdversary, OneHot, Prediction, Proxy, Schedule, Standardised, Update
 from mbo_core.tasks import Space, Task
 
@@ -25,8 +25,8 @@ TOKENS = keys.randint(keys.key(7), (ROWS, 5), 3).numpy()
 REAL = keys.normal(keys.key(5), (ROWS, 4)).numpy()
 LETTERS = Task("letters", TOKENS, (TOKENS == 1).sum(1) + 0.0, space=Space("discrete", 5, 3))
 DATA = {
-    "one-hot": encode_task(OneHot(), KEY[None], LETTERS).first,
-    "real": encode_task(Standardised(), KEY[None], Task("hill", REAL, -(REAL**2).sum(1))).first,
+    "one-hot": encode_table(OneHot(), (0,), LETTERS.table).first,
+    "real": encode_table(Standardised(), (0,), Task("hill", REAL, -(REAL**2).sum(1)).table).first,
 }
 PROXY = Ensemble(adversary=NoAdversary(), members=2, hidden=(8,), batch_size=20, held_out=10)
 SMALL = {"samples": 200, "samples_held_out": 40, "hidden": (16,), "latent": 3, "prior_epochs": 3, "held_out": 20}

@@ -48,7 +48,7 @@ def test_every_recipe_runs_and_a_seed_is_the_same_alone(name, kind):
     assert result.failed == {}
     assert result.designs.shape == (2, 40, 6)
     for designs in result.designs:
-        task.check(designs)
+        task.table.check(designs)
     alone = run(name, task, seeds=[1]).trials[1]
     if kind == "discrete":
         assert (alone.raw == result.trials[1].raw).mean() > 0.99
@@ -107,7 +107,7 @@ def test_it_searches_latents_and_logits_too(name):
     for encoding in (["encoding.use=latent", "encoding.epochs=2", "encoding.latent=3"], ["encoding.use=soft-logits"]):
         result = run(name, task, *encoding)
         assert result.failed == {}
-        task.check(result.designs[0])
+        task.table.check(result.designs[0])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -61,6 +62,11 @@ class CMAES(Update):
     )
 
     name: ClassVar[str] = "cma-es"
+    infos: ClassVar[Mapping[str, str]] = {
+        "predicted": "the best score that each candidate's run has found",
+        "sigma": "the step size of each run",
+        "stopped": "1 for each run that has met a criterion to stop",
+    }
 
     def __post_init__(self) -> None:
         if self.population in {1, 2}:
@@ -84,7 +90,7 @@ class CMAES(Update):
         return CMAState(vmap(self.search(x.shape[1]).start)(x, to_beat), proxy_state)
 
     def step(self, key: Key, state: CMAState, data: Data) -> tuple[CMAState, Info]:
-        """The next generations of each run; the info has what each has found, and how it stands."""
+        """The next generations of each run."""
         search, runs = self.search(data.x.shape[1]), state.runs
         drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)
         for z, y in zip(drawn.z.unbind(1), drawn.y.unbind(1), strict=True):

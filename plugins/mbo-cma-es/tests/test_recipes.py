@@ -98,7 +98,7 @@ def test_candidates_are_designs_that_the_proxy_likes_better(kind):
     assert result.failed == {}
     for trial, designs in zip(result.trials.values(), result.designs, strict=True):
         assert designs.shape == (128, 6)
-        task.check(designs)
+        task.table.check(designs)
         found = [step["predicted"] for step in trial.steps if step["phase"] == "search"]
         assert found[-1] > found[0]
 

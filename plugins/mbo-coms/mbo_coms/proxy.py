@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -73,6 +74,11 @@ class Conservative(Proxy):
     held_out: int = option(500, "rows set aside at random and not trained on", at_least=0)
 
     name: ClassVar[str] = "conservative"
+    infos: ClassVar[Mapping[str, str]] = {
+        "loss": "the squared error, without the conservative term",
+        "overestimation": "Delta: mean predicted score of the mined designs less that of the data",
+        "multiplier": "alpha, the weight of the overestimation",
+    }
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "partial_fit", "params"})
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
 

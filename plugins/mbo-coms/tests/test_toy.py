@@ -48,7 +48,7 @@ def data() -> Data:
 
 
 def rows(data):
-    return batches.epochs(keys.key(2), data, proxy(MINE).schedule(data))
+    return batches.iterate(keys.key(2), data, proxy(MINE).schedule(data))
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from mbo_design_bench.robots import made
 
-from mbo_core.functional import keys
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.stages import OneHot, SoftLogits, Standardised
 from mbo_core.tasks import TaskOffer
 
@@ -34,8 +33,8 @@ def test_a_row_encoded_and_decoded_scores_its_label(offer: TaskOffer):
     task = offer.load()
     rows = np.random.default_rng(0).permutation(len(task.x))[:ROWS]
     for encoding in DEFAULT_ENCODINGS[task.kind]:
-        encoded = encode_task(encoding, keys.key(0)[None], task)
-        designs = encoded.decode(encoded.x[rows]).numpy()
+        encoded = encode_table(encoding, (0,), task.table)
+        designs = encoded.decode(encoded.x[rows], 0).numpy()
         assert np.array_equal(designs, task.x[rows])
         scores = task.oracle.score(designs)
         if offer.info.oracle != "simulator":

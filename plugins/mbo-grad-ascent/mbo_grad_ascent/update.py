@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
@@ -49,6 +50,9 @@ class GradientAscent(Update):
     entropy_weight: float = option(0.0, "weight of the spread between candidates, c_ent; 0 in all published runs")
 
     name: ClassVar[str] = "gradient-ascent"
+    infos: ClassVar[Mapping[str, str]] = {
+        "predicted": "the mean over candidates of the score that is climbed, before the step",
+    }
 
     @property
     def needs(self) -> frozenset[Ability]:
@@ -65,7 +69,7 @@ class GradientAscent(Update):
         return AscentState(top(data, self.candidates), proxy_state)
 
     def step(self, key: Key, state: AscentState, data: Data) -> tuple[AscentState, Info]:
-        """One gradient step for each candidate; the info has the score that was climbed, before the step."""
+        """One gradient step for each candidate."""
         slope = slope_of(lambda x: self.score(state.proxy, x))
         x = ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key)
         return state._replace(x=x), {"predicted": self.score(state.proxy, state.x).mean()}

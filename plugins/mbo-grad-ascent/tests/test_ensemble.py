@@ -113,7 +113,7 @@ def test_a_member_trains_as_if_it_were_alone(shuffle):
     proxy, single = ensemble(shuffle=shuffle), ensemble(shuffle=shuffle, members=1)
     state = proxy.init(KEY, DATA)
     alone = member(state, 1)
-    for batch in batches.epochs(KEY, DATA, proxy.schedule(DATA)):
+    for batch in batches.iterate(KEY, DATA, proxy.schedule(DATA)):
         state, _ = proxy.step(KEY, state, batch)
         alone, _ = single.step(KEY, alone, own(batch, 1))
     for one, other in zip(*map(optree.tree_leaves, (member(state, 1), alone)), strict=True):

@@ -112,7 +112,7 @@ def test_a_linear_proxy_is_climbed_in_a_straight_line(step_size):
 def test_small_steps_climb_a_smooth_proxy_without_falling(aggregation):
     proxy = Ensemble(adversary=NoAdversary(), members=3, hidden=(32,), activation="softplus", learning_rate=0.01)
     state = proxy.init(KEY, DATA)
-    for batch in batches.epochs(KEY, DATA, Schedule(epochs=20, batch_size=100)):
+    for batch in batches.iterate(KEY, DATA, Schedule(epochs=20, batch_size=100)):
         state, _ = proxy.step(KEY, state, batch)
     update = GradientAscent(proxy=proxy, step_size=0.01, aggregation=aggregation)
     current, heights = update.init(KEY, DATA, state), []

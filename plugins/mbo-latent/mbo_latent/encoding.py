@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -13,7 +14,7 @@ from torch.nn.functional import one_hot
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages import Encoding, Info, Key, Representation, Schedule, Statistics, option, statistics, unit
-from mbo_core.tasks import Task
+from mbo_core.tasks import Table
 from mbo_latent.decoders import Bounds, Categorical
 from mbo_latent.vae import ROWS_AT_ONCE, VAE, EncoderStd, VAEParams, fit
 
@@ -64,19 +65,25 @@ class Latent(Encoding):
     )
 
     name: ClassVar[str] = "latent"
+    infos: ClassVar[Mapping[str, str]] = {
+        "token_accuracy": "the share of the data's tokens that decode to themselves",
+        "design_accuracy": "the share of designs that do so at all positions",
+        "distinct_decoded": "how many different designs decoding gives; few where the autoencoder has collapsed",
+        "distinct_designs": "how many different designs the data have",
+    }
     kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
     seeded: ClassVar[bool] = True
 
-    def init(self, key: Key, task: Task) -> LatentState:
+    def init(self, key: Key, table: Table) -> LatentState:
         """Train the autoencoder on the visible designs, and measure its latents.
 
         Raises:
             TaskError: for designs of more than `max_entries` entries, or too few rows, before any training.
         """
-        length, classes = task.space.length, task.space.classes or 1
-        self._check(task.name, length, classes)
+        length, classes = table.space.length, table.space.classes or 1
+        self._check(table.name, length, classes)
         start_key, fit_key, draw_key, factor_key = keys.split(key, 4)
-        tokens = torch.tensor(task.x)
+        tokens = torch.tensor(table.x)
         vae = self._vae(length, classes)
         x = one_hot(tokens, classes).flatten(1).float()
         schedule = Schedule(self.epochs, self.batch_size, self.held_out)
@@ -108,19 +115,13 @@ class Latent(Encoding):
         """Free real numbers."""
         return "real"
 
-    def quality(self, state: LatentState, task: Task) -> Info:
+    def info(self, state: LatentState, table: Table) -> Info:
         """How much of the visible designs survives encoding and decoding; see `report`."""
-        tokens = torch.tensor(task.x)
+        tokens = torch.tensor(table.x)
         return self.report(state, self.encode(state, tokens), tokens)
 
     def report(self, state: LatentState, x: Tensor, raw: Tensor) -> Info:
-        """Compare n encoded designs (n, latent) with the tokens (n, L) that they stand for.
-
-        Returns:
-            Scalars: `token_accuracy`, the share of tokens that decode to themselves; `design_accuracy`, the share
-            of designs that do so at all positions; `distinct_decoded` and `distinct_designs`, how many different
-            ones there are after and before. Few of the former show an autoencoder that has collapsed.
-        """
+        """Compare n encoded designs (n, latent) with the tokens (n, L) that they stand for; see `infos`."""
         decoded = self.decode(state, x)
         right = decoded == raw
         return {

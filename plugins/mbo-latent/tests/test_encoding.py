@@ -34,7 +34,7 @@ TOKENS = torch.tensor(TASK.x)
 
 def made(epochs=30, task=TASK, key=KEY, **options):
     encoding = Latent(**{**SMALL, "epochs": epochs, **options})
-    return encoding, encoding.init(key, task)
+    return encoding, encoding.init(key, task.table)
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +134,10 @@ def test_seeds_have_latents_of_their_own(trained):
 
 def test_seeds_together_equal_seeds_alone():
     encoding, seeds = Latent(**SMALL, epochs=3), keys.split(KEY, 3)
-    together = vmap(lambda key: encoding.init(key, TASK), randomness="error")(seeds)
+    together = vmap(lambda key: encoding.init(key, TASK.table), randomness="error")(seeds)
     x = vmap(lambda state: encoding.encode(state, TOKENS), randomness="error")(together)
     for i, key in enumerate(seeds):
-        alone = encoding.init(key, TASK)
+        alone = encoding.init(key, TASK.table)
         torch.testing.assert_close(x[i], encoding.encode(alone, TOKENS), rtol=1e-3, atol=1e-3)
         own = optree.tree_map(lambda leaf, i=i: leaf[i], together)
         torch.testing.assert_close(x[i], encoding.encode(own, TOKENS), rtol=1e-4, atol=1e-4)
@@ -160,11 +160,11 @@ def test_decoding_takes_the_likeliest_token_of_each_position(trained):
 
 def test_most_tokens_survive():
     encoding, state = made(60, codes="mean", encoder_std="exp")
-    quality = encoding.quality(state, TASK)
+    info = encoding.info(state, TASK.table)
     # 90 % of the tokens are those of the five designs, and a quarter of the others by chance.
-    assert quality["token_accuracy"] > 0.85
-    assert quality["design_accuracy"] > 0.3
-    assert quality["distinct_decoded"] >= 5
+    assert info["token_accuracy"] > 0.85
+    assert info["design_accuracy"] > 0.3
+    assert info["distinct_decoded"] >= 5
 
 
 def test_the_report_counts_what_it_is_shown(trained):
@@ -176,21 +176,21 @@ def test_the_report_counts_what_it_is_shown(trained):
     assert report["design_accuracy"].item() == pytest.approx(right.all(1).float().mean().item())
     assert report["distinct_decoded"] == len(encoding.decode(state, x).unique(dim=0))
     assert report["distinct_designs"] == len(TOKENS.unique(dim=0))
-    assert encoding.quality(state, TASK) == report
+    assert encoding.info(state, TASK.table) == report
 
 
 def test_a_collapse_shows():
     # So much divergence that no latent tells anything: one design is the likeliest for all.
     encoding, state = made(100, beta=1000.0)
-    quality = encoding.quality(state, TASK)
-    assert quality["distinct_decoded"] < 10
-    assert quality["distinct_designs"] == len(TOKENS.unique(dim=0)) > 40
+    info = encoding.info(state, TASK.table)
+    assert info["distinct_decoded"] < 10
+    assert info["distinct_designs"] == len(TOKENS.unique(dim=0)) > 40
 
 
 def test_the_report_is_lifted_like_all_else():
     encoding, seeds = Latent(**SMALL, epochs=2), keys.split(KEY, 2)
-    states = vmap(lambda key: encoding.init(key, TASK), randomness="error")(seeds)
-    reports = vmap(lambda state: encoding.quality(state, TASK), randomness="error")(states)
+    states = vmap(lambda key: encoding.init(key, TASK.table), randomness="error")(seeds)
+    reports = vmap(lambda state: encoding.info(state, TASK.table), randomness="error")(states)
     assert all(value.shape == (2,) for value in reports.values())
-    alone = encoding.quality(encoding.init(seeds[1], TASK), TASK)
+    alone = encoding.info(encoding.init(seeds[1], TASK.table), TASK.table)
     assert reports["token_accuracy"][1].item() == pytest.approx(alone["token_accuracy"].item(), abs=0.01)

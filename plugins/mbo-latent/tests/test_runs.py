@@ -32,13 +32,13 @@ TOKENS = torch.tensor(TASK.x)
 
 def made(epochs=30, task=TASK, key=KEY, **options):
     encoding = Latent(**{**SMALL, "epochs": epochs, **options})
-    return encoding, encoding.init(key, task)
+    return encoding, encoding.init(key, task.table)
 
 
 def test_the_design_space_may_be_too_large():
     encoding = Latent(**SMALL, max_entries=23)
     with pytest.raises(mbo.TaskError, match=r"6 positions of 4 tokens are 24 one-hot entries(.|\n)*max_entries"):
-        encoding.init(KEY, TASK)
+        encoding.init(KEY, TASK.table)
     made(0, max_entries=24)
 
 
@@ -72,7 +72,7 @@ def test_unusual_designs_are_encoded(task):
     tokens = torch.tensor(task.x)
     x = encoding.encode(state, tokens)
     assert x.isfinite().all()
-    task.check(encoding.decode(state, x + 3).numpy())
+    task.table.check(encoding.decode(state, x + 3).numpy())
     assert all(value.isfinite() for value in encoding.report(state, x, tokens).values())
 
 
@@ -87,7 +87,7 @@ def test_a_method_that_climbs_runs_in_latents():
     assert result.failed == {}
     assert result.designs.shape == (2, 32, 6)
     for designs in result.designs:
-        TASK.check(designs)
+        TASK.table.check(designs)
     alone = run(TASK, "update.step_size=0.3", seeds=[1])
     assert np.array_equal(alone.trials[1].raw, result.trials[1].raw)
 

@@ -13,7 +13,7 @@ from torch.func import grad, vmap
 
 from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.stages import OneHot, Prediction, Schedule, Standardised
 from mbo_core.tasks import Space, Task
 
@@ -207,7 +207,7 @@ def test_the_decoder_fits_the_space():
     letters = Task("letters", TOKENS.numpy(), [0.0, 1.0] * 15, space=Space("discrete", 2, 4))
     numbers = Task("numbers", X["real"].numpy(), [0.0, 1.0] * 15)
     spaces = [
-        encode_task(encoding, KEY[None], task).space
+        encode_table(encoding, (0,), task.table).space
         for encoding, task in ((OneHot(), letters), (Standardised(), numbers))
     ]
     assert [decoder_for(space, (5,)) for space in spaces] == [Categorical(2, 4, (5,)), Gaussian(WIDTH, (5,))]

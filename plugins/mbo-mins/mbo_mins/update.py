@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -82,6 +83,15 @@ class MINs(Update):
     )
 
     name: ClassVar[str] = "mins"
+    infos: ClassVar[Mapping[str, str]] = {
+        "loss": "the critic's loss, the mean over the epoch's batches as all below",
+        "real": "the weighted sum of D at designs of the data",
+        "fake": "the same at generated designs",
+        "penalty": "the weighted gradient penalty",
+        "generator_loss": "the generator's loss",
+        "effective_rows": "the effective number of weighted rows",
+        "capped": "the share of rows whose weight is at the cap",
+    }
     lift: ClassVar[Literal["vmap", "loop"]] = "loop"
 
     def __post_init__(self) -> None:

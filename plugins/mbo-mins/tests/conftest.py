@@ -8,7 +8,7 @@ from mbo_mins.gan import GAN, Designs
 from mbo_mins.update import MINs
 
 from mbo_core.functional import keys
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.stages import OneHot, Standardised
 from mbo_core.tasks import Space, Task
 
@@ -18,8 +18,8 @@ TOKENS = keys.randint(keys.key(7), (ROWS, 5), 3).numpy()
 REAL = keys.normal(keys.key(5), (ROWS, 4)).numpy()
 LETTERS = Task("letters", TOKENS, (TOKENS == 1).sum(1) + 0.0, space=Space("discrete", 5, 3))
 DATA = {
-    "one-hot": encode_task(OneHot(), KEY[None], LETTERS).first,
-    "real": encode_task(Standardised(), KEY[None], Task("hill", REAL, REAL.sum(1))).first,
+    "one-hot": encode_table(OneHot(), (0,), LETTERS.table).first,
+    "real": encode_table(Standardised(), (0,), Task("hill", REAL, REAL.sum(1)).table).first,
 }
 
 

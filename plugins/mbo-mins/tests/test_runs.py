@@ -32,7 +32,7 @@ def test_it_runs_and_a_seed_is_the_same_alone(kind):
     assert result.failed == {}
     assert result.designs.shape == (2, 128, 6)
     for designs in result.designs:
-        task.check(designs)
+        task.table.check(designs)
     assert np.array_equal(run(task, seeds=[1]).trials[1].raw, result.trials[1].raw)
     assert not np.array_equal(*result.designs)
 
@@ -62,7 +62,7 @@ def test_it_makes_latents_and_logits_too():
     for encoding in (["encoding.use=latent", "encoding.epochs=2", "encoding.latent=3"], ["encoding.use=soft-logits"]):
         result = run(task, *encoding)
         assert result.failed == {}
-        task.check(result.designs[0])
+        task.table.check(result.designs[0])
 
 
 @pytest.mark.parametrize(

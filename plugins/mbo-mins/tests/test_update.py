@@ -9,7 +9,7 @@ from mbo_mins.update import MINs
 
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
-from mbo_core.runs.encoded import encode_task
+from mbo_core.runs.encoded import encode_table
 from mbo_core.stages import Standardised
 from mbo_core.tasks import Task
 
@@ -121,7 +121,7 @@ def test_what_is_asked_for_is_the_best_visible_score(made, monkeypatch, beyond):
 def test_the_generator_inverts_the_objective():
     x = keys.normal(KEY, (1000, 1))
     y = x[:, 0] + 0.1 * keys.normal(keys.key(4), (1000,))
-    data = encode_task(Standardised(), KEY[None], Task("line", x.numpy(), y.numpy())).first
+    data = encode_table(Standardised(), (0,), Task("line", x.numpy(), y.numpy()).table).first
     small = {"hidden": (32, 32), "latent": 2, "batch_size": 64, "epochs": 60, "held_out": 20}
     update = MINs(**small, learning_rate=2e-3, generator_every=2, weight_temperature=10.0)
     state = update.init(KEY, data, ())

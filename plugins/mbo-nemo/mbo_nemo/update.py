@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
@@ -63,10 +64,6 @@ class NormalisedLikelihood(Update):
     It takes any proxy with members and a spread: there are as many bins as members, and the likelihood of a bin is its
     mass under a logistic of the member's mean and standard deviation. With `label-bank` that is the likelihood on
     which the proxy is trained. The average runs over all that the proxy's state holds.
-
-    The info has each candidate's `log_gamma` (how much it is off the data: a stop at a mean of 0.5 has been proposed)
-    and `entropy`, the mean `expected` score J, the proxy's `loss`, and the `lag` of the averaged networks behind the
-    newest: the mean distance of the two expected scores.
     """
 
     proxy: Proxy = stage_option("the members that are told a label each")
@@ -93,6 +90,13 @@ class NormalisedLikelihood(Update):
     regret_penalty: float = option(0.0, "lambda: log Gamma taken off the mean of p-hat; 0 in the paper")
 
     name: ClassVar[str] = "normalised-likelihood"
+    infos: ClassVar[Mapping[str, str]] = {
+        "log_gamma": "how far each candidate is off the data; a stop at a mean of 0.5 has been proposed",
+        "entropy": "the entropy of each candidate's distribution over the bins",
+        "expected": "the mean expected score J, before the step",
+        "loss": "the proxy's training loss",
+        "lag": "the mean distance of the expected scores of the averaged networks and of the newest",
+    }
 
     def __post_init__(self) -> None:
         """Refuse a label bank with other bins: its members would be told labels that it does not know."""

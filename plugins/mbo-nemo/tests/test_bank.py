@@ -125,7 +125,7 @@ def test_members_start_equal_and_are_trained_once_until_they_differ():
 
 def test_training_one_network_for_all_is_training_them_all_alike():
     proxy = bank(learning_rate=0.01, tracking_rate=0.01)
-    start, rows = proxy.init(KEY, DATA), list(batches.epochs(KEY, DATA, proxy.schedule(DATA)))
+    start, rows = proxy.init(KEY, DATA), list(batches.iterate(KEY, DATA, proxy.schedule(DATA)))
     shared = stepped(proxy, start, *rows)
     alike = stepped(proxy, start, *map(told_alike, rows))
     assert_nests_close(alike.params, shared.params)
@@ -171,7 +171,7 @@ def test_each_phase_has_its_learning_rate_and_keeps_the_moments():
 
 def test_carried_moments_keep_what_was_learned_where_fresh_ones_would_not():
     proxy = bank(learning_rate=0.01)
-    state = stepped(proxy, proxy.init(KEY, DATA), *list(batches.epochs(KEY, DATA, proxy.schedule(DATA))) * 20)
+    state = stepped(proxy, proxy.init(KEY, DATA), *list(batches.iterate(KEY, DATA, proxy.schedule(DATA))) * 20)
     fresh = state._replace(optimiser=proxy.init(KEY, DATA).optimiser)
     everything = told_alike(Batch(DATA.x, DATA.y, torch.ones(90)))
 
@@ -209,7 +209,7 @@ def test_as_functions_of_the_weights_it_is_the_same(batch):
 
 def test_it_learns():
     proxy = bank(bins=20, hidden=(32, 32), epochs=40, batch_size=30, learning_rate=0.01)
-    state = stepped(proxy, proxy.init(KEY, DATA), *batches.epochs(KEY, DATA, proxy.schedule(DATA)))
+    state = stepped(proxy, proxy.init(KEY, DATA), *batches.iterate(KEY, DATA, proxy.schedule(DATA)))
     mean, std = proxy.predict(state, DATA.x)
     assert (mean - DATA.y).abs().mean() < 0.2
     assert ((mean - DATA.y).abs() < 2 * std).float().mean() > 0.9

@@ -123,7 +123,7 @@ def test_a_recipe_runs_and_asks_the_oracle_for_nothing_but_its_designs(name, kin
     assert set(asked) == {0}
     assert oracle.asked == [100, 100]
     for designs in result.designs:
-        task.check(designs)
+        task.table.check(designs)
     steps = [step for step in result.trials[0].steps if step["phase"] == "search"]
     assert len(steps) == 10
     assert {"log_gamma", "entropy", "expected", "lag", "loss"} < set(steps[0])

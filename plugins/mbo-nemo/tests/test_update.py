@@ -42,7 +42,7 @@ def search(proxy=None, **options) -> NormalisedLikelihood:
 def trained(proxy, epochs=5):
     """A proxy's state after a short warm start."""
     state = proxy.init(KEY, DATA)
-    for number, batch in enumerate(batches.epochs(KEY, DATA, proxy.schedule(DATA))):
+    for number, batch in enumerate(batches.iterate(KEY, DATA, proxy.schedule(DATA))):
         if number == 3 * epochs:
             break
         state, _ = proxy.step(KEY, state, batch)

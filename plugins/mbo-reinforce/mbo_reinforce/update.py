@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -66,6 +67,13 @@ class Reinforce(Update):
     )
 
     name: ClassVar[str] = "reinforce"
+    infos: ClassVar[Mapping[str, str]] = {
+        "predicted": "the mean predicted score of the step's samples",
+        "best": "the largest predicted score of the samples",
+        "uncertainty": "the standard deviation of the samples' predicted scores",
+        "gradient_norm": "the norm of the policy's gradient",
+        "entropy": "the entropy of the policy, before the step",
+    }
 
     @property
     def needs(self) -> frozenset[Ability]:
@@ -83,11 +91,7 @@ class Reinforce(Update):
         return ReinforceState(policy.sample(key, params, self.candidates), params, self._adam.init(params), proxy_state)
 
     def step(self, key: Key, state: ReinforceState, data: Data) -> tuple[ReinforceState, Info]:
-        """Draw, reward and climb; the candidates are fresh draws of the policy.
-
-        The info has the mean `predicted` score of the step's samples, the `best` and their `uncertainty`, the
-        `gradient_norm`, and the `entropy` of the policy before the step.
-        """
+        """Draw, reward and climb; the candidates are fresh draws of the policy."""
         sample_key, draw_key = keys.split(key)
         policy = self.policy(data.space)
         x = policy.sample(sample_key, state.policy, self.samples)

@@ -37,7 +37,7 @@ def test_every_recipe_runs_and_a_seed_is_the_same_alone(name, kind):
     assert result.failed == {}
     assert result.designs.shape == (2, 128, 6)
     for designs in result.designs:
-        task.check(designs)
+        task.table.check(designs)
     alone = run(name, task, seeds=[1]).trials[1]
     if kind == "discrete":
         assert (alone.raw == result.trials[1].raw).mean() > 0.99
@@ -85,7 +85,7 @@ def test_it_searches_latents_and_logits_too():
     for encoding in (["encoding.use=latent", "encoding.epochs=2", "encoding.latent=3"], ["encoding.use=soft-logits"]):
         result = run("reinforce", task, *encoding)
         assert result.failed == {}
-        task.check(result.designs[0])
+        task.table.check(result.designs[0])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -68,6 +69,10 @@ class Smooth(Proxy):
     held_out: int = option(200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0)
 
     name: ClassVar[str] = "smooth"
+    infos: ClassVar[Mapping[str, str]] = {
+        "loss": "the training loss where the adversary moved the weights to",
+        "loss_before": "under an adversary that moves weights: the loss where they were",
+    }
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "params"})
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
@@ -82,11 +87,7 @@ class Smooth(Proxy):
         return SmoothState(params, self._adam.init(params), adversary)
 
     def step(self, key: Key, state: SmoothState, batch: Batch) -> tuple[SmoothState, Info]:
-        """Mine on the noisy batch, take the gradient there, and step from the weights unmoved.
-
-        The info has the `loss` where the adversary moved the weights to and, under one that moves them,
-        `loss_before`: that at the weights themselves.
-        """
+        """Mine on the noisy batch, take the gradient there, and step from the weights unmoved."""
         noise_key, mine_key = keys.split(key)
         batch = batch._replace(x=batch.x + self.input_noise * keys.normal(noise_key, batch.x.shape))
         start = Mined(state.params, batch.x)

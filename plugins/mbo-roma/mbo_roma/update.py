@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
@@ -97,6 +97,14 @@ class LocalAdaptation(Update):
     )
 
     name: ClassVar[str] = "local-adaptation"
+    infos: ClassVar[Mapping[str, str]] = {
+        "loss": "the loss L at the adapted weights, the mean over candidates",
+        "gradient_norm_before": "the mean norm of the input gradient, before adapting",
+        "gradient_norm_after": "the same after adapting",
+        "gain": "the mean predicted gain f(x) - b",
+        "beyond_cap": "the share of candidates whose gain is beyond the cap",
+        "displacement": "the largest relative displacement of a tensor of weights, at most the radius",
+    }
 
     @property
     def needs(self) -> frozenset[Ability]:
@@ -119,9 +127,7 @@ class LocalAdaptation(Update):
     def step(self, key: Key, state: AdaptationState, data: Data) -> tuple[AdaptationState, Info]:
         """Adapt the trained weights at the candidates, move the candidates, and note what is predicted there.
 
-        The info is of the candidates before they move: `loss` L at theta_t, the mean norm of the input gradient
-        before and after adapting, the mean predicted gain `mean_i f(x_i; theta_t) - b_i`, the share of candidates
-        whose gain is beyond the cap, and the largest relative displacement of a tensor, at most the radius.
+        The info is of the candidates before they move.
         """
         adapted = self.adapt(state)
 

@@ -182,9 +182,9 @@ def test_the_whole_search_leaves_the_trained_weights_to_the_bit():
     class Watching:
         @mbo.hookimpl(wrapper=True)
         def mbo_update_solution(self, run, proxy):
-            before = optree.tree_map(torch.clone, proxy.state)
+            before = optree.tree_map(torch.clone, proxy.states.lifted)
             candidates = yield
-            kept.append(all(map(torch.equal, optree.tree_leaves(before), optree.tree_leaves(proxy.state))))
+            kept.append(all(map(torch.equal, optree.tree_leaves(before), optree.tree_leaves(proxy.states.lifted))))
             return candidates
 
     run("roma", table("continuous"), plugins=[Watching()])

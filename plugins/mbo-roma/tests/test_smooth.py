@@ -207,7 +207,7 @@ def test_weights_of_0_leave_rows_out(loss):
 def test_batches_are_whole():
     schedule = proxy(batch_size=64, held_out=20).schedule(DATA)
     assert (schedule.batch_size, schedule.held_out, schedule.drop_last) == (64, 20, True)
-    assert [len(batch.y) for batch in batches.epochs(KEY, DATA, proxy(batch_size=64, epochs=1).schedule(DATA))] == [64]
+    assert [len(batch.y) for batch in batches.iterate(KEY, DATA, proxy(batch_size=64, epochs=1).schedule(DATA))] == [64]
 
 
 def test_data_of_less_than_a_batch_are_refused():

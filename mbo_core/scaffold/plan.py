@@ -137,6 +137,7 @@ class Plan:
             "stages": bool(self.stages),
             "task": self.task is not None,
             "tool": self.tool,
+            "types": self.tool or self.task is not None,
             "requires": bool(self._partners) or not self.single,
             "closed_form": closed,
             "network": not closed,

@@ -84,7 +84,7 @@ def run(*command: object, cwd: Path | None = None) -> str:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["coms"], '"coms" is taken by the plugin of mbo-coms'),
+        (["timer"], '"timer" is taken by the plugin of mbo-timer'),
         (["grad-ascent-min"], "is taken by the method of mbo-grad-ascent"),
         (["conservative"], "is taken by the proxy of mbo-coms"),
         (["mine", "--stage", "update:gradient-ascent"], "is taken by the update of mbo-grad-ascent"),

@@ -117,7 +117,6 @@ class Plan:
             "task": self.task or "",
             "run_task": self.task or "TFBind8-Exact-v0",
             "offered": " and ".join([", ".join(offered[:-1]), offered[-1]] if offered[1:] else offered),
-            "classes": ", ".join(classes.values()),
             "chosen_proxy": self.stages.get("proxy", "conservative" if "adversary" in self.stages else "regression"),
             "base": "coms" if role == "adversary" else "grad-ascent",
             "shown_role": role,

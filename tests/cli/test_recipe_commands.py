@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import tomli
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 

@@ -200,7 +200,7 @@ def test_a_new_recipe_is_right_and_its_comments_hold_what_it_resolves_to(argumen
 
 def test_a_new_recipe_names_the_stage_inside_another_and_a_quick_preset():
     mbo("new", "mine", "--from", "cbas", "--update", "autofocus")
-    new = tomllib.loads(Path("mine.toml").read_text())
+    new = tomli.loads(Path("mine.toml").read_text())
     assert new["update"] == {"use": "autofocus", "inner": {"use": "cbas"}}
     assert new["method"]["mix"] is True
     assert new["preset"]["quick"]["proxy"]["epochs"] == 10

@@ -47,7 +47,7 @@ def site(tmp_path_factory) -> Path:
     return folder
 
 
-def tested(site: Path, *arguments: str) -> str:
+def passing(site: Path, *arguments: str) -> str:
     """What pytest says of the packages, where no others are but those that their recipes name."""
     folders = [site, *(site / f"mbo-{plan.slug}" for plan in PLANS)]
     environment = {
@@ -64,7 +64,7 @@ def tested(site: Path, *arguments: str) -> str:
 
 
 def test_each_package_passes_its_own_tests(site):
-    assert f"{2 + sum(len(parts(plan)) for plan in PLANS) + 2} passed" in tested(site, "-k", "not conformance")
+    assert f"{2 + sum(len(parts(plan)) for plan in PLANS) + 2} passed" in passing(site, "-k", "not conformance")
 
 
 def parts(plan: Plan) -> list[str]:
@@ -73,12 +73,12 @@ def parts(plan: Plan) -> list[str]:
 
 def test_the_kit_passes_on_each_role(site):
     """On real designs; the slow gear has the rest."""
-    assert " passed" in tested(site, "-k", "not discrete", "mbo-whole/tests/test_conformance.py")
+    assert " passed" in passing(site, "-k", "not discrete", "mbo-whole/tests/test_conformance.py")
 
 
 @pytest.mark.slow
 def test_the_kit_passes_on_each_package(site):
-    assert " passed" in tested(site, "-k", "conformance")
+    assert " passed" in passing(site, "-k", "conformance")
 
 
 @pytest.mark.parametrize("plan", SINGLES, ids=lambda plan: plan.slug)

@@ -34,7 +34,7 @@ def test_a_package_that_breaks_a_rule_fails_its_check_and_no_other(text, require
 
 RECIPES = {
     "keeps all rules": (RECIPE, set()),
-    "is a mix": (RECIPE.replace("paper", "code").replace("arXiv:0000.00000", "a mix: none is published"), set()),
+    "is a mix": (RECIPE.replace('paper = "arXiv:0000.00000"', "mix = true"), set()),
     "names no paper": (RECIPE.replace("paper", "code"), {"recipe-states"}),
     "has another name": (RECIPE.replace('"found"', '"lost"'), {"recipe-states"}),
     "has no summary": (RECIPE.replace("the best rows", ""), {"recipe-states"}),

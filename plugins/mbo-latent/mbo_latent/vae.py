@@ -166,25 +166,22 @@ def fit(vae: VAE, key: Key, state: VAEState, x: Tensor, w: Tensor, schedule: Sch
     Raises:
         TaskError: if the rows are too few for the schedule.
     """
-    batches.check_rows(schedule, len(x))
-    draw_key, order_key, noise_key = keys.split(key, 3)
-    rows = batches.examples(draw_key, len(x), schedule)
     losses = w.new_zeros(1)
-    for epoch in range(schedule.epochs):
-        order = batches.shuffled(keys.fold_in(order_key, epoch), rows, schedule).rows
-        state, losses = _epoch(vae, keys.fold_in(noise_key, epoch), state, x, w, order, schedule)
+    for epoch in batches.epochs(key, len(x), schedule):
+        state, losses = _epoch(vae, state, x, w, epoch)
     return state, losses.mean()
 
 
-def _epoch(
-    vae: VAE, key: Key, state: VAEState, x: Tensor, w: Tensor, order: Tensor, schedule: Schedule
-) -> tuple[VAEState, Tensor]:
-    losses = []
-    # Noise for many steps at once: a draw of its own for each would take longer than the step.
-    for number, block in enumerate(torch.split(order, BATCHES_AT_ONCE * schedule.batch_size)):
-        noise = keys.normal(keys.fold_in(key, number), (len(block), vae.latent))
+def _epoch(vae: VAE, state: VAEState, x: Tensor, w: Tensor, epoch: batches.Epoch) -> tuple[VAEState, Tensor]:
+    losses, rows = [], epoch.order.rows
+    for first in range(0, len(epoch.parts), BATCHES_AT_ONCE):
+        parts = epoch.parts[first : first + BATCHES_AT_ONCE]
+        begin = parts[0].start
+        block = rows[begin : parts[-1].stop]
+        # Rows and noise for many steps at once: a draw of its own for each would take longer than the step.
         designs, weights = x[block], w[block]
-        for part in batches.slices(len(block), schedule):
+        noise = keys.normal(epoch.key(first), (len(block), vae.latent))
+        for part in (slice(one.start - begin, one.stop - begin) for one in parts):
             state, loss = vae.step(state, noise[part], designs[part], weights[part])
             losses.append(loss)
     return state, torch.stack(losses)

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from mbo_core.errors import MboError, RecipeError, StoreError, TaskError
 from mbo_core.plugins.hookspecs import hookimpl, hookspec
+from mbo_core.plugins.offers import StageOffer
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry, installed
+    from mbo_core.recipes.recipe import Recipe
     from mbo_core.runs.execute import Interrupted, run
     from mbo_core.runs.result import Result, Trial
+    from mbo_core.runs.tables import compare
     from mbo_core.tasks.space import Space
     from mbo_core.tasks.task import Task, TaskInfo, TaskOffer
 
 _HOMES = {
     "Interrupted": "runs.execute",
+    "Recipe": "recipes.recipe",
     "Registry": "plugins.registry",
     "Result": "runs.result",
     "Trial": "runs.result",
@@ -29,6 +33,7 @@ _HOMES = {
     "Task": "tasks",
     "TaskInfo": "tasks",
     "TaskOffer": "tasks",
+    "compare": "runs.tables",
     "installed": "plugins.registry",
     "run": "runs.execute",
 }
@@ -36,16 +41,19 @@ _HOMES = {
 __all__ = [
     "Interrupted",
     "MboError",
+    "Recipe",
     "RecipeError",
     "Registry",
     "Result",
     "Space",
+    "StageOffer",
     "StoreError",
     "Task",
     "TaskError",
     "TaskInfo",
     "TaskOffer",
     "Trial",
+    "compare",
     "hookimpl",
     "hookspec",
     "installed",

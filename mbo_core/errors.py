@@ -57,6 +57,15 @@ class StoreError(MboError):
     """A run's folder that cannot be written or read."""
 
 
+def reason_of(error: BaseException) -> str:
+    """Any error in one line: ours by its message, another with its type.
+
+    >>> reason_of(MboError("unknown task", "known: bowl")), reason_of(KeyError("x"))
+    ('unknown task', "KeyError: 'x'")
+    """
+    return error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
+
+
 def warn(text: str) -> None:
     """Say on stderr, in one line, what does not stop the work."""
     click.echo(f"warning: {' '.join(text.split())}", err=True)

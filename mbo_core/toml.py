@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
-
-import tomli
 
 from mbo_core.errors import RecipeError
 
@@ -83,8 +82,8 @@ def parse(text: str, name: str, path: Path | None = None) -> Document:
         RecipeError: if it is not TOML; with the line.
     """
     try:
-        plain = tomli.loads(text)
-    except tomli.TOMLDecodeError as error:
+        plain = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
     except (RecursionError, ValueError) as error:
         # What TOML allows and no recipe holds: tables nested by the hundred, numbers of thousands of digits.
@@ -140,8 +139,8 @@ def dotted(key: str) -> tuple[str, ...]:
     ('when', 'TFBind8-Exact-v0', 'proxy')
     """
     try:
-        nest: Any = tomli.loads(f"{key} = 0")
-    except (tomli.TOMLDecodeError, RecursionError):
+        nest: Any = tomllib.loads(f"{key} = 0")
+    except (tomllib.TOMLDecodeError, RecursionError):
         return ()
     parts = []
     while isinstance(nest, dict) and nest:
@@ -175,7 +174,7 @@ def _leaf(value: Any, where: str) -> Table | Sourced:
 
 def _value(text: str) -> Any:
     try:
-        read = tomli.loads(f"value = {text}")
+        read = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
     # A second line would be another assignment.

@@ -10,8 +10,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from mbo_core.plugins.registry import Registry
+from mbo_core.cli import main
+from mbo_core.plugins.registry import Registry, _installed
 
 Install = Callable[..., Registry]
 
@@ -51,5 +53,22 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         return Registry([(point, distribution) for distribution in found for point in distribution.entry_points])
 
     yield install
-    for module in written:
-        sys.modules.pop(module, None)
+    for module in [name for name in sys.modules if name.partition(".")[0] in written]:
+        del sys.modules[module]
+
+
+@pytest.fixture
+def beside(install, monkeypatch):
+    """Install plugins beside those that are here, and run the command line."""
+    monkeypatch.delenv("MBO_PLUGINS", raising=False)
+    monkeypatch.delenv("MBO_STRICT", raising=False)
+
+    def run(texts, *arguments, recipes=None, **environment):
+        install(texts, recipes)
+        _installed.cache_clear()
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    yield run
+    _installed.cache_clear()

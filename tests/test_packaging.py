@@ -6,17 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomli
 
 TOP = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in TOP.glob("plugins/*/pyproject.toml"))
 
 
 def project(folder: Path) -> dict:
-    return tomli.loads((folder / "pyproject.toml").read_text())["project"]
+    return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
 
 
 def needed(folder: Path) -> list[Path]:

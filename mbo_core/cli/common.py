@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mbo_core.errors import MboError
+from mbo_core.errors import MboError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,37 +20,71 @@ preset_option = click.option("--preset", metavar="NAME", help="A preset of the r
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="ROLE.OPTION=VALUE", help="Change an option; VALUE is TOML. Repeatable."
 )
+
+
+def task_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option `--task`, which may be given once."""
+    return click.option("--task", "task", multiple=True, metavar="TASK", callback=_only_one, help=text)
+
+
+def _only_one(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> str | None:
+    if len(given) > 1:
+        hint = "run the command once for each"
+        raise RecipeError(f"--{option.name} is given {len(given)} times: {', '.join(given)}", hint)
+    return given[0] if given else None
+
+
 WITHOUT = "mbo.without"
 """Where the names given to --without are kept in click's context."""
-WIDTH = 110
+FILES = "mbo.plugins"
+"""The same for --plugin."""
+WITH_FILES = "mbo.registry"
+"""The registry with these files, each of which is imported once a command."""
+WIDTH = 100
 """Columns of a table that does not go to a terminal."""
 
 
 def plugins_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option `--without`, which `registry` reads."""
-    return click.option(
+    """The options `--plugin` and `--without`, which `registry` reads."""
+    given = click.option(
+        "--plugin",
+        multiple=True,
+        metavar="FILE.py",
+        expose_value=False,
+        callback=_remember(FILES),
+        help="Use the stages, tasks and hooks of a Python file, this time only. Repeatable.",
+    )
+    without = click.option(
         "--without",
         multiple=True,
         metavar="PLUGIN",
         expose_value=False,
-        callback=_remember,
+        callback=_remember(WITHOUT),
         help="Leave out a plugin, or all of a distribution. Repeatable.",
-    )(command)
+    )
+    return given(without(command))
 
 
-def _remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> None:
-    context.meta[WITHOUT] = (*context.meta.get(WITHOUT, ()), *names)
+def _remember(key: str) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], None]:
+    def remember(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> None:
+        context.meta[key] = (*context.meta.get(key, ()), *names)
+
+    return remember
 
 
 def registry(context: click.Context | None = None) -> Registry:
-    """What is installed, without what a person leaves out.
+    """What is installed, without what a person leaves out, and with the files that they give.
 
     Raises:
+        RecipeError: for a file that is no plugin.
         MboError: under MBO_STRICT=1, before any work, if a plugin is broken, incompatible or a duplicate.
     """
     from mbo_core.plugins.registry import installed
 
-    found = installed((context or click.get_current_context()).meta.get(WITHOUT, ()))
+    meta = (context or click.get_current_context()).meta
+    found = installed(meta.get(WITHOUT, ()))
+    if files := meta.get(FILES):
+        found = meta[WITH_FILES] = meta.get(WITH_FILES) or found.including(files)
     if os.environ.get("MBO_STRICT", "") not in {"", "0"}:
         _insist(found)
     return found
@@ -61,7 +95,7 @@ def _insist(found: Registry) -> None:
     if any(plugin.status not in {"ok", "blocked"} for plugin in found.plugins):
         lines = "\n".join(found.problems)
         raise MboError(
-            f"MBO_STRICT is set, and not every plugin is ok\n\n{lines}", "mend it, or leave it out: --without"
+            f"MBO_STRICT is set and a plugin has a problem\n\n{lines}", "fix the plugin, or leave it out: --without"
         )
 
 

@@ -2,37 +2,101 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
+from mbo_core.recipes.words import DEFAULT_ENCODINGS
+
+if TYPE_CHECKING:
+    from mbo_core.plugins.discovery import Method
+
+YARDSTICK = "TFBind8-Exact-v0"
+"""The task whose scores the list of methods shows."""
+
+LEGEND = f"""\
+space: both is continuous and discrete. rows: the fewest that it accepts.
+cost: time of a run, in runs of grad-ascent.
+ours, published: normalised 100th percentile on {YARDSTICK}, mean ± std; * with a preset.
+`mbo list-methods -v` adds summaries and sources; `mbo show METHOD` prints the rest."""
 
 
 @click.command("list-methods")
+@click.option("-v", "--verbose", is_flag=True, help="Add what each method does and where its scores come from.")
 @json_option
 @plugins_option
-def list_methods(as_json: bool) -> None:
-    """List the methods of all installed plugins."""
-    rows = [
-        {
-            "name": method.name,
-            "summary": method.about.get("summary", ""),
-            "paper": method.about.get("paper", ""),
-            "plugin": method.plugin.name,
-            "distribution": method.plugin.distribution,
-            "version": method.plugin.version,
-        }
-        for method in registry().methods.values()
-    ]
-    _print(as_json, "methods", rows, ("name", "summary", "paper", "plugin"))
+def list_methods(verbose: bool, as_json: bool) -> None:
+    """List the methods of all installed plugins, with what helps to choose one."""
+    methods = registry().methods.values()
+    if as_json:
+        print_json({"methods": [_facts(method) for method in methods]})
+    elif not methods:
+        _nothing("methods")
+    else:
+        columns = ("name", "space", ">rows", ">cost", ">ours", ">published", "plugin")
+        print_table(columns, [_cells(_facts(method)) for method in methods])
+        if verbose:
+            for method in methods:
+                _describe(_facts(method))
+        click.echo(LEGEND)
+
+
+def _facts(method: Method) -> dict[str, Any]:
+    """What the recipe's text says; nothing is imported for it."""
+    from mbo_core.errors import RecipeError
+    from mbo_core.toml import plain
+
+    try:
+        table = plain(method.document.table)
+    except RecipeError:
+        table = {}
+    listing = table.get("listing", {})
+    return {
+        "name": method.name,
+        "summary": method.about.get("summary", ""),
+        "paper": method.about.get("paper", ""),
+        "mix": method.about.get("mix", False),
+        "kinds": listing.get("kinds", []),
+        "rows": listing.get("rows"),
+        "cost": listing.get("cost"),
+        "measured": table.get("measured", {}).get(YARDSTICK),
+        "published": table.get("published", {}).get(YARDSTICK),
+        "plugin": method.plugin.name,
+        "distribution": method.plugin.distribution,
+        "version": method.plugin.version,
+    }
+
+
+def _cells(facts: Mapping[str, Any]) -> list[str]:
+    measured = facts["measured"] or {}
+    ours = _score(measured) + ("*" if measured.get("preset") else "")
+    numbers = ["-" if facts[key] is None else f"{facts[key]:g}" for key in ("rows", "cost")]
+    kinds = "both" if len(facts["kinds"]) == len(DEFAULT_ENCODINGS) else ", ".join(facts["kinds"])
+    return [facts["name"], kinds or "-", *numbers, ours, _score(facts["published"]), facts["plugin"]]
+
+
+def _score(scores: Mapping[str, Any] | None) -> str:
+    best = (scores or {}).get("100th")
+    return f"{best[0]:.3f} ± {best[1]:.3f}" if best else "-"
+
+
+def _describe(facts: Mapping[str, Any]) -> None:
+    click.echo(f"{facts['name']}: {facts['summary']}")
+    for which in ("measured", "published"):
+        scores = facts[which] or {}
+        if "source" in scores:
+            click.echo(f"    {which}: {scores['source']}")
+    click.echo("")
 
 
 @click.command("list-tasks")
+@click.option("-v", "--verbose", is_flag=True, help="Add what each task is about.")
 @json_option
 @plugins_option
-def list_tasks(as_json: bool) -> None:
-    """List the tasks, and which are ready here."""
+def list_tasks(verbose: bool, as_json: bool) -> None:
+    """List the tasks, and for each that is not ready the command that makes it so."""
     rows = []
     for name, offered in registry().tasks.items():
         offer = offered.value
@@ -45,11 +109,14 @@ def list_tasks(as_json: bool) -> None:
                 "summary": offer.info.summary,
                 "ready": missing is None,
                 "missing": missing or "",
-                "here": missing or "ready",
+                "status": offer.status(),
                 "plugin": offered.plugin.name,
             }
         )
-    _print(as_json, "tasks", rows, ("name", "kind", "oracle", "summary", "here"))
+    _print(as_json, "tasks", rows, ("name", "kind", "oracle", "status"))
+    if verbose and not as_json:
+        for row in rows:
+            click.echo(f"{row['name']}: {row['summary']}")
 
 
 @click.command("list-stages")
@@ -57,17 +124,23 @@ def list_tasks(as_json: bool) -> None:
 @plugins_option
 def list_stages(as_json: bool) -> None:
     """List the stages that recipes can name, by role."""
-    rows = []
-    for (role, name), offered in registry().stages.items():
-        doc = (offered.value.__doc__ or "").strip().splitlines()
-        rows.append({"role": role, "name": name, "summary": doc[0] if doc else "", "plugin": offered.plugin.name})
+    from mbo_core.stages.options import first_line
+
+    rows = [
+        {"role": role, "name": name, "summary": first_line(offered.value), "plugin": offered.plugin.name}
+        for (role, name), offered in registry().loaded().items()
+    ]
     _print(as_json, "stages", rows, ("role", "name", "summary", "plugin"))
 
 
-def _print(as_json: bool, what: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+def _print(as_json: bool, what: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     if as_json:
         print_json({what: rows})
     elif rows:
         print_table(columns, [[str(row[column]) for column in columns] for row in rows])
     else:
-        click.echo(f"no {what} are installed; plugins are packages such as mbo-coms", err=True)
+        _nothing(what)
+
+
+def _nothing(what: str) -> None:
+    click.echo(f"no {what} are installed; plugins are packages such as mbo-coms", err=True)

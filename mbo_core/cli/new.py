@@ -8,24 +8,45 @@ from typing import cast
 import click
 
 from mbo_core.cli.common import plugins_option, registry
-from mbo_core.scaffold.write import STYLES, Style, create
+from mbo_core.scaffold.plan import STYLES, Plan, Style
+from mbo_core.scaffold.write import create
 
 
 @click.command()
 @click.argument("name")
 @click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    metavar="ROLE:NAME",
+    help="A stage to begin with, e.g. update:bdi; by default proxy:NAME. One for each role.",
+)
+@click.option(
     "--style",
     type=click.Choice(STYLES),
-    default="functional",
-    show_default=True,
-    help="How its stage is written: functional (seeds run at once) or torch (modules and optimizers).",
+    help="How the proxy is written: functional (the default; seeds run at once), torch (modules and optimizers) or "
+    "closed-form (fitted without training).",
 )
-@click.option("--into", type=click.Path(path_type=Path), default=Path(), help="The folder to make the package in.")
+@click.option("--task", metavar="TASK", help="A task to begin with.")
+@click.option("--tool", is_flag=True, help="Wrap a hook: do something around every run.")
+@click.option("--single", is_flag=True, help="Write one file and a recipe instead of a package.")
+@click.option("--into", type=click.Path(path_type=Path), default=Path(), help="The folder to write to.")
 @plugins_option
-def new(name: str, style: str, into: Path) -> None:
-    """Write a complete plugin package mbo-NAME: a method with one stage of its own, and its tests."""
-    made = create(name, cast(Style, style), into, registry())
-    for path in sorted(made.rglob("*")):
-        if path.is_file():
-            click.echo(f"wrote {path}")
-    click.echo(f'\nnext: pip install -e "{made}[test]" && pytest {made} && mbo run {name} --task Quadratic2D-Exact-v0')
+def new(
+    name: str, stages: tuple[str, ...], style: str | None, task: str | None, tool: bool, single: bool, into: Path
+) -> None:
+    """Write a plugin: a complete package mbo-NAME with a method and its tests, or one file (--single)."""
+    plan = Plan.of(name, stages, cast("Style | None", style), task, tool, single)
+    for path in create(plan, into, registry()):
+        click.echo(f"wrote {path}")
+    click.echo(f"\nnext: {_next(plan, into)}")
+
+
+def _next(plan: Plan, into: Path) -> str:
+    task = plan.task or "Quadratic2D-Exact-v0"
+    if plan.single:
+        recipe = into / f"{plan.slug}.toml" if plan.stages else "grad-ascent"
+        return f'mbo run "{recipe}" --plugin "{into / plan.module}.py" --task {task} --preset quick'
+    made = into / f"mbo-{plan.slug}"
+    recipe = plan.slug if plan.stages else "grad-ascent"
+    return f'pip install -e "{made}[test]" && pytest "{made}" && mbo run {recipe} --task {task} --preset quick'

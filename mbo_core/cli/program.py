@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from mbo_core.cli.common import WITHOUT, registry
-from mbo_core.errors import MboError, RecipeError, nearest, warn
+from mbo_core.errors import MboError, RecipeError, nearest, reason_of, warn
 from mbo_core.plugins import hookspecs
 
 
@@ -88,7 +88,7 @@ def _load(point: EntryPoint) -> click.Command:
     try:
         command = point.load()
     except (Exception, SystemExit) as error:
-        fact = f"the command {point.name} of {owner} cannot be imported: {type(error).__name__}: {error}"
+        fact = f"the command {point.name} of {owner} cannot be imported: {reason_of(error)}"
         raise MboError(fact) from error
     if not isinstance(command, click.Command):
         raise MboError(f"the command {point.name} of {owner} is {command!r}, not a click command")
@@ -101,6 +101,6 @@ def _name_plugin(error: Exception, without: tuple[str, ...]) -> None:
     plugin = installed(without).plugin_that_raised(error)
     if plugin is not None:
         traceback.print_exception(error)
-        fact = f"plugin {plugin.name} ({plugin.label}) raised {type(error).__name__}: {error}"
+        fact = f"plugin {plugin.name} ({plugin.label}) raised {reason_of(error)}"
         hint = f"report the traceback to its authors; --without {plugin.name} disables the plugin"
         raise MboError(fact, hint) from error

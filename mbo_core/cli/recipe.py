@@ -1,11 +1,9 @@
-"""`mbo recipe`: list, show, check, new, schema."""
+"""`mbo recipe`: show, check, new, schema."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +15,7 @@ from mbo_core.cli.common import (
     print_table,
     registry,
     set_option,
+    task_option,
 )
 from mbo_core.cli.program import Commands
 from mbo_core.cli.recipe_new import new
@@ -31,82 +30,16 @@ if TYPE_CHECKING:
 
 @click.group(cls=Commands)
 def recipe() -> None:
-    """Find, read, check and write recipes."""
+    """Show, check and write recipes."""
 
 
 recipe.add_command(new)
 
 
-@recipe.command("list")
-@json_option
-@plugins_option
-def list_recipes(as_json: bool) -> None:
-    """List what can be run and extended: the methods, and the recipe files of this folder."""
-    found = registry()
-    rows = [_row(name, document, source, found) for name, document, source in (*_methods(found), *_here())]
-    if as_json:
-        print_json({"recipes": rows})
-        return
-    columns = ("name", "extends", "stages", "presets", "from")
-    print_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
-
-
-def _methods(found: Registry) -> Iterator[tuple[str, Document, str]]:
-    for name, method in found.methods.items():
-        # The registry says itself which it cannot read.
-        with suppress(RecipeError):
-            yield name, method.document, f"{method.plugin.distribution} {method.plugin.version}"
-
-
-def _here() -> Iterator[tuple[str, Document, str]]:
-    """The recipes among the TOML files of this folder."""
-    from mbo_core.recipes.words import ROLES
-    from mbo_core.toml import read
-
-    for path in sorted(Path().glob("*.toml")):
-        try:
-            document = read(path)
-        except RecipeError as error:
-            click.echo(f"warning: left out: {error.message}", err=True)
-            continue
-        if {"extends", "method", *ROLES} & set(document.table):
-            yield path.name, document, "this folder"
-
-
-def _row(name: str, document: Document, source: str, found: Registry) -> dict[str, Any]:
-    from mbo_core.recipes.layers import flatten, lineage
-    from mbo_core.recipes.words import DEFAULT_ENCODINGS, ROLES
-    from mbo_core.toml import plain
-
-    extends = plain(document.table.get("extends", {}))
-    row: dict[str, Any] = {"name": name, "extends": extends if isinstance(extends, str) else None, "from": source}
-    try:
-        whole = lineage(document, found)
-    except RecipeError as error:
-        click.echo(f"warning: {error.message}", err=True)
-        return {**row, "stages": {}, "presets": []}
-    flat = [flatten(whole, kind) for kind in DEFAULT_ENCODINGS]
-    stages = {role: list(dict.fromkeys(_uses(one[role]) for one in flat)) for role in ROLES}
-    return {**row, "stages": stages, "presets": list(whole.presets)}
-
-
-def _uses(table: Any) -> str:
-    """The stage that a table names, and those inside it."""
-    inner = [_uses(value) for value in table.values() if isinstance(value, dict)]
-    return str(table["use"].value if "use" in table else "?") + (f" ({', '.join(inner)})" if inner else "")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dict):
-        named = [name for role, names in value.items() if role != "evaluation" for name in names]
-        return ", ".join(name for name in named if name != "none")
-    return ", ".join(value) if isinstance(value, list) else value or ""
-
-
 @recipe.command()
 @click.argument("name")
 @click.option("--resolved", is_flag=True, help="With its parents, and every option written out.")
-@click.option("--task", metavar="TASK", help="Resolve it for this task.")
+@task_option("Resolve it for this task.")
 @click.option("--kind", type=click.Choice(["continuous", "discrete"]), help="Resolve it for this kind of task.")
 @preset_option
 @set_option
@@ -136,7 +69,7 @@ def _resolved(
     from mbo_core.recipes.writing import with_sources
 
     if task is not None and kind is not None:
-        raise RecipeError("--task and --kind are both given", "a task is of one kind: leave out --kind")
+        raise RecipeError("--task and --kind are both given", "leave out --kind: a task has one kind")
     recorded = None if kind else recorded_run(document).get("task")
     task = task or next((name for name in found.tasks if name == recorded), None)
     if task is not None:
@@ -145,7 +78,7 @@ def _resolved(
         kind = _only_kind(document, found, preset, sets)
     one = resolve(document, found, kind=kind, task=task, preset=preset, sets=sets)
     flat: Table = flatten(lineage(document, found), kind, task, one.preset, sets)
-    return with_sources(one.to_toml({"task": task, "preset": one.preset} if task or one.preset else {}), flat)
+    return with_sources(one.to_toml({"task": task} if task else {}), flat)
 
 
 def _only_kind(document: Document, found: Registry, preset: str | None, sets: tuple[str, ...]) -> Kind:
@@ -167,7 +100,7 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
 
 @recipe.command()
 @click.argument("name")
-@click.option("--task", metavar="TASK", help="The task to check it for; by default both kinds of task.")
+@task_option("The task to check it for; by default both kinds of task.")
 @preset_option
 @set_option
 @json_option
@@ -175,7 +108,7 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
 def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...], as_json: bool) -> None:
     """Resolve NAME (a method, a file or a run's folder) and check that its stages fit, without training.
 
-    All presets and all tables for kinds of task and tasks are looked through for mistakes.
+    All presets and all tables for kinds of task and for tasks are checked too.
     """
     from mbo_core.recipes.layers import find
     from mbo_core.recipes.resolve import check_branches
@@ -224,7 +157,7 @@ def schema(out: Path | None) -> None:
     from mbo_core.runs.store import to_json, write
 
     if out is not None and out.suffix != ".json":
-        raise RecipeError(f"{out} is no name for a schema", f"name it {out.with_suffix('.json')}")
+        raise RecipeError(f"{out} must end in .json", f"name it {out.with_suffix('.json')}")
     text = to_json(schemas.schema(registry()))
     if out is None:
         click.echo(text)

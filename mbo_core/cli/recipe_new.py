@@ -46,7 +46,7 @@ def new(
     stages = {"encoding": encoding, "adversary": adversary, "proxy": proxy, "update": update}
     uses = {role: use for role, use in stages.items() if use is not None}
     if parent is None and not uses:
-        raise RecipeError("there is nothing to start from", "name a method with --from; `mbo recipe list` lists them")
+        raise RecipeError("there is nothing to start from", "name a method with --from; `mbo list-methods` lists them")
     write(path, compose(name, _named(parent, path), uses, path, found))
     click.echo(path)
     click.echo(f"next: mbo recipe check {path}; for completion: mbo recipe schema --out recipe.schema.json", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
@@ -10,10 +11,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import console, print_table
-from mbo_core.errors import StoreError
+from mbo_core.errors import StoreError, reason_of
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
+
+
+COLUMNS = (
+    "seed",
+    ">100th",
+    ">50th",
+    ">raw\n100th",
+    ">raw\n50th",
+    ">adversary's\ngap",
+    ">predicted\n- true",
+    ">distinct",
+    ">new",
+)
+
+LEGEND = """\
+100th, 50th: percentiles of the normalised scores of a seed's candidates, and raw; population std: over seeds.
+distinct, new: the number of different candidates, and of those that are not in the data.
+adversary's gap: how much worse the adversary makes the trained proxy, in standardised units.
+predicted - true: mean over the candidates, raw; far above 0, the search has exploited the proxy."""
 
 
 def print_result(result: Result) -> None:
@@ -23,12 +43,11 @@ def print_result(result: Result) -> None:
 
 def print_record(record: Mapping[str, Any]) -> None:
     """The same from a run's record."""
-    heading = f"{record['recipe']} on {record['task']}"
-    heading += f", preset {record['preset']}" if record["preset"] else ", published constants"
+    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"]]))
     console().print(heading, style="bold")
-    columns = ["seed", *(f">{name} {of}" for name in ("normalised", "raw") for of in ("100th", "50th"))]
-    rows = [*_seed_rows(record), _mean_row(record["scores"]), *_reference_rows(record)]
-    print_table([*columns, ">gap", ">distinct", ">new"], [[*row, *[""] * (8 - len(row))] for row in rows])
+    rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
+    print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
+    click.echo(LEGEND)
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
@@ -39,9 +58,8 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
     for line in note_lines(record["notes"]):
         click.echo(line)
-    published = record.get("published") or {}
-    if "source" in published:
-        click.echo(f"published: {published['source']}")
+    if record.get("published"):
+        click.echo(_published(record["published"]))
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
 
 
@@ -66,22 +84,27 @@ def _series(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[
 
 def _seed_rows(record: Mapping[str, Any]) -> list[list[str]]:
     counts = record["candidates"]
-    columns = [*_series(record["scores"]), record["gap"], counts["distinct"], counts["new"]]
+    columns = [*_series(record["scores"]), *_errors(record), counts["distinct"], counts["new"]]
     return [[str(seed), *(number(column[i]) for column in columns)] for i, seed in enumerate(record["seeds"])]
 
 
-def _mean_row(scores: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[str]:
-    return ["mean ± std", *(mean_std(values) for values in _series(scores))]
+def _errors(record: Mapping[str, Any]) -> list[Sequence[float | None]]:
+    return [record["gap"], record["predicted_less_true"]]
 
 
-def _reference_rows(record: Mapping[str, Any]) -> list[list[str]]:
+def _mean_rows(record: Mapping[str, Any]) -> list[list[str]]:
+    pairs = [_texts(values) for values in [*_series(record["scores"]), *_errors(record)]]
+    return [[label, *(pair[i] for pair in pairs)] for i, label in enumerate(("mean", "population std"))]
+
+
+def _best_row(record: Mapping[str, Any]) -> list[str]:
     best = record["best_in_data"]
-    rows = [["best in data", number(best["normalised"]), "", number(best["raw"]), ""]]
-    published = record.get("published") or {}
-    figures = [published.get("100th"), published.get("50th")]
-    if any(figures):
-        rows.append(["published", *(f"{one[0]:.3f} ± {one[1]:.3f}" if one else "" for one in figures)])
-    return rows
+    return ["best in data", number(best["normalised"]), "", number(best["raw"]), ""]
+
+
+def _published(scores: Mapping[str, Any]) -> str:
+    figures = [f"{of} {scores[of][0]:.3f} ± {scores[of][1]:.3f}" for of in ("100th", "50th") if scores.get(of)]
+    return "published (normalised): " + "; ".join(filter(None, [", ".join(figures), scores.get("source")]))
 
 
 def number(value: float | None) -> str:
@@ -93,13 +116,18 @@ def number(value: float | None) -> str:
 
 def mean_std(values: Sequence[float | None]) -> str:
     """Mean and population std of those that are there."""
+    mean, std = _texts(values)
+    return mean if mean == "-" else f"{mean} ± {std}"
+
+
+def _texts(values: Sequence[float | None]) -> tuple[str, str]:
     from mbo_core.tasks.scoring import mean_and_std
 
     there = [value for value in values if value is not None]
     if not there:
-        return "-"
+        return "-", "-"
     mean, std = mean_and_std(there)
-    return f"{number(mean)} ± {number(std)}"
+    return number(mean), number(std)
 
 
 def print_folder(path: Path) -> None:
@@ -110,7 +138,7 @@ def print_folder(path: Path) -> None:
     try:
         _print_whole(record, path)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {type(error).__name__}: {error}") from error
+        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {reason_of(error)}") from error
 
 
 def _print_whole(record: Mapping[str, Any], path: Path) -> None:
@@ -122,4 +150,14 @@ def _print_whole(record: Mapping[str, Any], path: Path) -> None:
     click.echo(f"machine: Python {machine['python']} on {where}")
     if record["task_notes"]:
         click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
-    click.echo(f"again: mbo run {quote(str(path / 'recipe.toml'))}")
+    click.echo(f"again: {_again(record, path / 'recipe.toml')}")
+
+
+def _again(record: Mapping[str, Any], recipe: Path) -> str:
+    """What repeats a run: a command, or lines of Python for a table of one's own."""
+    device = record["machine"]["device"]
+    if not record["own_table"]:
+        return f"mbo run {quote(str(recipe))} --device {device}"
+    task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
+    run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)})"
+    return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mbo_core.cli.common import json_option, plugins_option, preset_option, print_json, registry, set_option
+from mbo_core.cli.common import (
+    json_option,
+    plugins_option,
+    preset_option,
+    print_json,
+    registry,
+    set_option,
+    task_option,
+)
 from mbo_core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -22,7 +30,7 @@ RUNS = Path("mbo-runs")
 
 @click.command()
 @click.argument("recipe")
-@click.option("--task", metavar="TASK", help="The task; may be left out where the recipe names one.")
+@task_option("The task; may be left out where the recipe names one.")
 @click.option("--seeds", metavar="SEEDS", help="A count (8), seeds (0,3,5) or a range (0-15); 8 by default.")
 @preset_option
 @set_option
@@ -33,6 +41,11 @@ RUNS = Path("mbo-runs")
     help="A folder of trained proxies: those that fit are used, the others trained and added.",
 )
 @click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", show_default=True, help="Where to compute.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the resolved recipe, the rows and steps, and the estimated time and memory; train nothing.",
+)
 @json_option
 @plugins_option
 def run(
@@ -44,10 +57,12 @@ def run(
     out: Path | None,
     cache: Path | None,
     device: str,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Run RECIPE: a method's name, a TOML file, or the recipe.toml of an earlier run, which it repeats."""
     found = registry()
+    from mbo_core.cli.dry_run import print_estimate
     from mbo_core.cli.report import print_result
     from mbo_core.runs.cache import Cache
     from mbo_core.runs.execute import choose_device, execute, plan
@@ -57,6 +72,9 @@ def run(
     planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found, kept)
     # Refused here, it leaves no empty folder behind.
     device = choose_device(device)
+    if dry_run:
+        print_estimate(planned, device, as_json)
+        return
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
     # What a plugin prints is not a result.
     with progress() as report, redirect_stdout(sys.stderr):

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
-from mbo_core.errors import RecipeError, nearest
+from mbo_core.errors import RecipeError, matching, nearest
 
 if TYPE_CHECKING:
+    from mbo_core.plugins.collect import Offered
     from mbo_core.plugins.discovery import Method
-    from mbo_core.plugins.registry import Offered, Registry
+    from mbo_core.plugins.registry import Registry
 
 
 @click.command()
@@ -27,22 +28,28 @@ def show(name: str, as_json: bool) -> None:
         _show_folder(Path(name), as_json)
         return
     found = registry()
-    things: list[dict[str, Any]] = []
-    if name in found.methods:
-        things.append(_method(found.methods[name], found))
-    things += [_stage(role, offered) for (role, stage), offered in found.stages.items() if stage == name]
-    if name in found.tasks:
-        things.append(_task(found.tasks[name]))
+    things = _things(name, found)
     if not things:
         if os.path.exists(name):
             raise RecipeError(f"{name} is a file", "name a run's folder; `mbo recipe show` prints a recipe's file")
         known = [*found.methods, *(stage for _, stage in found.stages), *found.tasks]
-        raise RecipeError(f'there is no method, stage, task or run "{name}"', nearest(name, known))
+        raise RecipeError(f'unknown method, stage, task or run "{name}"', nearest(name, known))
     if as_json:
         print_json({"found": things})
         return
     for thing in things:
         _print(thing)
+
+
+def _things(name: str, found: Registry) -> list[dict[str, Any]]:
+    """The methods, stages and tasks of a name, whose case does not matter."""
+    method, task = matching(name, found.methods), matching(name, found.tasks)
+    stages = [(role, stage) for role, stage in found.stages if stage.casefold() == name.casefold()]
+    return [
+        *([_method(found.methods[method], found)] if method else []),
+        *(_stage(key[0], found.stages[key], found) for key in stages),
+        *([_task(found.tasks[task])] if task else []),
+    ]
 
 
 def _show_folder(path: Path, as_json: bool) -> None:
@@ -65,14 +72,16 @@ def _method(method: Method, found: Registry) -> dict[str, Any]:
     thing: dict[str, Any] = {"what": "method", **method.about, **_from(method.plugin)}
     thing["file"] = str(method.path)
     thing["presets"] = plain(whole.presets)
-    thing["published"] = plain(subtable(method.document.table, "published"))
+    for table in ("published", "measured", "listing"):
+        thing[table] = plain(subtable(method.document.table, table))
     for kind, fit in fits_kinds(method.document, found).items():
         stages = fit.stages().items() if isinstance(fit, Recipe) else ()
         thing[f"{kind} tasks"] = {role: written(stage) for role, stage in stages} or str(fit)
     return thing
 
 
-def _stage(role: str, offered: Offered) -> dict[str, Any]:
+def _stage(role: str, offered: Offered, found: Registry) -> dict[str, Any]:
+    from mbo_core.recipes.mixes import needs, partners
     from mbo_core.stages.contracts import infos
     from mbo_core.stages.options import options
 
@@ -93,8 +102,17 @@ def _stage(role: str, offered: Offered) -> dict[str, Any]:
         if isinstance(getattr(stage, fact, None), frozenset)
     }
     about = {"what": role, "name": stage.name, "doc": inspect.getdoc(stage) or "", "seeds": stage.lift}
+    if role == "update":
+        facts["needs of a proxy"] = _needed(needs(stage, found))
+    fits = {f"{other} stages it mixes with": names for other, names in partners(stage, found).items()}
     told = {"infos": infos(stage)} if infos(stage) else {}
-    return {**about, **facts, **_from(offered.plugin), **told, "options": rows}
+    return {**about, **facts, **fits, **_from(offered.plugin), **told, "options": rows}
+
+
+def _needed(needs: dict[str, list[str]]) -> list[str]:
+    """A line for each choice of inner stages, which are few."""
+    said = {label: ", ".join(abilities) or "nothing" for label, abilities in needs.items()}
+    return [f"with the defaults{f' and {label}' if label else ''}: {abilities}" for label, abilities in said.items()]
 
 
 def _task(offered: Offered) -> dict[str, Any]:
@@ -118,8 +136,10 @@ def _print(thing: dict[str, Any]) -> None:
             click.echo(f"{key}:")
             for name, inner in value.items():
                 click.echo(f"  {name}: {_cell(inner)}")
+        elif isinstance(value, list) and all(" " not in str(item) for item in value):
+            click.echo(f"{key}: {', '.join(map(str, value)) or 'none'}")
         elif isinstance(value, list):
-            click.echo(f"{key}: " + ("none" if not value else ""))
+            click.echo(f"{key}:")
             for item in value:
                 click.echo(f"  - {item}")
         else:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mbo_core.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from mbo_core.stages import Stage
+from mbo_core.plugins.offers import StageOffer
 
 
 @hookimpl(trylast=True)
-def mbo_stages() -> Sequence[type[Stage]]:
+def mbo_stages() -> Sequence[StageOffer]:
     """The `none` stages, the encodings, and evaluation by the task's oracle."""
-    from mbo_core.stages import baselines, encodings, oracle
-
     return [
-        baselines.NoAdversary,
-        baselines.NoProxy,
-        baselines.NoUpdate,
-        encodings.Standardised,
-        encodings.OneHot,
-        encodings.SoftLogits,
-        oracle.OracleEvaluation,
+        StageOffer("adversary", "none", "mbo_core.stages.baselines:NoAdversary"),
+        StageOffer("proxy", "none", "mbo_core.stages.baselines:NoProxy"),
+        StageOffer("update", "none", "mbo_core.stages.baselines:NoUpdate"),
+        StageOffer("encoding", "standardised", "mbo_core.stages.encodings:Standardised"),
+        StageOffer("encoding", "one-hot", "mbo_core.stages.encodings:OneHot"),
+        StageOffer("encoding", "soft-logits", "mbo_core.stages.encodings:SoftLogits"),
+        StageOffer("evaluation", "oracle", "mbo_core.stages.oracle:OracleEvaluation"),
     ]

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from mbo_core.errors import RecipeError, nearest
+from mbo_core.errors import RecipeError, nearest, reason_of
 from mbo_core.toml import Document, plain, read, subtable
 
 Status = Literal["ok", "broken", "blocked", "incompatible", "duplicate"]
@@ -48,6 +48,7 @@ class Plugin:
         usable: whether it may be imported; what is broken in part is used for the rest.
         point: its entry point.
         requires: what its distribution requires.
+        given: whether it was given for one run, and no distribution installs it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Plugin:
     usable: bool = True
     point: EntryPoint | None = field(default=None, repr=False)
     requires: Sequence[str] = field(default=(), repr=False)
+    given: bool = False
 
     @property
     def label(self) -> str:
@@ -73,6 +75,10 @@ class Plugin:
         self.reason = f"{self.reason}; {line}" if self.reason else line
         if error is not None and not self.trace:
             self.trace = "".join(traceback.format_exception(error))
+
+    def fail(self, doing: str, error: BaseException) -> None:
+        """Note an error that it raised, with its hint."""
+        self.fault("broken", f"{doing}: {reason_of(error)} {getattr(error, 'hint', None) or ''}", error)
 
     def exclude(self, status: Status, reason: str) -> None:
         """Note why nothing of it may be used."""
@@ -186,7 +192,9 @@ def _check_name(plugin: Plugin, taken: dict[str, Plugin]) -> None:
 
 def clash(plugin: Plugin, what: str, other: Plugin) -> str:
     """That another plugin has a name already, and what to do about it."""
-    ways = [f"--without {one.distribution}" for one in (plugin, other) if one.point is not None]
+    ways = [
+        f"--without {one.distribution}" for one in (plugin, other) if one.distribution != "mbo-core" and not one.given
+    ]
     hint = f" ({' or '.join(ways)} leaves one out)" if ways else ""
     return f"{plugin.label} offers {what}, which {other.label} offers already{hint}"
 

@@ -56,7 +56,7 @@ def described(plugin: object, number: int) -> Plugin:
     home = str(getattr(plugin, "__name__", None) or type(plugin).__module__)
     name = home if isinstance(plugin, ModuleType) else f"{home}.{type(plugin).__name__}"
     module = sys.modules.get(home)
-    return Plugin(f"{_short(name)} (given {number})", _short(name), _digest(module), home)
+    return Plugin(f"{_short(name)} (given {number})", _short(name), _digest(module), home, given=True)
 
 
 def _short(name: str) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from mbo_core.plugins.offers import StageOffer
     from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
     from mbo_core.stages.contracts import Stage
     from mbo_core.tasks.task import TaskOffer
@@ -35,17 +36,18 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def mbo_stages() -> Sequence[type[Stage]]:
-    """Offer stage classes, once, when stages are first asked for.
+def mbo_stages() -> Sequence[StageOffer | type[Stage]]:
+    """Offer stages, once, when stages are first asked for.
 
-    Import heavy libraries here and not in the plugin's `__init__`, so that listing stays fast::
+    Say where each class is, so that it is imported only when it is used::
 
         @hookimpl
         def mbo_stages():
-            from mine.proxy import Mine
+            from mbo_core.plugins.offers import StageOffer
 
-            return [Mine]
+            return [StageOffer("update", "mine", "mine.update:Mine")]
 
+    Classes may be offered as well; import them here and not in the plugin's `__init__`, so that listing stays fast.
     An implementation that raises makes its plugin `broken` in `mbo plugins`, with the reason; the others work.
     """
     raise NotImplementedError

@@ -1,15 +1,14 @@
 """The registry: import plugins, keep each from harming the others, and collect what they offer.
 
 Methods are found without importing a plugin (`mbo_core.plugins.discovery`); stages and tasks need the import, which is
-isolated: a plugin that fails is named with its reason, and the others work.
+isolated: a plugin that fails is named with its reason, and the others work. What a `StageOffer` offers is imported when
+it is used.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import redirect_stdout
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from mbo_core.errors import MboError, RecipeError, matching, nearest
+from mbo_core.errors import RecipeError, matching, nearest
 from mbo_core.plugins import discovery, files, hookspecs
+from mbo_core.plugins.collect import Offered, add, collect, silenced
 from mbo_core.plugins.discovery import Choice, Method, Plugin
-from mbo_core.plugins.validation import check_plugin, refused_stage, refused_task, role_of
+from mbo_core.plugins.validation import check_plugin
 
 if TYPE_CHECKING:
     from mbo_core.stages.contracts import Stage
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 RUNNER = "runner"
 """The name under which the core's own way through a run is registered."""
-
-
-@dataclass(frozen=True)
-class Offered:
-    """A stage or task with the plugin that offers it."""
-
-    value: Any
-    plugin: Plugin
 
 
 @dataclass
@@ -72,16 +64,16 @@ class Registry:
         registry = copy(self)
         registry.plugins, registry._registered = [*self.plugins], dict(self._registered)
         registry.manager = _manager(self.manager.list_name_plugin())
-        objects = [one for plugin in plugins for one in files.given(plugin)]
-        before = sum(plugin.point is None for plugin in self.plugins)
+        objects = [one for plugin in plugins for one in silenced(partial(files.given, plugin))]
+        before = sum(plugin.given for plugin in self.plugins)
         given = [files.described(one, number) for number, one in enumerate(objects, start=before + 1)]
         for about, plugin in zip(given, objects, strict=True):
             registry.plugins.append(about)
             registry._register(registry.manager, about, partial(_itself, plugin))
         registry.stages, registry.tasks = dict(self.stages), dict(self.tasks)
         names = [about.name for about in given]
-        registry._add_stages(registry.stages, names)
-        registry._add_tasks(registry.tasks, names)
+        registry._collect("mbo_stages", registry.stages, names)
+        registry._collect("mbo_tasks", registry.tasks, names)
         faults = [f"plugin {one.name}: {one.reason}" for one in given if one.status != "ok"]
         if faults:
             raise RecipeError("; ".join(faults))
@@ -138,81 +130,43 @@ class Registry:
 
     def _register(self, manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any]) -> None:
         try:
-            loaded = _silenced(load)
+            loaded = silenced(load)
             check_plugin(loaded, manager)
             manager.register(loaded, plugin.name)
             self._registered[plugin.name] = plugin
         except (Exception, SystemExit) as error:
-            self._break(plugin, "cannot be imported", error)
+            plugin.fail("cannot be imported", error)
             # Pluggy 1.5 keeps a plugin that it refuses.
             if manager.has_plugin(plugin.name):
                 manager.unregister(name=plugin.name)
 
     @cached_property
     def stages(self) -> dict[tuple[str, str], Offered]:
-        """All stage classes by (role, name), e.g. `("proxy", "regression")`."""
-        return dict(sorted(self._add_stages({}).items()))
+        """All stages by (role, name), e.g. `("proxy", "regression")`; each is imported when its value is asked for."""
+        return dict(sorted(self._collect("mbo_stages", {}).items()))
+
+    def loaded(self, role: str | None = None) -> dict[tuple[str, str], Offered]:
+        """The stages, or those of a role, that can be used; all of them are imported."""
+        return {key: one for key, one in self.stages.items() if role in {None, key[0]} and not one.failure}
 
     @cached_property
     def tasks(self) -> dict[str, Offered]:
         """All tasks' offers by name."""
-        return dict(sorted(self._add_tasks({}).items()))
+        return dict(sorted(self._collect("mbo_tasks", {}).items()))
 
-    def _add_stages(self, found: dict[tuple[str, str], Offered], only: Collection[str] | None = None) -> Any:
-        for plugin, stage in self._offers("mbo_stages", refused_stage, only):
-            self._add(found, (role_of(stage), stage.name), Offered(stage, plugin))
+    def _collect(self, hook: str, found: dict[Any, Offered], only: Collection[str] | None = None) -> Any:
+        """Add what all plugins, or those of the names `only`, offer by a hook."""
+        every = getattr(self.manager.hook, hook).get_hookimpls()
+        wanted = [one for one in every if only is None or one.plugin_name in only]
+        for offered in collect(hook, wanted, self._registered):
+            add(found, offered)
         return found
-
-    def _add_tasks(self, found: dict[str, Offered], only: Collection[str] | None = None) -> Any:
-        for plugin, offer in self._offers("mbo_tasks", refused_task, only):
-            self._add(found, offer.name, Offered(offer, plugin))
-        return found
-
-    def _offers(
-        self, hook: str, refused: Callable[[Any], str | None], only: Collection[str] | None
-    ) -> list[tuple[Plugin, Any]]:
-        """What all plugins, or those of the names `only`, offer by a hook and recipes can use."""
-        offered: list[tuple[Plugin, Any]] = []
-        implementations = getattr(self.manager.hook, hook).get_hookimpls()
-        # The core first, so that no plugin takes a name away from it.
-        for implementation in sorted(implementations, key=lambda one: (one.plugin_name != "core", one.plugin_name)):
-            name = implementation.plugin_name
-            if only is not None and name not in only:
-                continue
-            # A tool may register an object of its own by hand.
-            plugin = self._registered.get(name, Plugin(name, "", "", ""))
-            try:
-                values = _silenced(partial(_listed, implementation.function))
-            except (Exception, SystemExit) as error:
-                self._break(plugin, f"{hook} raised", error)
-                continue
-            for value in values:
-                refusal = refused(value)
-                if refusal:
-                    plugin.fault("broken", f"{hook} offers {value!r}, which {refusal}")
-                else:
-                    offered.append((plugin, value))
-        return offered
-
-    @staticmethod
-    def _add(found: dict[Any, Offered], name: Any, offered: Offered) -> None:
-        if name not in found:
-            found[name] = offered
-        elif found[name].plugin is offered.plugin:
-            offered.plugin.fault("duplicate", f"offers {_label(name)} twice; the first is used")
-        else:
-            offered.plugin.fault("duplicate", discovery.clash(offered.plugin, _label(name), found[name].plugin))
-
-    @staticmethod
-    def _break(plugin: Plugin, doing: str, error: BaseException) -> None:
-        fact = error.format_message() if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
-        plugin.fault("broken", f"{doing}: {fact}", error)
 
     def stage(self, role: str, name: str) -> type[Stage]:
-        """A stage class.
+        """A stage class; only the plugin that offers it is imported.
 
         Raises:
-            RecipeError: with the nearest known name.
+            RecipeError: for an unknown name, with the nearest, or for a stage that cannot be used, with the reason.
         """
         known = [stage for of, stage in self.stages if of == role]
         found = matching(name, known)
@@ -235,7 +189,7 @@ class Registry:
 
     def examine(self) -> list[Plugin]:
         """All plugins after everything of them was asked for, so that what is wrong with any is known."""
-        _ = self.manager, self.methods, self.stages, self.tasks
+        _ = self.manager, self.methods, self.loaded(), self.tasks
         return self.plugins
 
     @property
@@ -270,20 +224,6 @@ def _manager(plugins: Iterable[tuple[str, object]] = ()) -> pluggy.PluginManager
 
 def _itself(given: object) -> object:
     return given
-
-
-def _silenced(function: Callable[[], Any]) -> Any:
-    """Call it with what it prints on stderr: stdout is for results."""
-    with redirect_stdout(sys.stderr):
-        return function()
-
-
-def _listed(function: Callable[[], Sequence[Any]]) -> list[Any]:
-    return list(function())
-
-
-def _label(name: Any) -> str:
-    return " ".join(name) if isinstance(name, tuple) else f"task {name}"
 
 
 def _check_readable(method: Method) -> None:

@@ -74,9 +74,19 @@ def _sickness(requirement: Requirement, registry: Registry) -> str | None:
     return None
 
 
+def came_from(documents: Iterable[Document], stage: str) -> str | None:
+    """A hint for a stage, `role name`, that no distribution installed when the recipe was written."""
+    noted = [subtable(subtable(one.table, "method"), "unpackaged").get(stage) for one in documents]
+    home = next((one.value for one in noted if isinstance(one, Sourced)), None)
+    if home is None or str(home).endswith(".py"):
+        return f"add --plugin {home}" if home else None
+    return f"its class was in {home}: save it in a file, and add --plugin FILE.py"
+
+
 def offering(plugins: Iterable[Plugin]) -> list[str]:
-    """The requirements that state these plugins but for the core, e.g. `["mbo-coms>=0.1.0"]`."""
-    found = {plugin.distribution: plugin.version for plugin in plugins if plugin.point is not None}
+    """The requirements that state these plugins but for the core and what was given, e.g. `["mbo-coms>=0.1.0"]`."""
+    installed = [plugin for plugin in plugins if plugin.distribution not in ("", "mbo-core") and not plugin.given]
+    found = {plugin.distribution: plugin.version for plugin in installed}
     return [_at_least(distribution, there) for distribution, there in sorted(found.items())]
 
 

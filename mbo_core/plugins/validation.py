@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from inspect import Parameter, get_annotations, isclass, signature
-from typing import TYPE_CHECKING, Any
+import re
+from inspect import Parameter, get_annotations, getattr_static, isclass, signature
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import pluggy
 
 from mbo_core.errors import MboError, nearest
 from mbo_core.plugins import hookspecs
+from mbo_core.plugins.offers import ROLES, Role, StageOffer
 
 if TYPE_CHECKING:
-    from mbo_core.stages.contracts import Stage
+    from mbo_core.stages.contracts import Ability, Stage, Update
+
+KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""How plugins and stages are named."""
+OWN_WORD = re.compile(rf"{KEBAB.pattern}:[a-z0-9_-]+")
+"""A word that a plugin adds to those of the core, e.g. the ability `mbo-kernel:kernel`."""
+NOUNS = {
+    "abilities": "ability",
+    "needs": "ability",
+    "moves": "move",
+    "trains_against": "move",
+    "kinds": "kind of task",
+}
+"""What the words of a class attribute are."""
 
 
 def check_plugin(plugin: object, manager: pluggy.PluginManager) -> None:
@@ -45,19 +61,51 @@ def _check_parameters(hook: str, function: Any) -> None:
 
 
 def refused_stage(stage: Any) -> str | None:
-    """Why recipes cannot use what a plugin offers as a stage, or None."""
+    """Why recipes cannot use what a plugin offers as a stage, or None; nothing is imported."""
+    return _refused_offer(stage) if isinstance(stage, StageOffer) else _refused_class(stage)
+
+
+def load(offer: StageOffer) -> type[Stage]:
+    """Import the stage that is offered.
+
+    Raises:
+        MboError: if it is not what the offer says, or cannot be used.
+        Exception: whatever the import raises.
+    """
+    stage: type[Stage] = resolve_name(offer.place)
+    if refusal := _refused_class(stage):
+        raise MboError(f"{offer.place}: {refusal}")
+    if (found := (role_of(stage), stage.name)) != (offer.role, offer.name):
+        raise MboError(f"{offer.place} is the {' '.join(found)}", "correct the role or the name in its StageOffer")
+    return stage
+
+
+def _refused_offer(offer: StageOffer) -> str | None:
+    if offer.role not in ROLES:
+        return f'unknown role "{offer.role}"; {nearest(str(offer.role), ROLES)}'
+    if not re.fullmatch(r"[\w.]+:\w+", offer.place):
+        return f'"{offer.place}" does not say where the class is; write "module:Class"'
+    return _misnamed(offer.name)
+
+
+def _misnamed(name: Any) -> str | None:
+    fine = isinstance(name, str) and KEBAB.fullmatch(name)
+    return None if fine else f"the name {name!r} is not in lower case with hyphens, e.g. gradient-ascent"
+
+
+def _refused_class(stage: Any) -> str | None:
     from mbo_core.stages.contracts import Stage
 
     if isinstance(stage, Stage):
-        return f"is an instance; offer the class {type(stage).__name__}"
+        return f"it is an instance; offer the class {type(stage).__name__}"
     if not (isinstance(stage, type) and issubclass(stage, Stage)):
-        return "is not a stage class"
+        return "it is not a stage class"
     lacking = _lacking(stage)
     if lacking:
-        return f"lacks {', '.join(sorted(lacking))}"
+        return f"it lacks {', '.join(sorted(lacking))}"
     if "__dataclass_fields__" not in vars(stage):
-        return "is not a dataclass"
-    return _unreadable(stage)
+        return "it is not a dataclass"
+    return _unreadable(stage) or _misdeclared(stage)
 
 
 def _lacking(stage: type[Stage]) -> set[str]:
@@ -75,8 +123,55 @@ def _unreadable(stage: type[Stage]) -> str | None:
         options(stage)
     except Exception as error:
         # Resolving the annotations of a third party's class can raise anything.
-        return f"cannot be read: {error}"
+        return f"it cannot be read: {error}"
     return None
+
+
+def _misdeclared(stage: type[Stage]) -> str | None:
+    """The first class attribute that is not what the contract of its role declares."""
+    from mbo_core.stages import contracts
+
+    contract = next(base for base in stage.__mro__ if base.__module__ == contracts.__name__)
+    declared = {name: hint for name, hint in get_type_hints(contract).items() if get_origin(hint) is ClassVar}
+    found = [_misfit(name, get_args(hint)[0], getattr_static(stage, name)) for name, hint in declared.items()]
+    if issubclass(stage, contracts.Update) and (needs := default_needs(stage)) is not None:
+        found.append(_misfit("needs", frozenset[contracts.Ability], needs))
+    return next(filter(None, [*found, _misnamed(stage.name)]), None)
+
+
+def _misfit(name: str, hint: Any, value: Any) -> str | None:
+    """What is wrong with a class attribute, which `hint` declares."""
+    outer, inner = get_origin(hint) or hint, get_args(hint)
+    if isinstance(value, property):
+        return f"{name} is a property, and cannot depend on the options; offer two stages"
+    if outer is frozenset:
+        return _unknown_word(name, get_args(inner[0]), value)
+    if outer is Literal:
+        return None if value in inner else f"{name} is {value!r}; {nearest(str(value), inner)}"
+    return None if isinstance(value, outer) else f"{name} is {value!r}, not a {outer.__name__}"
+
+
+def _unknown_word(name: str, known: tuple[str, ...], value: Any) -> str | None:
+    if not isinstance(value, (set, frozenset)) or not all(isinstance(word, str) for word in value):
+        return f"{name} is {value!r}, not a set of words"
+    unknown = sorted(word for word in value if word not in known and not OWN_WORD.fullmatch(word))
+    if not unknown:
+        return None
+    return f'{name} has the unknown {NOUNS.get(name, "word")} "{unknown[0]}"; {nearest(unknown[0], known)}'
+
+
+def default_needs(update: type[Update]) -> frozenset[Ability] | None:
+    """What an update needs of its proxy where no option is set; None where that depends on a stage inside it."""
+    from mbo_core.stages.options import options
+
+    bare = object.__new__(update)
+    for name, option in options(update).items():
+        object.__setattr__(bare, name, option.default)
+    try:
+        return bare.needs
+    except Exception:
+        # A stage that is missing, or that a third party's code cannot do without, can raise anything.
+        return None
 
 
 def refused_task(offer: Any) -> str | None:
@@ -85,21 +180,18 @@ def refused_task(offer: Any) -> str | None:
 
     if isinstance(offer, TaskOffer):
         return None
-    return "is the class; offer an instance of it" if offer is TaskOffer else "is not a TaskOffer"
+    return "it is the class; offer an instance of it" if offer is TaskOffer else "it is not a TaskOffer"
 
 
-def role_of(stage: type[Stage]) -> str:
-    """The role of a stage class: encoding, adversary, proxy, update or evaluation."""
-    from mbo_core import stages
+def role_of(stage: type[Stage]) -> Role:
+    """The role of a stage class.
 
-    roles = {
-        "encoding": stages.Encoding,
-        "adversary": stages.Adversary,
-        "proxy": stages.Proxy,
-        "update": stages.Update,
-        "evaluation": stages.Evaluation,
-    }
-    for role, abstract in roles.items():
-        if issubclass(stage, abstract):
+    Raises:
+        MboError: for a class that derives from the contract of no role.
+    """
+    from mbo_core.stages import contracts
+
+    for role in ROLES:
+        if issubclass(stage, getattr(contracts, role.capitalize())):
             return role
-    raise MboError(f"{stage.__name__} derives from none of {', '.join(roles)}")
+    raise MboError(f"{stage.__name__} derives from none of {', '.join(ROLES)}")

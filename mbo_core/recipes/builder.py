@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from mbo_core.errors import Mistakes, RecipeError, nearest
 from mbo_core.plugins.registry import Registry
-from mbo_core.plugins.requirements import may_offer
+from mbo_core.plugins.requirements import came_from, may_offer
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.words import ROLES
@@ -50,7 +50,9 @@ class Builder:
         try:
             stage = self.registry.stage(role, name)
         except RecipeError as error:
-            self.mistakes.add(where, error.message, may_offer(self.lineage.documents, self.registry) or error.hint)
+            documents = self.lineage.documents
+            hint = came_from(documents, f"{role} {name}") or may_offer(documents, self.registry) or error.hint
+            self.mistakes.add(where, error.message, hint)
             return None
         return self._construct(stage, path, table, made)
 

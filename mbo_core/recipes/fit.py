@@ -50,7 +50,7 @@ def all_stages(recipe: Recipe) -> list[Stage]:
 
 
 def _fitting(registry: Registry, role: str, fits: Any) -> str:
-    names = [name for (of, name), offered in registry.stages.items() if of == role and fits(offered.value)]
+    names = [name for (_, name), offered in registry.loaded(role).items() if fits(offered.value)]
     return f"these fit: {', '.join(names)}" if names else f"no installed {role} fits"
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mbo_core.errors import Mistakes, RecipeError, nearest
+from mbo_core.errors import RecipeError, matching
 from mbo_core.plugins.requirements import may_offer
-from mbo_core.recipes.words import ABOUT, DEFAULT_ENCODINGS, DEFAULT_STAGES, PUBLISHED, ROLES, RUN, TABLES
+from mbo_core.recipes.words import DEFAULT_ENCODINGS, DEFAULT_STAGES, ROLES
 from mbo_core.toml import Document, Sourced, Table, assignment, leaves, merge, plain, read, subtable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def find(name: str | Path, registry: Registry) -> Document:
     Raises:
         RecipeError: if there is none, with the nearest known name.
     """
-    if str(name) in registry.methods:
+    if matching(str(name), registry.methods):
         return registry.method(str(name)).document
     path = Path(name)
     # Of os.path, for which a name that is too long or lies in a locked folder is no folder; pathlib raises.
@@ -75,7 +75,7 @@ class Lineage:
     @property
     def presets(self) -> Table:
         """All presets by name, each as its documents write it."""
-        return self._merged("preset")
+        return reduce(merge, (subtable(one.table, "preset") for one in self.documents), {})
 
     def where(self, *keys: str) -> str:
         """File and line of a table: in the recipe or, if it is inherited, in a parent."""
@@ -83,12 +83,8 @@ class Lineage:
         return (holding or self.documents)[-1].where(*keys)
 
     def about(self) -> dict[str, Any]:
-        """The table `[method]`; a parent's name is not inherited, for what changes a method is another method."""
-        name = plain(subtable(self.recipe.table, "method")).get("name", self.recipe.name)
-        return {**plain(self._merged("method")), "name": name}
-
-    def _merged(self, key: str) -> Table:
-        return reduce(merge, (subtable(one.table, key) for one in self.documents), {})
+        """The table `[method]`, in which nothing is inherited: what changes a method is another method."""
+        return {"name": self.recipe.name, **plain(subtable(self.recipe.table, "method"))}
 
 
 def lineage(document: Document, registry: Registry) -> Lineage:
@@ -211,64 +207,11 @@ def _use(table: Table) -> Any:
     return plain(table.get("use", Sourced(None, "")))
 
 
+def named_stages(table: Table) -> dict[tuple[str, ...], str]:
+    """The names of all stages of a flat table, also of those inside others, by where they stand."""
+    return {keys[:-1]: str(value.value).casefold() for keys, value in leaves(table) if keys[-1] == "use"}
+
+
 def _precedence(given: Table) -> float:
     """Outer stages are named first, then inner ones, then options are set: a new name drops what was set before it."""
     return min((len(keys) for keys, _ in leaves(given) if keys[-1] == "use"), default=math.inf)
-
-
-def check_words(document: Document, mistakes: Mistakes) -> None:
-    """Note the tables and keys of a document, in use or not, that no recipe has."""
-    for key, value in document.table.items():
-        if key not in TABLES:
-            mistakes.add(document.where(key), f'"{key}" is no part of a recipe', nearest(key, TABLES))
-        elif key != "extends" and not isinstance(value, dict):
-            mistakes.add(document.where(key), f"{key} is a table", f"write [{key}]")
-    for layer in ("when", "preset"):
-        for name, value in subtable(document.table, layer).items():
-            if isinstance(value, Sourced):
-                mistakes.add(value.where, f"{layer}.{name} is a table", f"write [{layer}.{name}]")
-                continue
-            for key, inner in value.items():
-                check_role(key, inner, document.where(layer, name, key), mistakes)
-    for table, names in (("method", ABOUT), ("run", RUN)):
-        for key in subtable(document.table, table):
-            if key not in names:
-                mistakes.add(document.where(table, key), f'{table} has no key "{key}"', nearest(key, names))
-    for table, key in (("method", "name"), ("run", "task"), ("run", "preset")):
-        if not isinstance(plain(subtable(document.table, table)).get(key, ""), str):
-            mistakes.add(document.where(table, key), f"{table}.{key} is a string")
-    for task, scores in subtable(document.table, "published").items():
-        check_published(scores, document.where("published", task), mistakes)
-
-
-def check_published(scores: Table | Sourced, where: str, mistakes: Mistakes) -> None:
-    """Note published scores of a task that could not be shown beside those of a run."""
-    if not isinstance(scores, dict):
-        mistakes.add(where, "published scores are a table", 'write [published."TASK"]')
-        return
-    for key, value in scores.items():
-        if key not in PUBLISHED:
-            mistakes.add(where, f'published scores have no key "{key}"', nearest(key, PUBLISHED))
-        elif key == "source" and not isinstance(plain(value), str):
-            mistakes.add(where, "source is a string")
-        elif key != "source" and not _mean_and_std(plain(value)):
-            mistakes.add(where, f"{key} is a mean and a standard deviation", f'write "{key}" = [0.5, 0.1]')
-
-
-def _mean_and_std(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(type(one) in {int, float} for one in value)
-
-
-def check_sets(sets: Iterable[str], mistakes: Mistakes) -> None:
-    """Note what is set for no role."""
-    for text in sets:
-        for key, value in assignment(text).items():
-            check_role(key, value, f"--set {text}", mistakes)
-
-
-def check_role(key: str, value: Table | Sourced, where: str, mistakes: Mistakes) -> None:
-    """Note a key of a layer that names no role, or is no table."""
-    if key not in ROLES:
-        mistakes.add(where, f'unknown role "{key}"', nearest(key, ROLES))
-    elif not isinstance(value, dict):
-        mistakes.add(where, f"{key} is a table", f"name its stage with {key}.use")

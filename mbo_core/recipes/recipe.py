@@ -1,4 +1,4 @@
-"""The resolved recipe: one stage for each role."""
+"""The recipe as a value: one stage for each role."""
 
 from __future__ import annotations
 
@@ -12,33 +12,55 @@ from mbo_core.recipes.words import ABOUT, ROLES
 from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, Stage, Update
 from mbo_core.stages.options import options, to_toml
 
+LEFT_OUT: Any = None
+"""In the place of a stage that is filled in when a recipe is resolved."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A resolved recipe: one stage for each role, checked to fit each other.
+    """One stage for each role: what `mbo.run` runs, and what it ran.
+
+    As a person writes it, the stages may be left out (`encoding`: the default of the kind of task; `evaluation`: the
+    oracle; else none), and so may their fields named `adversary` and `proxy`, which receive the recipe's. Resolved,
+    all are there, checked to fit each other and the task.
 
     Attributes:
+        encoding: the map from designs to vectors and back.
+        adversary: what the proxy is trained against.
+        proxy: the model of the objective.
+        update: the search.
+        evaluation: what scores the candidates.
         name: the method's name.
-        about: the table `[method]`.
+        about: the table `[method]`: summary, paper, code, deviations.
         published: scores that the paper or its code report, by task: `{"100th": [mean, std], ...}`.
-        preset: the preset that was laid over the published constants, or None.
+        preset: the preset that was applied, or None.
+        changed: the options that `--set` changed, as `role.option=VALUE`.
         distributions: by role, the versions of the distributions that its stage and those inside it come from.
     """
 
-    name: str
-    about: Mapping[str, Any]
-    published: Mapping[str, Any]
-    preset: str | None
-    encoding: Encoding
-    adversary: Adversary
-    proxy: Proxy
-    update: Update
-    evaluation: Evaluation
+    encoding: Encoding = LEFT_OUT
+    adversary: Adversary = LEFT_OUT
+    proxy: Proxy = LEFT_OUT
+    update: Update = LEFT_OUT
+    evaluation: Evaluation = LEFT_OUT
+    name: str = "recipe"
+    about: Mapping[str, Any] = field(default_factory=dict)
+    published: Mapping[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+    changed: tuple[str, ...] = ()
     distributions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    @property
+    def constants(self) -> str:
+        """Whose constants it has, e.g. `preset quick, 1 option set`; nobody published those of a mix."""
+        published = "paper" in self.about and not self.about.get("mix")
+        base = f"preset {self.preset}" if self.preset else "published constants" if published else ""
+        count = len(self.changed)
+        return ", ".join(filter(None, [base, f"{count} option{'s' * (count > 1)} set" if count else ""]))
+
     def stages(self) -> dict[str, Stage]:
-        """The five stages by role."""
-        return {role: getattr(self, role) for role in ROLES}
+        """The stages by role, without those that are left out."""
+        return {role: stage for role in ROLES if (stage := getattr(self, role)) is not None}
 
     def to_toml(self, run: Mapping[str, Any]) -> str:
         """The recipe with every option written out, and what to run it on; reading it back gives the same."""
@@ -46,8 +68,10 @@ class Recipe:
         tables: dict[str, Any] = {"method": {**about, "name": self.name}}
         if self.published:
             tables["published"] = dict(self.published)
-        if run:
-            tables["run"] = to_toml(run)
+        if run or self.preset or self.changed:
+            # The values below hold them already.
+            done = {"applied": self.preset, "changed": list(self.changed) or None}
+            tables["run"] = to_toml({**run, **done})
         tables.update({role: written(stage) for role, stage in self.stages().items()})
         return tomli_w.dumps(tables)
 
@@ -59,6 +83,6 @@ def written(stage: Stage) -> dict[str, Any]:
         value = getattr(stage, option.name)
         if option.stage is None:
             table.update(to_toml({option.name: value}))
-        elif option.name not in ROLES:
+        elif option.name not in ROLES and value is not None:
             table[option.name] = written(value)
     return table

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from mbo_core.errors import MboError, Mistakes, RecipeError, nearest
+from mbo_core.errors import MboError, Mistakes, RecipeError, matching, nearest
+from mbo_core.plugins.discovery import Plugin
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.requirements import check_requirements, offering
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.builder import Builder
+from mbo_core.recipes.checks import check_sets, check_words
 from mbo_core.recipes.fit import check
-from mbo_core.recipes.layers import Lineage, check_sets, check_words, find, flatten, lineage, shipped_in
+from mbo_core.recipes.layers import Lineage, find, flatten, lineage, named_stages, shipped_in
 from mbo_core.recipes.recipe import Recipe
-from mbo_core.recipes.words import DEFAULT_ENCODINGS
-from mbo_core.stages.contracts import with_inner
+from mbo_core.recipes.words import DEFAULT_ENCODINGS, ORIGIN
+from mbo_core.stages.contracts import Stage, with_inner
 from mbo_core.tasks.space import Kind
 from mbo_core.toml import Document, plain, subtable
 
@@ -53,20 +55,25 @@ def resolve(
     for one in reversed(whole.documents):
         _check_text(one, task, registry, mistakes)
     check_sets(sets, mistakes)
-    if preset is not None and preset not in whole.presets:
-        mistakes.add("", f'there is no preset "{preset}" in this recipe', nearest(preset, whole.presets))
-    stated = recorded_preset(whole)
-    if stated and stated not in whole.presets and not _was_run(document):
-        mistakes.add(document.where("run", "preset"), f'there is no preset "{stated}"', nearest(stated, whole.presets))
-    applied = preset or (stated if stated in whole.presets else None)
-    stages = Builder(registry, whole, mistakes).stages(flatten(whole, kind, task, applied, sets))
+    run = recorded_run(document)
+    chosen = _preset(whole, preset, mistakes)
+    bare = flatten(whole, kind, task)
+    laid = flatten(whole, kind, task, chosen)
+    if chosen and plain(laid) == plain(bare):
+        mistakes.add("", f'preset "{chosen}" changes nothing in this recipe for {kind} tasks', _PRESET_HINT)
+    flat = flatten(whole, kind, task, chosen, sets)
+    stages = Builder(registry, whole, mistakes).stages(flat)
     mistakes.raise_if_any()
+    about, published = whole.about(), plain(subtable(document.table, "published"))
+    if named_stages(flat) != named_stages(laid):
+        # What `--set` made of it is nobody's published method.
+        about, published = {key: value for key, value in about.items() if key not in ORIGIN}, {}
     recipe = Recipe(
-        name=whole.about()["name"],
-        about=whole.about(),
-        # What was published of a parent is no score of a recipe that differs from it.
-        published=plain(subtable(document.table, "published")),
-        preset=applied or stated,
+        name=about["name"],
+        about=about,
+        published=published,
+        preset=chosen or run.get("applied"),
+        changed=(*run.get("changed", ()), *sets),
         **cast(Any, stages),
     )
     check(recipe, kind, registry, mistakes)
@@ -74,15 +81,20 @@ def resolve(
     return _with_requires(recipe, registry)
 
 
-def recorded_preset(whole: Lineage) -> str | None:
-    """The preset that `[run]` names, or None; in the recipe of an earlier run it is laid over the base already."""
-    recorded = [recorded_run(one).get("preset") for one in whole.documents]
-    return next((preset for preset in reversed(recorded) if preset and isinstance(preset, str)), None)
+_PRESET_HINT = "leave out the preset, or write it in your recipe: [preset.NAME]"
 
 
-def _was_run(document: Document) -> bool:
-    """Whether it is, or starts from, the resolved recipe of a run, which has the preset laid over it already."""
-    return not {"extends", "preset"} & set(document.table) or "preset" not in recorded_run(document)
+def _preset(whole: Lineage, asked: str | None, mistakes: Mistakes) -> str | None:
+    """The preset to apply: the one that is asked for, else the one that `[run]` names."""
+    named = recorded_run(whole.recipe).get("preset")
+    where = "" if asked else whole.recipe.where("run", "preset")
+    wanted = asked or named
+    if not wanted or not isinstance(wanted, str):
+        return None
+    found = matching(wanted, whole.presets)
+    if found is None:
+        mistakes.add(where, f'unknown preset "{wanted}"', nearest(wanted, whole.presets))
+    return found
 
 
 def _lineage(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> Lineage:
@@ -110,16 +122,23 @@ def _check_text(document: Document, task: str | None, registry: Registry, mistak
 
 
 def _with_requires(recipe: Recipe, registry: Registry) -> Recipe:
-    """The recipe, stating what has to be installed for its stages."""
-    used = {
-        role: [registry.stages[role_of(type(one)), one.name].plugin for one in with_inner(stage)]
-        for role, stage in recipe.stages().items()
+    """The recipe, stating what has to be installed for its stages, and where those come from that cannot be."""
+    used = {role: _plugins(stage, registry) for role, stage in recipe.stages().items()}
+    plugins = {name: plugin for each in used.values() for name, plugin in each.items()}
+    stated = {
+        "requires": offering(plugins.values()),
+        "unpackaged": {name: plugin.distribution for name, plugin in plugins.items() if plugin.given},
     }
-    stated = offering(plugin for plugins in used.values() for plugin in plugins)
-    about = {key: value for key, value in recipe.about.items() if key != "requires"}
-    about |= {"requires": stated} if stated else {}
-    versions = {role: {one.distribution: one.version for one in plugins} for role, plugins in used.items()}
+    about = {key: value for key, value in recipe.about.items() if key not in stated}
+    about |= {key: value for key, value in stated.items() if value}
+    versions = {role: {one.distribution: one.version for one in each.values()} for role, each in used.items()}
     return replace(recipe, about=about, distributions=versions)
+
+
+def _plugins(stage: Stage, registry: Registry) -> dict[str, Plugin]:
+    """Where a stage and those inside it come from, by role and name."""
+    keys = [(role_of(type(one)), one.name) for one in with_inner(stage)]
+    return {" ".join(key): registry.stages[key].plugin for key in keys}
 
 
 def fits_kinds(
@@ -183,6 +202,6 @@ def _refusal(
 
 
 def recorded_run(document: Document) -> Mapping[str, Any]:
-    """What the recipe of an earlier run was run on: task, seeds, preset; empty for a method."""
+    """The table `[run]`: what an earlier run was run on; empty for a method."""
     recorded: Mapping[str, Any] = plain(subtable(document.table, "run"))
     return recorded

@@ -16,7 +16,7 @@ from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.words import DEFAULT_ENCODINGS, DEFAULT_STAGES, ROLES
 from mbo_core.stages.contracts import Stage
-from mbo_core.stages.options import Limits, Option, options, to_toml
+from mbo_core.stages.options import Limits, Option, first_line, options, to_toml
 from mbo_core.toml import subtable
 
 FILE = "recipe.schema.json"
@@ -54,6 +54,8 @@ def _properties(registry: Registry) -> Schema:
         **{role: _ref(role, "layer") for role in ROLES},
         "method": _method(),
         "published": {"type": "object", "description": "published scores, by task", "additionalProperties": _scores()},
+        "measured": {"type": "object", "description": "our scores, by task", "additionalProperties": _measured()},
+        "listing": _listing(),
         "when": _object(dict.fromkeys(_conditions(registry), layer), "overrides for a kind of task, or for one task"),
         "preset": {"type": "object", "description": "overrides by name, e.g. quick", "additionalProperties": layer},
         "run": _run(),
@@ -66,8 +68,10 @@ def _method() -> Schema:
         "summary": {**TEXT, "description": "what it does, in one line"},
         "paper": {**TEXT, "description": "where it was published, e.g. arXiv:2107.06882"},
         "code": {**TEXT, "description": "the released code that it was read from, with its commit"},
+        "mix": {"type": "boolean", "description": "whether it mixes stages of several methods"},
         "deviations": {**TEXTS, "description": "where it differs from the paper or the released code"},
         "requires": {**TEXTS, "description": "what has to be installed, e.g. mbo-coms>=0.1"},
+        "unpackaged": {"type": "object", "description": "where those of a run's stages were that no package installs"},
     }
     return _object(described, "what the recipe is")
 
@@ -76,13 +80,30 @@ def _scores() -> Schema:
     return _object({"100th": SCORE, "50th": SCORE, "source": TEXT}, "mean and standard deviation, and the source")
 
 
+def _measured() -> Schema:
+    more = {"seeds": {"type": "integer", "minimum": 1}, "preset": TEXT}
+    return _object({"100th": SCORE, "50th": SCORE, "source": TEXT, **more}, "mean, standard deviation and their source")
+
+
+def _listing() -> Schema:
+    kinds = {"type": "array", "items": {"enum": list(DEFAULT_ENCODINGS)}, "minItems": 1}
+    described = {
+        "kinds": {**kinds, "description": "the kinds of space that it works on"},
+        "rows": {"type": "integer", "minimum": 1, "description": "the fewest rows that it accepts"},
+        "cost": {"type": "number", "exclusiveMinimum": 0, "description": "time of a run, in runs of grad-ascent"},
+    }
+    return _object(described, "what `mbo list-methods` prints")
+
+
 def _run() -> Schema:
     number = {"type": "integer", "minimum": 0}
     seeds = [{"type": "integer", "minimum": 1}, {"type": "array", "items": number, "minItems": 1, "uniqueItems": True}]
     described = {
         "task": {**TEXT, "description": "the task, where --task is not given"},
         "seeds": {"description": "how many, or which", "anyOf": seeds},
-        "preset": {**TEXT, "description": "the preset that was laid over the base"},
+        "preset": {**TEXT, "description": "the preset to apply, where --preset is not given"},
+        "applied": {**TEXT, "description": "the preset that the values hold already"},
+        "changed": {**TEXTS, "description": "the options that --set changed, which the values hold already"},
     }
     return _object(described, "what an earlier run was run on")
 
@@ -101,7 +122,7 @@ def _conditions(registry: Registry) -> list[str]:
 
 def _table(role: str, where: str, registry: Registry) -> Schema:
     """A stage's table: `whole`, where nothing else names the stage; `inner` to another; or a `layer` over one."""
-    stages = [cast("type[Stage]", offered.value) for (of, _), offered in registry.stages.items() if of == role]
+    stages = [cast("type[Stage]", offered.value) for offered in registry.loaded(role).values()]
     inside = "layer" if where == "layer" else "inner"
     # All options are named here, as editors complete from `properties`; which go together stands below.
     every = _object({"use": _use(stages), **_any(stages, inside)}, f"the {role}")
@@ -110,7 +131,7 @@ def _table(role: str, where: str, registry: Registry) -> Schema:
 
 def _if_used(stage: type[Stage], inside: str) -> Schema:
     named = {"properties": {"use": {"const": stage.name}}, "required": ["use"]}
-    return {"if": named, "then": _object({"use": True, **_options(stage, inside)}, summary(stage))}
+    return {"if": named, "then": _object({"use": True, **_options(stage, inside)}, first_line(stage))}
 
 
 def _if_unnamed(role: str, where: str, stages: Iterable[type[Stage]]) -> list[Schema]:
@@ -123,15 +144,10 @@ def _if_unnamed(role: str, where: str, stages: Iterable[type[Stage]]) -> list[Sc
 
 
 def _use(stages: Iterable[type[Stage]]) -> Schema:
-    said = {stage.name: summary(stage) for stage in stages}
+    said = {stage.name: first_line(stage) for stage in stages}
     lines = "\n".join(f"* {name}: {line}" for name, line in said.items())
     # Editors built on taplo show a line for each value.
     return {"description": lines, "enum": list(said), "x-taplo": {"docs": {"enumValues": list(said.values())}}}
-
-
-def summary(stage: type[Stage]) -> str:
-    """The first line of a stage's docstring."""
-    return next(iter((stage.__doc__ or "").strip().splitlines()), "")
 
 
 def _any(stages: Iterable[type[Stage]], where: str) -> Schema:

@@ -5,23 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mbo_core.plugins.offers import ROLES as ROLES
+
 if TYPE_CHECKING:
     from mbo_core.tasks.space import Kind
 
 
-ROLES = ("encoding", "adversary", "proxy", "update", "evaluation")
+ABOUT = ("name", "summary", "paper", "code", "mix", "deviations", "requires", "unpackaged")
+"""The keys of `[method]`. They describe this recipe alone: none is inherited through `extends`."""
+
+ORIGIN = ("paper", "code", "deviations")
+"""What no longer holds once a stage is exchanged."""
 
 
-ABOUT = ("name", "summary", "paper", "code", "deviations", "requires")
-
-
-RUN = ("task", "seeds", "preset")
+RUN = ("task", "seeds", "preset", "applied", "changed")
+"""The keys of `[run]`: `preset` is still to be applied; `applied` and `changed` tell what the values hold already."""
 
 
 PUBLISHED = ("100th", "50th", "source")
 
 
-TABLES = (*ROLES, "method", "published", "extends", "when", "preset", "run")
+MEASURED = (*PUBLISHED, "seeds", "preset")
+"""The keys of `[measured."TASK"]`: our own scores of a method, which `mbo list-methods` prints."""
+
+
+LISTING = ("kinds", "rows", "cost")
+"""The keys of `[listing]`: what else `mbo list-methods` prints."""
+
+
+TABLES = (*ROLES, "method", "published", "measured", "listing", "extends", "when", "preset", "run")
 
 
 DEFAULT_STAGES: Mapping[str, str] = {"adversary": "none", "proxy": "none", "update": "none", "evaluation": "oracle"}

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 from mbo_core.recipes.recipe import Recipe
-from mbo_core.recipes.schema import FILE, summary
+from mbo_core.recipes.schema import FILE
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
-from mbo_core.stages.options import Option, options
+from mbo_core.stages.options import Option, first_line, options
 from mbo_core.tasks.space import Kind
 from mbo_core.toml import Table, leaves, one_line, parse
 
@@ -70,7 +70,7 @@ def _table(path: str, stages: Stages, chosen: str | None) -> Iterator[str]:
     own = {name: one for name, one in options(type(first)).items() if name not in ROLES}
     if not own and not chosen:
         return
-    said = one_line(summary(type(first)))
+    said = one_line(first_line(type(first)))
     yield from ("", f"[{path}]", f"use = {toml(chosen)}  # {said}" if chosen else f"# {first.name}: {said}")
     for name, option in own.items():
         if option.stage is None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from mbo_core.errors import MboError, StoreError, warn
+from mbo_core.errors import MboError, StoreError, reason_of, warn
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.recipes.recipe import written
 from mbo_core.runs.default import untrained
@@ -111,7 +111,7 @@ class Cache:
                 raise StoreError("its checksum is another")
             return Entry(unpack(load(tensors), entry["state"], untrained(run, "loop")[0]), entry["steps"])
         except (MboError, OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-            warn(f"the cached proxy {path} is trained anew: {_line(error)}")
+            warn(f"the cached proxy {path} is trained anew: {reason_of(error)}")
             return None
 
     def _kept(self, run: Run, state: Any) -> Any:
@@ -119,12 +119,12 @@ class Cache:
         if not self._writes:
             return state
         try:
-            tensors, described = pack(state)
-            back = unpack(tensors, described, untrained(run, "loop")[0])
+            tensors, reason_of = pack(state)
+            back = unpack(tensors, reason_of, untrained(run, "loop")[0])
             _check_alike(run, state, back)
-            self._write(key(run), {"state": described, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
+            self._write(key(run), {"state": reason_of, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
         except MboError as error:
-            warn(f'the proxy "{run.recipe.proxy.name}" is not cached: {_line(error)}')
+            warn(f'the proxy "{run.recipe.proxy.name}" is not cached: {reason_of(error)}')
             self._writes = False
             return state
         return back
@@ -181,7 +181,3 @@ def _check_alike(run: Run, state: Any, back: Any) -> None:
 
 def _digest(entry: Json, tensors: bytes) -> str:
     return sha256(json.dumps(entry, sort_keys=True).encode() + tensors).hexdigest()
-
-
-def _line(error: Exception) -> str:
-    return error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"

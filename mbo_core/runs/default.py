@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import vmap
 
-from mbo_core.errors import MboError
+from mbo_core.errors import reason_of
 from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
@@ -137,5 +137,5 @@ def evaluate(run: Run, candidates: Candidates) -> Scores:
             scores[seed] = run.recipe.evaluation.score(raw, run.task)
         except Exception as error:
             # Whatever a third party's oracle raises, the other seeds' scores are kept.
-            failed[seed] = error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
+            failed[seed] = reason_of(error)
     return Scores(scores, failed)

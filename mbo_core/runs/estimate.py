@@ -32,10 +32,10 @@ from mbo_core.tasks.table import Table
 ENOUGH = 0.5
 """Seconds for which the steps of a phase are timed."""
 
-PATIENCE = 2.0
+PATIENCE = 3.0
 """Seconds after which a preparation, or a step after the first, is given up."""
 
-ROWS = 4096
+ROWS = 1024
 """The most rows on which an epoch of a preparation is timed; an epoch's time is in proportion to its rows."""
 
 HOW = (

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from mbo_core.errors import MboError, RecipeError
+from mbo_core.errors import MboError, RecipeError, reason_of
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
@@ -54,10 +55,11 @@ class Plan:
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
+    own_table: bool = False
 
 
 def plan(
-    recipe: str | Path,
+    recipe: AnyRecipe,
     task: str | Task | None = None,
     seeds: int | Sequence[int] | None = None,
     preset: str | None = None,
@@ -69,11 +71,12 @@ def plan(
     if isinstance(set, str):
         raise RecipeError(f"set is the text {set!r}", f"give a list: set=[{set!r}]")
     found = (registry or installed()).including(plugins)
-    document = recipes.find(recipe, found)
+    document, found = opened(recipe, found)
     recorded = recipes.recorded_run(document)
     loaded = _task(task if task is not None else recorded.get("task"), found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
-    return Plan(resolved, loaded, seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds), found)
+    numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
+    return Plan(resolved, loaded, numbers, found, own_table=isinstance(task, Task))
 
 
 def _task(task: Any, registry: Registry) -> Task:
@@ -111,7 +114,7 @@ def _whole(number: Any) -> bool:
 
 
 def run(
-    recipe: str | Path,
+    recipe: AnyRecipe,
     task: str | Task | None = None,
     *,
     seeds: int | Sequence[int] | None = None,
@@ -127,7 +130,8 @@ def run(
     """Run a recipe on a task.
 
     Args:
-        recipe: a method's name, a TOML file, or the folder of an earlier run.
+        recipe: a method's name, a TOML file, or the folder of an earlier run; or stages, as a `Recipe` or a dict of the
+            tables that a file has.
         task: a task's name, or a `Task` made of your own table; may be left out where the recipe names one.
         seeds: how many (seeds 0, 1, ...), or which; 8 by default.
         preset: a preset of the recipe, e.g. `quick`; the base is the published method.
@@ -135,7 +139,7 @@ def run(
         out: the folder to store the run in; nothing is stored without.
         device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
         cache: a folder of trained proxies, which are used where they fit and added to.
-        plugins: modules or instances with hooks that are used for this run alone: stages, tasks, tools.
+        plugins: Python files, modules or instances with stages, tasks or hooks, used for this run alone.
         report: is told of every step: phase, steps done, total.
         registry: what is installed, by default in this environment.
 
@@ -157,6 +161,7 @@ def execute(planned: Plan, out: Path | None, device: str, report: Report | None 
     """Carry out a plan, storing each group of seeds as soon as it is finished."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
+        result.own_table = planned.own_table
         job = Job(planned, result, Folder.create(out) if out else None, report or (lambda *_: None))
         job.go()
     return result
@@ -199,7 +204,7 @@ class Job:
             kept = f"; kept: {len(self.result.trials)} of {len(self.plan.seeds)} seeds" if self.folder else ""
             raise Interrupted(f"interrupted{kept}") from None
         except BaseException as error:
-            self.result.failed.update({seed: f"{type(error).__name__}: {error}" for seed in self._open()})
+            self.result.failed.update({seed: reason_of(error) for seed in self._open()})
             self._finish("failed", start)
             raise
 

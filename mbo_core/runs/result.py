@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs import tables
 from mbo_core.runs.notes import Note, source
 from mbo_core.runs.records import Candidates, Gap, Scores
 from mbo_core.runs.watch import Watch
@@ -72,7 +73,7 @@ class Trial:
         ]
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """A run of a recipe on a task.
 
@@ -87,6 +88,7 @@ class Result:
         folder: where the run is stored, or None.
         notes: what stages and tools tell people of the run and its trials.
         cached: the seeds whose proxies were not trained in this run.
+        own_table: whether the task was given as an object, so that no name finds it again.
     """
 
     recipe: Recipe
@@ -101,6 +103,13 @@ class Result:
     folder: Path | None = None
     notes: list[Note] = field(default_factory=list)
     cached: list[int] = field(default_factory=list)
+    own_table: bool = False
+
+    def __repr__(self) -> str:
+        return tables.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(self)
 
     @property
     def designs(self) -> NDArray[Any]:
@@ -146,6 +155,15 @@ class Result:
         best = np.array([self.task.best_in_data])
         return {"normalised": float(self.task.normalise(best)[0]), "raw": float(best[0])}
 
+    def predicted_less_true(self) -> list[float | None]:
+        """By how much each seed's predictions exceed the true raw scores, on average over its candidates."""
+        return [self._excess(self.trials.get(seed)) for seed in self.seeds]
+
+    def _excess(self, trial: Trial | None) -> float | None:
+        if trial is None or trial.predicted is None or "raw" not in trial.scores:
+            return None
+        return float(np.mean(trial.predicted - trial.scores["raw"]))
+
     def counts(self) -> dict[str, list[int | None]]:
         """How many of each seed's candidates are distinct, and how many of the distinct ones are not in the data."""
         distinct = {seed: {design.tobytes() for design in trial.raw} for seed, trial in self.trials.items()}
@@ -170,6 +188,8 @@ class Result:
         return {
             "recipe": self.recipe.name,
             "preset": self.recipe.preset,
+            "set": list(self.recipe.changed),
+            "constants": self.recipe.constants,
             "task": self.task.name,
             "seeds": list(self.seeds),
             "scores": self.scores,
@@ -177,6 +197,7 @@ class Result:
             "spread_over_oracles": self.spread_over_oracles,
             "best_in_data": self.best_in_data,
             "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
+            "predicted_less_true": self.predicted_less_true(),
             "candidates": self.counts(),
             "failed": {str(seed): reason for seed, reason in self.failed.items()},
             "cached_proxies": self.cached,
@@ -200,6 +221,7 @@ class Result:
             "percentile_rule": "nearest",
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
+            "own_table": self.own_table,
             "task_notes": dict(self.task.info.notes),
             "published": self.recipe.published.get(self.task.name),
             "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},

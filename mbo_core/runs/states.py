@@ -17,7 +17,7 @@ import optree
 import torch
 from torch import Tensor
 
-from mbo_core.errors import MboError
+from mbo_core.errors import MboError, reason_of
 
 Json: TypeAlias = Any
 """What JSON can hold: here pairs `[kind, content]`, nested."""
@@ -89,7 +89,7 @@ def unpack(tensors: Mapping[str, Tensor], described: Json, like: Any) -> Any:
         # One copy of all, as an optimiser holds the weights of the module beside it.
         return _filled(described, deepcopy(like), "state", tensors)
     except (KeyError, TypeError, ValueError) as error:
-        raise Misfit(f"the stored state cannot be read: {type(error).__name__}: {error}") from error
+        raise Misfit(f"the stored state cannot be read: {reason_of(error)}") from error
 
 
 def _described(value: Any, where: str, tensors: dict[str, Tensor]) -> Json:

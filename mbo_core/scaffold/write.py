@@ -1,107 +1,111 @@
-"""A new plugin: a complete package with a method, one stage, and tests."""
+"""A new plugin: a complete package with its tests, or one file with a recipe."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
-from importlib.metadata import version
-from importlib.resources import files
+from collections.abc import Mapping
 from pathlib import Path
-from string import Template
-from typing import Literal, get_args
 
-from packaging.version import Version
-
-from mbo_core.errors import RecipeError, StoreError
+from mbo_core.errors import StoreError
 from mbo_core.plugins.registry import Registry
+from mbo_core.scaffold.joined import joined
+from mbo_core.scaffold.plan import Plan
+from mbo_core.scaffold.templates import filled
 
-Style = Literal["functional", "torch"]
-"""`functional`: for one seed, lifted to many by `vmap`. `torch`: modules and optimizers, one seed after another."""
-STYLES: tuple[str, ...] = get_args(Style)
-
-PACKAGE = {
-    "pyproject.toml": "package/pyproject.toml",
-    "README.md": "package/README.md",
-    ".gitignore": "package/gitignore",
-    ".github/workflows/test.yml": "package/workflow.yml",
-    "$module/__init__.py": "package/init.py",
-    "$module/proxy.py": "$style/proxy.py",
-    "$module/conformance.toml": "package/conformance.toml",
-    "$module/recipes/$slug.toml": "package/recipe.toml",
-    "tests/test_conformance.py": "package/test_conformance.py",
-    "tests/test_proxy.py": "package/test_proxy.py",
+PACKAGE: Mapping[str, tuple[str, str | None]] = {
+    "pyproject.toml": ("package/pyproject.toml", None),
+    "README.md": ("package/README.md", None),
+    ".gitignore": ("package/gitignore", None),
+    ".github/workflows/test.yml": ("package/workflow.yml", None),
+    "{module}/__init__.py": ("package/init.py", None),
+    "{module}/conformance.toml": ("package/conformance.toml", "shrinks"),
+    "{module}/recipes/{slug}.toml": ("package/recipe.toml", "stages"),
+    "tests/test_conformance.py": ("tests/conformance.py", None),
 }
-"""Each file of the package, and the template that it is made of."""
+"""The template of each file of a package, and what has to hold for it to be written; its parts come on top."""
+
+PARTS = ("encoding", "adversary", "proxy", "update", "evaluation", "task", "tool")
+"""What has a module and a test of its own, if it is asked for."""
 
 
-def create(slug: str, style: Style, parent: Path, registry: Registry) -> Path:
-    """Write the package `mbo-<slug>`, whole or not at all.
+def create(plan: Plan, parent: Path, registry: Registry) -> list[Path]:
+    """Write a plugin, whole or not at all.
 
     Args:
-        slug: the plugin's name, in kebab case; also that of its method and its stage.
-        style: how the stage is written.
+        plan: what it holds.
         parent: the folder in which to make it.
         registry: what is installed, whose names are taken.
 
     Returns:
-        The package's folder.
+        Its files.
 
     Raises:
-        RecipeError: for a name that cannot be used, or is taken.
-        StoreError: if the folder is there already, or cannot be written.
+        RecipeError: for a name that is taken.
+        StoreError: if it exists already, or cannot be written.
     """
-    check_name(slug, registry)
-    target = parent / f"mbo-{slug}"
-    if os.path.lexists(target):
-        raise StoreError(f"{target} exists already", "give another name, or another folder with --into")
+    plan.check_free(registry)
+    texts = contents(plan)
+    targets = [parent / name for name in texts] if plan.single else [parent / f"mbo-{plan.slug}"]
+    for target in targets:
+        if os.path.lexists(target):
+            raise StoreError(f"{target} exists already", "choose another name, or another folder with --into")
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".mbo-{slug}-", dir=parent))
+        made = Path(tempfile.mkdtemp(prefix=f".mbo-{plan.slug}-", dir=parent))
     except OSError as error:
         raise StoreError(f"cannot write to {parent}: {error.strerror}") from error
     try:
-        _fill(made, slug, style)
+        _write(made, texts)
         made.chmod(0o755)
-        os.rename(made, target)
+        for target in targets:
+            os.rename(made / target.name if plan.single else made, target)
     except OSError as error:
-        raise StoreError(f"cannot write {target}: {error.strerror}") from error
+        raise StoreError(f"cannot write {targets[0]}: {error.strerror}") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    return target
+    return sorted(parent / name if plan.single else targets[0] / name for name in texts)
 
 
-def check_name(slug: str, registry: Registry) -> None:
-    """Refuse a name that no plugin may have, or that one has.
-
-    Raises:
-        RecipeError: with a hint.
-    """
-    if slug.startswith("mbo-"):
-        raise RecipeError(f'"{slug}" names the distribution', f"name the plugin: mbo new {slug.removeprefix('mbo-')}")
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or slug == "core":
-        raise RecipeError(
-            f'"{slug}" cannot be the name of a plugin', "write words of small letters and digits: my-method"
-        )
-    taken = {plugin.name: f"plugin of {plugin.label}" for plugin in registry.plugins}
-    taken |= {name: f"method of {method.plugin.label}" for name, method in registry.methods.items()}
-    taken |= {name: f"{kind} of {offered.plugin.label}" for (kind, name), offered in registry.stages.items()}
-    if slug in taken:
-        raise RecipeError(f'"{slug}" is taken, by a {taken[slug]}', "give another name")
+def contents(plan: Plan) -> dict[str, str]:
+    """The text of each file of a plugin, by its path."""
+    return _single(plan) if plan.single else _package(plan)
 
 
-def _fill(folder: Path, slug: str, style: Style) -> None:
-    here = Version(version("mbo-core"))
-    words = {
-        "slug": slug,
-        "module": f"mbo_{slug.replace('-', '_')}",
-        "cls": "".join(word.capitalize() for word in slug.split("-")) + "Proxy",
-        "core": f">={here.major}.{here.minor},<{here.major}.{here.minor + 1}",
-        "style": style,
-    }
-    for name, template in PACKAGE.items():
-        source = files("mbo_core.scaffold") / "templates" / f"{Template(template).substitute(words)}.tmpl"
-        file = folder / Template(name).substitute(words)
+def _package(plan: Plan) -> dict[str, str]:
+    wanted = {name: template for name, (template, fact) in PACKAGE.items() if fact is None or fact in plan.facts}
+    for part in _parts(plan):
+        wanted[f"{{module}}/{part}.py"] = _module(part, plan)
+        wanted[f"tests/test_{part}.py"] = f"tests/{part}.py"
+    named = {name.format(module=plan.module, slug=plan.slug): template for name, template in wanted.items()}
+    return {name: _filled(template, plan) for name, template in named.items()}
+
+
+def _single(plan: Plan) -> dict[str, str]:
+    modules = [
+        _filled(template, plan) for template in (*(_module(part, plan) for part in _parts(plan)), "package/init.py")
+    ]
+    texts = {f"{plan.module}.py": joined(f"{plan.slug} for mbo, in one file.", modules)}
+    if plan.stages:
+        texts[f"{plan.slug}.toml"] = _filled("package/recipe.toml", plan)
+    return texts
+
+
+def _parts(plan: Plan) -> list[str]:
+    return [part for part in PARTS if part in plan.facts]
+
+
+def _module(part: str, plan: Plan) -> str:
+    return f"modules/{f'proxy-{plan.style}' if part == 'proxy' else part}.py"
+
+
+def _filled(template: str, plan: Plan) -> str:
+    return filled(template, plan.words, plan.facts)
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(Template(source.read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
+        file.write_text(text, encoding="utf-8")

@@ -70,8 +70,8 @@ def option(
 
 
 def stage_option(doc: str) -> Any:
-    """A field that holds another stage: one named `adversary` or `proxy` receives the recipe's."""
-    return dataclasses.field(metadata={_METADATA: Limits(doc)})
+    """A field that holds another stage: one named `adversary` or `proxy`, left out, receives the recipe's."""
+    return dataclasses.field(default=None, metadata={_METADATA: Limits(doc)})
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,11 @@ def options(stage: type) -> dict[str, Option]:
         limits = field.metadata.get(_METADATA, Limits())
         found[field.name] = Option(field.name, kind, field.default, limits, holds)
     return found
+
+
+def first_line(documented: object) -> str:
+    """The first line of a docstring: what lists show; empty where there is none."""
+    return next(iter((documented.__doc__ or "").strip().splitlines()), "")
 
 
 class Refused(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import MboError, TaskError
+from mbo_core.errors import TaskError, reason_of
 from mbo_core.tasks.oracles import Oracle, Score, as_oracle
 from mbo_core.tasks.space import Cells, Kind, Space
 from mbo_core.tasks.table import Table
@@ -135,7 +136,7 @@ class TaskOffer:
         kind: continuous or discrete.
         info: what people should know of it before loading.
         load: makes the task; raises `TaskError` with a hint where data or an extra is missing.
-        missing: says in one line what is missing here and how to get it, or None when ready.
+        missing: None when ready; else one line, `what is missing: the command that gets it`, joined by `; ` for more.
     """
 
     name: str
@@ -148,7 +149,16 @@ class TaskOffer:
         """What is missing, or why that cannot be told, in one line; None when ready."""
         try:
             return self.missing()
-        except MboError as error:
-            return error.message
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
+            return reason_of(error)
+
+    def status(self) -> str:
+        """`ready`, or the one command that makes it so or, where there are several, that explains them."""
+        line = self.unready()
+        if line is None:
+            return "ready"
+        command = _COMMAND.search(line)
+        return command[1] if command and "; " not in line else f"mbo show {self.name}"
+
+
+_COMMAND = re.compile(r": ((?:mbo|pip|python|conda|uv) .+)$")

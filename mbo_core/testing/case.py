@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
-from mbo_core.errors import MboError
+from mbo_core.errors import MboError, reason_of
+from mbo_core.stages.options import first_line
 
 Status = Literal["passed", "failed", "waived", "skipped"]
 
@@ -64,7 +65,7 @@ class Check:
     @property
     def doc(self) -> str:
         """The rule in one line."""
-        return (self.function.__doc__ or "").strip().splitlines()[0]
+        return first_line(self.function)
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,13 @@ class Case:
         check: the rule.
         subject: what it is applied to.
         waiver: why it may fail, or None.
+        repeats: whether another case holds the same stage or recipe to the same rule, on another kind of task.
     """
 
     check: Check
     subject: Subject
     waiver: str | None = None
+    repeats: bool = False
 
     def __str__(self) -> str:
         return f"{self.check.name}[{self.subject.label}]"
@@ -127,7 +130,7 @@ class Case:
         except (Exception, SystemExit) as error:
             # Whatever a third party's code raises, the other checks are made.
             hint = "nothing that a stage, task or recipe does here may raise; the traceback shows where it came from"
-            return "failed", f"{type(error).__name__}: {error}", hint, _trace(error)
+            return "failed", reason_of(error), hint, _trace(error)
         return "passed", "", "", ""
 
 

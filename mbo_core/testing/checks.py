@@ -8,9 +8,10 @@ from operator import methodcaller
 
 from mbo_core.errors import nearest
 from mbo_core.plugins.registry import Registry, installed
+from mbo_core.recipes.words import DEFAULT_ENCODINGS
 from mbo_core.testing import package_checks, recipe_checks, restricted_proxy, run_checks, stage_checks, task_checks
 from mbo_core.testing.case import Case, Check, Outcome, Subject, demand
-from mbo_core.testing.subjects import subjects
+from mbo_core.testing.subjects import Subjects, subjects
 
 CHECKS: tuple[Check, ...] = (
     *(
@@ -110,7 +111,7 @@ def cases(plugin: str, registry: Registry | None = None) -> list[Case]:
     """
     found = subjects(plugin, registry or installed())
     waived = found.whole.settings.waived
-    made = [_case(check, subject, waived) for check in CHECKS for subject in check.subjects(found)]
+    made = [case for number, check in enumerate(CHECKS) for case in _cases(check, number, found, waived)]
     covered = [
         Waiver(waiver, tuple(case for case in made if covers(waiver, case.check.name, case.subject.label)))
         for waiver in waived
@@ -118,9 +119,19 @@ def cases(plugin: str, registry: Registry | None = None) -> list[Case]:
     return [*made, *(Case(Check(list, waivers), waiver) for waiver in covered)]
 
 
-def _case(check: Check, subject: Subject, waived: Mapping[str, str]) -> Case:
-    reasons = [reason for waiver, reason in waived.items() if covers(waiver, check.name, subject.label)]
-    return Case(check, subject, reasons[0] if reasons else None)
+def _cases(check: Check, number: int, found: Subjects, waived: Mapping[str, str]) -> Iterator[Case]:
+    """A check of all that it applies to; one case of each stage or recipe, the kinds of task in turn, is no repeat."""
+    alike: dict[str, list[Subject]] = {}
+    for subject in check.subjects(found):
+        alike.setdefault(_without_kind(subject.label), []).append(subject)
+    for group in alike.values():
+        for index, subject in enumerate(group):
+            reasons = [reason for waiver, reason in waived.items() if covers(waiver, check.name, subject.label)]
+            yield Case(check, subject, next(iter(reasons), None), repeats=index != number % len(group))
+
+
+def _without_kind(label: str) -> str:
+    return ", ".join(part for part in label.split(", ") if part not in DEFAULT_ENCODINGS)
 
 
 def outcomes(plugin: str, registry: Registry | None = None) -> Iterator[Outcome]:

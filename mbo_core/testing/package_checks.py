@@ -27,7 +27,6 @@ from mbo_core.testing.offered_stage import Offer, Package
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "botorch", "gpytorch", "mujoco", "matplotlib")
 """What takes longer to import than a list of methods may take."""
 
-KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 Defined: TypeAlias = "ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef"
@@ -163,8 +162,7 @@ def infos(offer: Offer) -> None:
 
 
 def names(offer: Offer) -> None:
-    """A stage is called in lower case with hyphens, an option in lower case with underscores."""
-    demand(KEBAB.fullmatch(offer.stage.name), f'the stage is called "{offer.stage.name}"', "write e.g. gradient-ascent")
+    """An option is named in lower case with underscores."""
     for name in options(offer.stage):
         demand(SNAKE.fullmatch(name), f'an option is called "{name}"', "write e.g. step_size")
 

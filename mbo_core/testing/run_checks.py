@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mbo_core.errors import RecipeError, TaskError
+from mbo_core.errors import RecipeError, TaskError, reason_of
 from mbo_core.functional import batches, keys
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
@@ -38,7 +38,7 @@ def runs(mix: Mix) -> None:
         hint = f"give options under [small] in {FILE} that suit few rows of data, such as held_out and batch_size"
     elif "randomness" in str(error):
         hint = 'draw from the key with mbo_core.functional.keys, or say lift = "loop" and use generators of your own'
-    raise Fault(f"{type(error).__name__}: {getattr(error, 'message', error)}", hint) from error
+    raise Fault(reason_of(error), hint) from error
 
 
 def designs(mix: Mix) -> None:
@@ -108,10 +108,10 @@ def state_on_disk(mix: Mix) -> None:
     """The trained proxy, written to disk and read again, predicts the same to the last bit."""
     proxy, state, data = mix.learnt
     try:
-        tensors, described = pack(state)
+        tensors, reason_of = pack(state)
     except Unstorable as error:
         raise Fault(error.message, error.hint) from error
-    read = unpack(load(save(tensors)), json.loads(json.dumps(described)), proxy.init(KEY, data))
+    read = unpack(load(save(tensors)), json.loads(json.dumps(reason_of)), proxy.init(KEY, data))
     before, after = proxy.predict(state, data.x), proxy.predict(read, data.x)
     same = torch.equal(before.mean, after.mean) and torch.equal(before.std, after.std)
     demand(same, "the proxy predicts otherwise after its state was on disk", "keep all that predict needs in the state")
@@ -127,7 +127,7 @@ def rows(mix: Mix) -> None:
             demand(refusal.message, f"{what} are refused without a message", "say what is wrong with the data")
             continue
         except Exception as error:
-            raise Fault(f"{what}: {type(error).__name__}: {error}", _REFUSE) from error
+            raise Fault(f"{what}: {reason_of(error)}", _REFUSE) from error
         _demand_designs(mix, what)
 
 
@@ -139,7 +139,7 @@ def _demand_designs(mix: Mix, what: str) -> None:
         trial = carry_out(mix.recipe, dull(mix.kind)[what], SEEDS[:1])
         _demand_inside(trial)
     except Exception as error:
-        raise Fault(f"{what}: {type(error).__name__}: {getattr(error, 'message', error)}", _REFUSE) from error
+        raise Fault(f"{what}: {reason_of(error)}", _REFUSE) from error
     demand(not trial.candidates.failed, f"{what}: {trial.candidates.failed.get(0)}", _REFUSE)
 
 

@@ -102,7 +102,7 @@ class Subjects:
     @cached_property
     def stages(self) -> list[Offer]:
         """Its stages."""
-        found = self.whole.registry.stages.items()
+        found = self.whole.registry.loaded().items()
         return [Offer(role, one.value, self.whole) for (role, _), one in found if self._own(one.plugin)]
 
     @cached_property

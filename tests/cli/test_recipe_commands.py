@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomli
 from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
@@ -219,7 +219,7 @@ def test_a_new_recipe_is_right_and_its_comments_hold_what_it_resolves_to(argumen
     schema = json.loads(mbo("schema").stdout)
     freed = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.M)
     for one in (text, freed):
-        assert list(Draft7Validator(schema).iter_errors(tomli.loads(one))) == []
+        assert list(Draft7Validator(schema).iter_errors(tomllib.loads(one))) == []
     kept("freed.toml", freed)
     both = [fits_kinds(find(name, INSTALLED), INSTALLED) for name in ("mine.toml", "freed.toml")]
     kind = next(kind for kind, fit in both[0].items() if not isinstance(fit, Exception))

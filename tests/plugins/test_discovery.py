@@ -46,23 +46,6 @@ HOSTILE = {
 }
 
 
-@pytest.fixture
-def beside(install, monkeypatch):
-    """Install plugins beside those that are here, and run the command line."""
-    monkeypatch.delenv("MBO_PLUGINS", raising=False)
-    monkeypatch.delenv("MBO_STRICT", raising=False)
-
-    def run(texts, *arguments, recipes=None, **environment):
-        install(texts, recipes)
-        plugins._installed.cache_clear()
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-    yield run
-    plugins._installed.cache_clear()
-
-
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_listing_methods_imports_no_plugin_and_names_all_methods(text, beside):
     before = list(mbo.installed().methods)
@@ -281,7 +264,7 @@ COMMAND = "import click\n\n@click.command()\ndef greet():\n    click.echo('good 
     ("value", "code", "words"),
     [
         ("mbo_polite.cli:greet", 0, "good morning"),
-        ("mbo_polite.cli:nothing", 1, "mbo-polite 1.0 offers 5 as the command greet, which is no click command"),
+        ("mbo_polite.cli:nothing", 1, "the command greet of mbo-polite 1.0 is 5, not a click command"),
         ("mbo_polite.missing:greet", 1, "the command greet of mbo-polite 1.0 cannot be imported: ModuleNotFoundError"),
     ],
 )
@@ -297,7 +280,6 @@ def test_a_plugin_may_add_a_command_which_help_does_not_import(value, code, word
     done = CliRunner().invoke(main, ["greet"])
     assert done.exit_code == code
     assert words in done.output
-    sys.modules.pop("mbo_polite.cli", None)
 
 
 def test_a_mistyped_command_of_a_plugin_is_suggested(beside, tmp_path):

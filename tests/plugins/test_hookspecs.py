@@ -49,7 +49,7 @@ def author(monkeypatch):
     """The package of a plugin's author, from which the examples import."""
     modules = {
         "mine": {},
-        "mine.proxy": {"Mine": Mine},
+        "mine.update": {"Mine": Mine},
         "mine.table": {"load": bowl},
         "mine.laboratory": {"measure": lambda designs: designs.sum(1)},
     }

@@ -60,16 +60,19 @@ BROKEN = {
     "hook raises": (f"{IMPORTS}\n@hookimpl\ndef mbo_stages():\n    1 / 0", ["mbo_stages raised: ZeroDivisionError"]),
     "hook exits": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    exit(3)", ["mbo_tasks raised: SystemExit: 3"]),
     "hook returns nothing": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks(): ...", ["mbo_tasks raised: TypeError"]),
-    "no stage": (stage(FINE, "[5]"), ["offers 5, which is not a stage class"]),
-    "another class": (stage(FINE, "[int]"), ["offers <class 'int'>, which is not a stage class"]),
+    "no stage": (stage(FINE, "[5]"), ["offers 5: it is not a stage class"]),
+    "another class": (stage(FINE, "[int]"), ["offers 'int': it is not a stage class"]),
     "stage of no kind": (stage("class Odd(Stage):\n    name = 'odd'", "[Odd]"), ["Odd", "derives from none of"]),
-    "stage without name or method": (stage("class Half(Adversary): ...", "[Half]"), ["lacks init, mine, moves, name"]),
+    "stage without name or method": (
+        stage("class Half(Adversary): ...", "[Half]"),
+        ["lacks init, mine, moves, name"],
+    ),
     "stage not a dataclass": (stage(FINE.replace("'fine'", "'odd'"), decorator=""), ["is not a dataclass"]),
     "option of unknown type": (
         stage("class Odd(NoUpdate):\n    name = 'odd'\n    size: 'Missing' = option(1, 'size')", "[Odd]"),
         ["cannot be read", "'Missing'"],
     ),
-    "an instance for a class": (stage(FINE, "[Fine()]"), ["which is an instance; offer the class Fine"]),
+    "an instance for a class": (stage(FINE, "[Fine()]"), ["it is an instance; offer the class Fine"]),
     "hook parameter with a default": (
         f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(run=None): ...",
         ["mbo_train_proxy gives run a default, so pluggy never passes it"],
@@ -78,8 +81,8 @@ BROKEN = {
         f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(**run): ...",
         ["mbo_train_proxy takes **run, which pluggy leaves empty"],
     ),
-    "no task": (task("'bowl'"), ["offers 'bowl', which is not a TaskOffer"]),
-    "the class of tasks": (task("TaskOffer"), ["which is the class; offer an instance of it"]),
+    "no task": (task("'bowl'"), ["offers 'bowl': it is not a TaskOffer"]),
+    "the class of tasks": (task("TaskOffer"), ["it is the class; offer an instance of it"]),
 }
 
 DUPLICATE = {
@@ -94,9 +97,8 @@ DUPLICATE = {
 
 
 def asked(registry: Registry) -> list[str]:
-    """The problems once stages and tasks were asked for."""
-    assert registry.stages
-    assert registry.tasks is not None
+    """The problems once everything was asked for."""
+    registry.examine()
     return registry.problems
 
 

@@ -99,7 +99,9 @@ def test_a_parent_is_resolved_whole_and_means_its_own_stages_only(child, preset,
 
 def test_a_preset_that_names_the_stage_of_its_recipe_means_that_stage_only(tmp_path):
     parent = "proxy.use = 'sturdy'\npreset.quick.proxy = { use = 'sturdy', epochs = 5 }"
-    written(tmp_path, parent=parent, child="extends = 'parent.toml'\nproxy.use = 'none'")
+    written(
+        tmp_path, parent=parent, child="extends = 'parent.toml'\nproxy.use = 'none'\npreset.quick.encoding.mass = 0.9"
+    )
     assert resolve(read(tmp_path / "child.toml"), REGISTRY, kind="discrete", preset="quick").proxy.name == "none"
 
 
@@ -132,7 +134,7 @@ def test_a_parent_is_a_file_beside_or_a_method(install, tmp_path, monkeypatch):
     written(tmp_path, a='extends = "b.toml"', b='extends = "shipped"')
     child = resolve(read(tmp_path / "a.toml"), registry, kind="discrete")
     assert child.encoding.mass == 0.9
-    assert child.about == {"name": "a", "paper": "a paper"}
+    assert child.about == {"name": "a"}
 
 
 @pytest.mark.parametrize(
@@ -152,8 +154,15 @@ def test_a_circle_of_parents_is_refused(files, circle, tmp_path):
 
 def test_a_preset_that_is_not_there_is_refused():
     refused = refusal("[preset.quick]\n[preset.large]", preset="quik")
-    assert refused.message == 'there is no preset "quik" in this recipe'
+    assert refused.message == 'unknown preset "quik"'
     assert refused.hint == 'did you mean "quick"?'
+
+
+@pytest.mark.parametrize("preset", ["", "proxy.epochs = 2", "proxy.use = 'sturdy'"])
+def test_a_preset_without_effect_is_refused(preset):
+    text = f"proxy = {{ use = 'sturdy', epochs = 2 }}\n[preset.quick]\n{preset}"
+    message = 'preset "quick" changes nothing in this recipe for discrete tasks'
+    assert refusal(text, preset="quick").message == message
 
 
 def test_a_recipe_is_found_by_file_by_folder_of_a_run_and_by_method(install, tmp_path):

@@ -117,7 +117,7 @@ def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
         ("[method]\nname = 5", [], "mine:2: method.name is a string", None),
         ("[run]\npreset = ['quick']", [], "mine:2: run.preset is a string", None),
         ("[run]\ntask = ['tokens']", [], "mine:2: run.task is a string", None),
-        ("[run]\npreset = 'quik'\n[preset.quick]", [], 'mine:2: there is no preset "quik"', 'did you mean "quick"?'),
+        ("[run]\npreset = 'quik'\n[preset.quick]", [], 'mine:2: unknown preset "quik"', 'did you mean "quick"?'),
         ("[published]\ntokens = 5", [], "mine:2: published scores are a table", 'write [published."TASK"]'),
         (
             "[published.tokens]\n100th = 0.5",
@@ -298,13 +298,14 @@ def test_a_recipe_fits_one_kind_of_task_and_says_why_not_the_other():
 )
 def test_a_recipe_that_was_written_resolves_to_an_equal_one(text, kind, preset, sets):
     first = recipe(text, kind, preset=preset, sets=sets)
-    run = {"task": "tokens", "seeds": (0, 3), "preset": preset}
+    run = {"task": "tokens", "seeds": (0, 3)}
     toml = first.to_toml(run)
     again = recipe(toml, kind, name="recipe")
     assert again == first
     assert again.to_toml(run) == toml
-    recorded = {"preset": None, **recorded_run(parse(toml, "recipe"))}
-    assert recorded == {"task": "tokens", "seeds": [0, 3], "preset": preset}
+    told = {"applied": preset} if preset else {}
+    told |= {"changed": sets} if sets else {}
+    assert recorded_run(parse(toml, "recipe")) == {"task": "tokens", "seeds": [0, 3], **told}
 
 
 def test_a_shipped_method_may_name_tasks_that_are_not_installed_and_a_person_only_the_one_at_hand(install):
@@ -315,9 +316,48 @@ def test_a_shipped_method_may_name_tasks_that_are_not_installed_and_a_person_onl
     assert '"elsewhere" is neither a kind of task nor a task' in str(refusal(text))
 
 
-def test_the_preset_that_a_recipe_names_is_applied_unless_it_was_laid_over_it_already():
-    named = '[run]\npreset = "quick"\n[proxy]\nuse = "sturdy"\nepochs = 9\n'
+def test_run_preset_is_applied_and_run_applied_only_told():
+    base = 'proxy = { use = "sturdy", epochs = 9 }\n'
     presets = "[preset.quick]\nproxy.epochs = 3\n[preset.slow]\nproxy.epochs = 20\n"
-    assert (recipe(named + presets).proxy.epochs, recipe(named + presets).preset) == (3, "quick")
-    assert recipe(named + presets, preset="slow").proxy.epochs == 20
-    assert (recipe(named).proxy.epochs, recipe(named).preset) == (9, "quick")
+    named = f'{base}[run]\npreset = "quick"\n{presets}'
+    assert (recipe(named).proxy.epochs, recipe(named).preset) == (3, "quick")
+    assert recipe(named, preset="Slow").proxy.epochs == 20
+    told = recipe(f'{base}[run]\napplied = "quick"\n{presets}')
+    assert (told.proxy.epochs, told.preset) == (9, "quick")
+
+
+PAPER = """
+[method]
+paper = "a paper"
+code = "a repository"
+deviations = ["one"]
+[published.tokens]
+100th = [0.9, 0.1]
+[proxy]
+use = "sturdy"
+"""
+
+
+def test_a_recipe_keeps_no_paper_of_stages_that_set_exchanges():
+    kept, exchanged = (recipe(PAPER, sets=[text]) for text in ("proxy.epochs=3", "proxy.use=plain"))
+    assert (kept.about["paper"], kept.published) == ("a paper", {"tokens": {"100th": [0.9, 0.1]}})
+    assert {"paper", "code", "deviations"}.isdisjoint(exchanged.about)
+    assert exchanged.published == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "preset", "sets", "constants"),
+    [
+        (PAPER, None, [], "published constants"),
+        (PAPER, None, ["proxy.epochs=3"], "published constants, 1 option set"),
+        (PAPER, None, ["proxy.use=plain"], "1 option set"),
+        (f"{PAPER}[preset.quick]\nproxy.epochs = 1", "quick", ["proxy.rate=1", "proxy.hidden=[]"],
+         "preset quick, 2 options set"),
+        (PAPER.replace("code", "mix = true\ncode"), None, [], ""),
+        ("", None, [], ""),
+    ],
+)  # fmt: skip
+def test_constants_are_called_published_only_where_they_are(text, preset, sets, constants):
+    first = recipe(text, preset=preset, sets=sets)
+    assert first.constants == constants
+    assert recipe(first.to_toml({})).constants == constants

@@ -15,7 +15,8 @@ from ordinary import Ordinary
 
 import mbo_core as mbo
 from mbo_core.plugins import hookspecs
-from mbo_core.plugins.registry import Offered, Registry
+from mbo_core.plugins.collect import Offered
+from mbo_core.plugins.registry import Registry
 from mbo_core.runs import cache
 from mbo_core.runs.store import Folder
 from mbo_core.tasks import Space, Task

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mbo_core.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from mbo_core.stages import Stage
+from mbo_core import StageOffer, hookimpl
 
 
 @hookimpl
-def mbo_stages() -> Sequence[type[Stage]]:
+def mbo_stages() -> Sequence[StageOffer]:
     """The updates `cbas` and `autofocus`."""
-    from mbo_cbas.autofocus import Autofocus
-    from mbo_cbas.update import CbAS
-
-    return [CbAS, Autofocus]
+    return [
+        StageOffer("update", "cbas", "mbo_cbas.update:CbAS"),
+        StageOffer("update", "autofocus", "mbo_cbas.autofocus:Autofocus"),
+    ]

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mbo_core.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from mbo_core.stages import Stage
+from mbo_core import StageOffer, hookimpl
 
 
 @hookimpl
-def mbo_stages() -> Sequence[type[Stage]]:
+def mbo_stages() -> Sequence[StageOffer]:
     """The update `cma-es`."""
-    from mbo_cma_es.update import CMAES
-
-    return [CMAES]
+    return [StageOffer("update", "cma-es", "mbo_cma_es.update:CMAES")]

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mbo_core.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from mbo_core.stages import Stage
+from mbo_core import StageOffer, hookimpl
 
 
 @hookimpl
-def mbo_stages() -> Sequence[type[Stage]]:
+def mbo_stages() -> Sequence[StageOffer]:
     """The adversary `design-ascent` and the proxy `conservative`."""
-    from mbo_coms.adversary import DesignAscent
-    from mbo_coms.proxy import Conservative
-
-    return [DesignAscent, Conservative]
+    return [
+        StageOffer("adversary", "design-ascent", "mbo_coms.adversary:DesignAscent"),
+        StageOffer("proxy", "conservative", "mbo_coms.proxy:Conservative"),
+    ]

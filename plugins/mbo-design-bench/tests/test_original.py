@@ -191,7 +191,7 @@ def test_without_the_package_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(registered, "origin", lambda: None)
     [offer] = adapter.offers()
     assert offer.name == "design_bench:*"
-    assert offer.missing() == "design_bench is not installed; pip install --no-deps design-bench==2.0.20"
+    assert offer.missing() == "design_bench is not installed: pip install --no-deps design-bench==2.0.20"
     with pytest.raises(TaskError, match="not installed\n\nhint: pip install --no-deps"):
         offer.load()
 

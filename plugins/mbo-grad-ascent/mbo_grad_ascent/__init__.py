@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mbo_core.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from mbo_core.stages import Stage
+from mbo_core import StageOffer, hookimpl
 
 
 @hookimpl
-def mbo_stages() -> Sequence[type[Stage]]:
+def mbo_stages() -> Sequence[StageOffer]:
     """The proxies `regression` and `ensemble`, and the update `gradient-ascent`."""
-    from mbo_grad_ascent.proxy import Ensemble, Regression
-    from mbo_grad_ascent.update import GradientAscent
-
-    return [Regression, Ensemble, GradientAscent]
+    return [
+        StageOffer("proxy", "regression", "mbo_grad_ascent.proxy:Regression"),
+        StageOffer("proxy", "ensemble", "mbo_grad_ascent.proxy:Ensemble"),
+        StageOffer("update", "gradient-ascent", "mbo_grad_ascent.update:GradientAscent"),
+    ]

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mbo_core.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from mbo_core.stages import Stage
+from mbo_core import StageOffer, hookimpl
 
 
 @hookimpl
-def mbo_stages() -> Sequence[type[Stage]]:
+def mbo_stages() -> Sequence[StageOffer]:
     """The proxy `label-bank` and the update `normalised-likelihood`."""
-    from mbo_nemo.proxy import LabelBank
-    from mbo_nemo.update import NormalisedLikelihood
-
-    return [LabelBank, NormalisedLikelihood]
+    return [
+        StageOffer("proxy", "label-bank", "mbo_nemo.proxy:LabelBank"),
+        StageOffer("update", "normalised-likelihood", "mbo_nemo.update:NormalisedLikelihood"),
+    ]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mbo_core.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from mbo_core.stages import Stage
+from mbo_core import StageOffer, hookimpl
 
 
 @hookimpl
-def mbo_stages() -> Sequence[type[Stage]]:
+def mbo_stages() -> Sequence[StageOffer]:
     """The adversary `weight-ascent`, the proxy `smooth` and the update `local-adaptation`."""
-    from mbo_roma.adversary import WeightAscent
-    from mbo_roma.proxy import Smooth
-    from mbo_roma.update import LocalAdaptation
-
-    return [WeightAscent, Smooth, LocalAdaptation]
+    return [
+        StageOffer("adversary", "weight-ascent", "mbo_roma.adversary:WeightAscent"),
+        StageOffer("proxy", "smooth", "mbo_roma.proxy:Smooth"),
+        StageOffer("update", "local-adaptation", "mbo_roma.update:LocalAdaptation"),
+    ]

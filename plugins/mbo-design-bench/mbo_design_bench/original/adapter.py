@@ -224,4 +224,4 @@ def _nothing(fact: str, hint: str) -> TaskOffer:
         citation="Trabucco et al. 2022, Design-Bench, arXiv:2202.08450",
         comparable="as each task says",
     )
-    return TaskOffer(ANY, "discrete", info, refuse, lambda: f"{fact}; {hint}")
+    return TaskOffer(ANY, "discrete", info, refuse, lambda: f"{fact}: {hint}")

@@ -1,0 +1,49 @@
+"""`mbo run --dry-run`: what a run would do and cost."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
+
+import click
+
+from mbo_core.cli.common import print_json, print_table
+
+if TYPE_CHECKING:
+    from mbo_core.runs.execute import Plan
+
+
+def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
+    """Print the resolved recipe and what a run of it would cost; nothing is trained or stored."""
+    from mbo_core.runs.estimate import HOW, estimate
+
+    # What a plugin prints is not a result.
+    with redirect_stdout(sys.stderr):
+        found = estimate(plan, device)
+    recipe = plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds})
+    if as_json:
+        facts = {"recipe": plan.recipe.name, "constants": plan.recipe.constants, "task": plan.task.name}
+        print_json({**facts, "seeds": list(plan.seeds), **found.summary(), "resolved": recipe})
+        return
+    click.echo(recipe)
+    click.echo(f"# {found.rows} rows, {len(plan.seeds)} seeds, device {device}")
+    rows = [[one.name, "" if one.steps is None else str(one.steps), duration(one.seconds)] for one in found.phases]
+    print_table(["phase", ">steps a seed", ">time, all seeds"], [*rows, ["total", "", duration(found.seconds)]])
+    memory = "unknown" if found.memory is None else f"{found.memory / 2**30:.1f} GiB"
+    click.echo(f"memory: about {memory}\nestimate: {HOW}\nnothing was trained or stored")
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them, roughly.
+
+    >>> [duration(each) for each in (None, 0.2, 59, 90, 7200, 200000)]
+    ['unknown', '< 1 s', '59 s', '2 min', '2.0 h', '2.3 days']
+    """
+    if seconds is None:
+        return "unknown"
+    if seconds < 1:
+        return "< 1 s"
+    units = ((60, 1, "s", 0), (3600, 60, "min", 0), (86400, 3600, "h", 1), (float("inf"), 86400, "days", 1))
+    size, unit, digits = next((size, unit, digits) for below, size, unit, digits in units if seconds < below)
+    return f"{seconds / size:.{digits}f} {unit}"

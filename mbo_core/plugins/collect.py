@@ -1,0 +1,116 @@
+"""What plugins offer, each kept from harming the others: what cannot be used is noted, and the rest is taken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+from pluggy import HookImpl
+
+from mbo_core.errors import RecipeError, reason_of
+from mbo_core.plugins.discovery import Plugin, clash
+from mbo_core.plugins.offers import StageOffer
+from mbo_core.plugins.validation import load, refused_stage, refused_task, role_of
+
+REFUSED: Mapping[str, Callable[[Any], str | None]] = {"mbo_stages": refused_stage, "mbo_tasks": refused_task}
+"""By hook, why what is offered cannot be used."""
+
+
+@dataclass
+class Offered:
+    """A stage or task with the plugin that offers it.
+
+    Attributes:
+        offer: a stage's class, or where it is, or a task's offer.
+        plugin: the plugin.
+    """
+
+    offer: Any
+    plugin: Plugin
+
+    @property
+    def key(self) -> Any:
+        """A stage's (role, name), or a task's name."""
+        offer: Any = self.offer
+        if isinstance(offer, StageOffer):
+            return offer.role, offer.name
+        name: Any = offer.name
+        return (role_of(offer), name) if isinstance(offer, type) else name
+
+    @property
+    def value(self) -> Any:
+        """The stage's class, imported when it is first asked for, or the task's offer.
+
+        Raises:
+            RecipeError: if the stage cannot be used, with the reason.
+        """
+        if self.failure:
+            hint = f"it comes with plugin {self.plugin.name} ({self.plugin.label}); see `mbo plugins -v`"
+            raise RecipeError(f"{self.offer} {self.failure}", hint)
+        return self._loaded[0]
+
+    @property
+    def failure(self) -> str:
+        """Why the stage cannot be used; empty if it can."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, str]:
+        if not isinstance(self.offer, StageOffer):
+            return self.offer, ""
+        try:
+            return silenced(partial(load, self.offer)), ""
+        except (Exception, SystemExit) as error:
+            self.plugin.fail(f"{self.offer} cannot be loaded", error)
+            return None, f"cannot be loaded: {reason_of(error)}"
+
+
+def collect(hook: str, implementations: Iterable[HookImpl], plugins: Mapping[str, Plugin]) -> Iterator[Offered]:
+    """What the implementations of a hook offer and recipes can use.
+
+    Args:
+        hook: `mbo_stages` or `mbo_tasks`.
+        implementations: of it.
+        plugins: those that are registered, by name.
+    """
+    # The core first, so that no plugin takes a name away from it.
+    for implementation in sorted(implementations, key=lambda one: (one.plugin_name != "core", one.plugin_name)):
+        name = implementation.plugin_name
+        # A tool may register an object of its own by hand.
+        plugin = plugins.get(name) or Plugin(name, "", "", "")
+        for value in _values(hook, implementation, plugin):
+            if refusal := REFUSED[hook](value):
+                plugin.fault("broken", f"{hook} offers {getattr(value, '__name__', value)!r}: {refusal}")
+            else:
+                yield Offered(value, plugin)
+
+
+def _values(hook: str, implementation: HookImpl, plugin: Plugin) -> list[Any]:
+    try:
+        found: list[Any] = silenced(lambda: list(implementation.function()))  # type: ignore[call-overload]
+    except (Exception, SystemExit) as error:
+        plugin.fail(f"{hook} raised", error)
+        return []
+    return found
+
+
+def add(found: dict[Any, Offered], offered: Offered) -> None:
+    """Add what is offered, unless its name is taken, which is noted."""
+    key, plugin = offered.key, offered.plugin
+    label = " ".join(key) if isinstance(key, tuple) else f"task {key}"
+    if key not in found:
+        found[key] = offered
+    elif found[key].plugin is plugin:
+        plugin.fault("duplicate", f"offers {label} twice; the first is used")
+    else:
+        plugin.fault("duplicate", clash(plugin, label, found[key].plugin))
+
+
+def silenced(function: Callable[[], Any]) -> Any:
+    """Call it with what it prints on stderr: stdout is for results."""
+    with redirect_stdout(sys.stderr):
+        return function()

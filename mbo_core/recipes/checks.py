@@ -1,0 +1,93 @@
+"""What may stand in a recipe's file: which tables and keys, and of which type. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from mbo_core.errors import Mistakes, nearest
+from mbo_core.recipes.words import ABOUT, DEFAULT_ENCODINGS, LISTING, MEASURED, PUBLISHED, ROLES, RUN, TABLES
+from mbo_core.toml import Document, Sourced, Table, assignment, plain, subtable
+
+
+def check_words(document: Document, mistakes: Mistakes) -> None:
+    """Note the tables and keys of a document, in use or not, that no recipe has."""
+    for key, value in document.table.items():
+        if key not in TABLES:
+            mistakes.add(document.where(key), f'"{key}" is no part of a recipe', nearest(key, TABLES))
+        elif key != "extends" and not isinstance(value, dict):
+            mistakes.add(document.where(key), f"{key} is a table", f"write [{key}]")
+    for layer in ("when", "preset"):
+        for name, value in subtable(document.table, layer).items():
+            if isinstance(value, Sourced):
+                mistakes.add(value.where, f"{layer}.{name} is a table", f"write [{layer}.{name}]")
+                continue
+            for key, inner in value.items():
+                check_role(key, inner, document.where(layer, name, key), mistakes)
+    for table, names in (("method", ABOUT), ("run", RUN), ("listing", LISTING)):
+        for key in subtable(document.table, table):
+            if key not in names:
+                mistakes.add(document.where(table, key), f'{table} has no key "{key}"', nearest(key, names))
+    for table, key in (("method", "name"), ("run", "task"), ("run", "preset"), ("run", "applied")):
+        if not isinstance(plain(subtable(document.table, table)).get(key, ""), str):
+            mistakes.add(document.where(table, key), f"{table}.{key} is a string")
+    check_facts(document, mistakes)
+    for table, keys in (("published", PUBLISHED), ("measured", MEASURED)):
+        for task, scores in subtable(document.table, table).items():
+            check_scores(scores, table, keys, document.where(table, task), mistakes)
+
+
+def check_facts(document: Document, mistakes: Mistakes) -> None:
+    """Note facts about a method that are of the wrong type."""
+    facts = {"method": {"mix": _FACTS["mix"]}, "listing": {key: _FACTS[key] for key in LISTING}}
+    for table, tests in facts.items():
+        for key, (holds, form) in tests.items():
+            value = subtable(document.table, table).get(key)
+            if value is not None and not holds(plain(value)):
+                mistakes.add(document.where(table, key), f"{table}.{key} is {form}")
+
+
+_FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "mix": (lambda value: isinstance(value, bool), "true or false"),
+    "kinds": (
+        lambda value: isinstance(value, list) and bool(value) and set(value) <= set(DEFAULT_ENCODINGS),
+        f"a list of {' and '.join(DEFAULT_ENCODINGS)}",
+    ),
+    "rows": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
+    "cost": (lambda value: type(value) in {int, float} and value > 0, "a number above 0"),
+}
+
+
+def check_scores(scores: Table | Sourced, table: str, keys: Sequence[str], where: str, mistakes: Mistakes) -> None:
+    """Note scores of a task that could not be shown beside those of a run."""
+    if not isinstance(scores, dict):
+        mistakes.add(where, f"{table} scores are a table", f'write [{table}."TASK"]')
+        return
+    for key, value in scores.items():
+        if key not in keys:
+            mistakes.add(where, f'{table} scores have no key "{key}"', nearest(key, keys))
+        elif key in {"source", "preset"} and not isinstance(plain(value), str):
+            mistakes.add(where, f"{key} is a string")
+        elif key == "seeds" and type(plain(value)) is not int:
+            mistakes.add(where, "seeds is a whole number")
+        elif key in {"100th", "50th"} and not _mean_and_std(plain(value)):
+            mistakes.add(where, f"{key} is a mean and a standard deviation", f'write "{key}" = [0.5, 0.1]')
+
+
+def _mean_and_std(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(one) in {int, float} for one in value)
+
+
+def check_sets(sets: Iterable[str], mistakes: Mistakes) -> None:
+    """Note what is set for no role."""
+    for text in sets:
+        for key, value in assignment(text).items():
+            check_role(key, value, f"--set {text}", mistakes)
+
+
+def check_role(key: str, value: Table | Sourced, where: str, mistakes: Mistakes) -> None:
+    """Note a key of a layer that names no role, or is no table."""
+    if key not in ROLES:
+        mistakes.add(where, f'unknown role "{key}"', nearest(key, ROLES))
+    elif not isinstance(value, dict):
+        mistakes.add(where, f"{key} is a table", f"name its stage with {key}.use")

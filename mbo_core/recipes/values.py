@@ -1,0 +1,99 @@
+"""A recipe as a value: stages, made in Python, in the place of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mbo_core.errors import Mistakes, RecipeError
+from mbo_core.plugins.files import offering
+from mbo_core.plugins.registry import Registry
+from mbo_core.plugins.validation import role_of
+from mbo_core.recipes.layers import find
+from mbo_core.recipes.recipe import Recipe, written
+from mbo_core.recipes.words import ROLES
+from mbo_core.stages.contracts import Stage, stages_inside, with_inner
+from mbo_core.stages.options import options
+from mbo_core.toml import Document, Sourced, Table
+
+AnyRecipe: TypeAlias = "str | Path | Recipe | Mapping[str, Any]"
+"""A method's name, a file or a run's folder; or a value: a `Recipe`, or a dict of the tables that a file has, in which
+a stage may stand for its table."""
+
+
+def opened(recipe: AnyRecipe, registry: Registry) -> tuple[Document, Registry]:
+    """A recipe's document, and what is installed with those of its stage classes that no plugin offers.
+
+    Raises:
+        RecipeError: if there is none; for a value, with all that is no recipe's.
+    """
+    if isinstance(recipe, (str, Path)):
+        return find(recipe, registry), registry
+    if not isinstance(recipe, (Recipe, Mapping)):
+        hint = "name a method or a file, or give mbo.Recipe(proxy=..., update=...)"
+        raise RecipeError(f"the recipe is of type {type(recipe).__name__}", hint)
+    tables = _tables(recipe) if isinstance(recipe, Recipe) else recipe
+    # First, as only classes that a registry takes can be read.
+    found = registry.including(_not_offered(tables, registry))
+    return _document(tables), found
+
+
+def _tables(recipe: Recipe) -> Mapping[str, Any]:
+    if recipe.preset is not None and not recipe.distributions:
+        raise RecipeError("a recipe of stages has no preset", "set the options of its stages")
+    about = {**recipe.about, "name": recipe.name}
+    return {"method": about, "published": recipe.published, "run": {"preset": recipe.preset}, **recipe.stages()}
+
+
+def _not_offered(tables: Mapping[str, Any], registry: Registry) -> list[object]:
+    """The stage classes that no plugin offers, as a plugin for each of their modules."""
+    offered = {one.value for one in registry.stages.values()}
+    classes = [kind for kind in dict.fromkeys(map(type, _stages(tables))) if kind not in offered]
+    homes = dict.fromkeys(kind.__module__ for kind in classes)
+    return [offering(home, [kind for kind in classes if kind.__module__ == home]) for home in homes]
+
+
+def _stages(value: Any) -> Iterator[Stage]:
+    if isinstance(value, Stage):
+        yield value
+    held = stages_inside(value) if isinstance(value, Stage) and is_dataclass(value) else ()
+    for one in value.values() if isinstance(value, Mapping) else held:
+        yield from _stages(one)
+
+
+def _document(tables: Mapping[str, Any]) -> Document:
+    mistakes = Mistakes()
+    table = _sourced(tables, "", tables, mistakes)
+    mistakes.raise_if_any()
+    return Document("recipe", table if isinstance(table, dict) else {})
+
+
+def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes) -> Table | Sourced:
+    if isinstance(value, type) and issubclass(value, Stage):
+        mistakes.add("", f"{key} is the class {value.__name__}", f"make one of it: {value.__name__}()")
+    if isinstance(value, Stage):
+        _check_role(key, value, mistakes)
+        for one in with_inner(value):
+            _check_options(one, recipe, mistakes)
+        value = written(value)
+    if isinstance(value, Mapping):
+        return {name: _sourced(one, name, recipe, mistakes) for name, one in value.items() if one is not None}
+    return Sourced(value, "")
+
+
+def _check_role(key: str, stage: Stage, mistakes: Mistakes) -> None:
+    role = role_of(type(stage))
+    if key in ROLES and role != key:
+        mistakes.add("", f"{key} is {type(stage).__name__}, which is for the role {role}", f"write {role}=...")
+
+
+def _check_options(stage: Stage, recipe: Mapping[str, Any], mistakes: Mistakes) -> None:
+    """Note what of a stage its table would not say."""
+    for name, option in options(type(stage)).items():
+        value, where = getattr(stage, name), f"{name} of {type(stage).__name__}"
+        if option.stage and name in ROLES and value is not None and value != recipe.get(name):
+            mistakes.add("", f"{where} is not the recipe's {name}", f"leave it out, and write {name}=... in the recipe")
+        elif option.stage is None and value is None and option.default is not None:
+            mistakes.add("", f"{where} is None, which no recipe can say", f"its default is {option.default!r}")

@@ -1,0 +1,212 @@
+"""What a new plugin is to hold: its stages, its task, and the words that its templates are filled with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Literal, get_args
+
+from packaging.version import Version
+
+from mbo_core.errors import RecipeError, nearest
+from mbo_core.plugins.registry import Registry
+from mbo_core.recipes.words import ROLES
+
+Style = Literal["functional", "torch", "closed-form"]
+"""How a proxy is written:
+
+* `functional`: for one seed, lifted to many by `vmap`.
+* `torch`: with modules and optimizers, one seed after another.
+* `closed-form`: fitted at once, without training.
+"""
+STYLES: tuple[str, ...] = get_args(Style)
+
+SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+TASK = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a new plugin is to hold.
+
+    Attributes:
+        slug: the plugin's name, in kebab case, and that of its method.
+        stages: the name of its stage by role; at most one for each.
+        style: how its proxy is written.
+        task: the name of its task, or None.
+        tool: whether it wraps a hook.
+        single: whether it is one file, and not a package.
+    """
+
+    slug: str
+    stages: Mapping[str, str]
+    style: Style = "functional"
+    task: str | None = None
+    tool: bool = False
+    single: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        slug: str,
+        stages: Sequence[str] = (),
+        style: Style | None = None,
+        task: str | None = None,
+        tool: bool = False,
+        single: bool = False,
+    ) -> Plan:
+        """A plan from what a person asks for; by default a proxy that is named after the plugin.
+
+        Args:
+            slug: the plugin's name.
+            stages: `role:name` each, e.g. `update:bdi`.
+            style: how its proxy is written.
+            task: the name of its task.
+            tool: whether it wraps a hook.
+            single: whether it is one file.
+
+        Raises:
+            RecipeError: for a name that cannot be used, an unknown role, or parts that do not go together.
+        """
+        check_slug(slug)
+        named = _named(stages) if stages or task or tool else {"proxy": slug}
+        if task is not None and not TASK.fullmatch(task):
+            raise RecipeError(f'invalid task name "{task}"', "use letters, digits and hyphens: My-Table-v0")
+        if style is not None and "proxy" not in named:
+            raise RecipeError(f"--style {style} has no effect without a proxy", "add --stage proxy:NAME")
+        if "adversary" in named and style not in {None, "functional"}:
+            fact = f"a {style} proxy cannot be trained against an adversary"
+            raise RecipeError(fact, "use --style functional, or make two plugins")
+        return cls(slug, named, style or "functional", task, tool, single)
+
+    def check_free(self, registry: Registry) -> None:
+        """Refuse names that are taken.
+
+        Raises:
+            RecipeError: with the plugin that has the name.
+        """
+        taken = {plugin.name: f"plugin of {plugin.label}" for plugin in registry.plugins}
+        taken |= {name: f"method of {method.plugin.label}" for name, method in registry.methods.items()}
+        _refuse_taken(self.slug, taken)
+        for role, name in self.stages.items():
+            offered = registry.stages.get((role, name))
+            _refuse_taken(name, {name: f"{role} of {offered.plugin.label}"} if offered else {})
+        if self.task and self.task in registry.tasks:
+            _refuse_taken(self.task, {self.task: f"task of {registry.tasks[self.task].plugin.label}"})
+
+    @property
+    def module(self) -> str:
+        """The name of the package that is imported, or of the single file."""
+        name = self.slug.replace("-", "_")
+        return name if self.single else f"mbo_{name}"
+
+    @cached_property
+    def words(self) -> dict[str, str]:
+        """What templates are filled with: `$update` is the name of the update, and `$Update` that of its class."""
+        classes = {role.capitalize(): _camel(name) + role.capitalize() for role, name in self.stages.items()}
+        offered = [f"the {role} `{name}`" for role, name in self.stages.items()]
+        role, name = next(iter(self.stages.items()), ("", ""))
+        return {
+            **self.stages,
+            **classes,
+            "slug": self.slug,
+            "module": self.module,
+            "task": self.task or "",
+            "run_task": self.task or "TFBind8-Exact-v0",
+            "offered": " and ".join([", ".join(offered[:-1]), offered[-1]] if offered[1:] else offered),
+            "classes": ", ".join(classes.values()),
+            "chosen_proxy": self.stages.get("proxy", "conservative" if "adversary" in self.stages else "regression"),
+            "base": "coms" if role == "adversary" else "grad-ascent",
+            "shown_role": role,
+            "shown_name": name,
+            "requires": _quoted(([] if self.single else [f"mbo-{self.slug}"]) + self._partners),
+            "dependencies": _quoted(self._dependencies),
+            "test_dependencies": _quoted(self._test_dependencies),
+        }
+
+    @cached_property
+    def facts(self) -> set[str]:
+        """What holds of it, for the lines of templates that depend on that."""
+        closed = "proxy" in self.stages and self.style == "closed-form"
+        found = {
+            "package": not self.single,
+            "single": self.single,
+            "stages": bool(self.stages),
+            "task": self.task is not None,
+            "tool": self.tool,
+            "requires": bool(self._partners) or not self.single,
+            "closed_form": closed,
+            "network": not closed,
+            "shrinks": bool({"proxy", "update"} & set(self.stages)),
+        }
+        return {fact for fact, holds in found.items() if holds} | set(self.stages)
+
+    @property
+    def _partners(self) -> list[str]:
+        """The distributions of the stages that its recipe takes from others."""
+        if not self.stages:
+            return []
+        ascent = "update" not in self.stages or not {"proxy", "adversary"} & set(self.stages)
+        conservative = "adversary" in self.stages and "proxy" not in self.stages
+        return ["mbo-coms"] * conservative + ["mbo-grad-ascent"] * ascent
+
+    @property
+    def _dependencies(self) -> list[str]:
+        libraries = ["torch>=2.4"] * (bool(self.stages) or self.tool) + ["numpy>=1.26"] * (self.task is not None)
+        return [*_with_range("mbo-core", *self._partners), *libraries]
+
+    @property
+    def _test_dependencies(self) -> list[str]:
+        partners = ["mbo-design-bench"] if self.stages else ["mbo-design-bench", "mbo-grad-ascent"]
+        return [*_with_range(*partners), "pytest>=8"]
+
+
+def check_slug(slug: str) -> None:
+    """Refuse a name that no plugin may have.
+
+    Raises:
+        RecipeError: with a hint.
+    """
+    if slug.startswith("mbo-"):
+        raise RecipeError(f'"{slug}" names the distribution', f"name the plugin: mbo new {slug.removeprefix('mbo-')}")
+    if not SLUG.fullmatch(slug) or slug == "core":
+        raise RecipeError(f'invalid plugin name "{slug}"', "use lower-case words of letters and digits: my-method")
+
+
+def _named(stages: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in stages:
+        role, colon, name = text.partition(":")
+        if not colon:
+            raise RecipeError(f'--stage "{text}" has no role', f"write --stage ROLE:NAME, e.g. proxy:{text}")
+        if role not in ROLES:
+            raise RecipeError(f'unknown role "{role}" in --stage {text}', nearest(role, ROLES))
+        if not SLUG.fullmatch(name):
+            raise RecipeError(f'invalid stage name "{name}"', "use lower-case words of letters and digits: my-stage")
+        if role in found:
+            fact = f"duplicate {role}: {found[role]} and {name}"
+            raise RecipeError(fact, "name one stage for each role, and add others by hand to what is written")
+        found[role] = name
+    return {role: found[role] for role in ROLES if role in found}
+
+
+def _refuse_taken(name: str, taken: Mapping[str, str]) -> None:
+    if name in taken:
+        raise RecipeError(f'"{name}" is taken, by a {taken[name]}', "choose another name")
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _with_range(*distributions: str) -> list[str]:
+    """The distributions with the range of versions that go with the core that is installed."""
+    here = Version(version("mbo-core"))
+    return [f"{name}>={here.major}.{here.minor},<{here.major}.{here.minor + 1}" for name in distributions]

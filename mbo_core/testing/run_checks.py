@@ -108,10 +108,10 @@ def state_on_disk(mix: Mix) -> None:
     """The trained proxy, written to disk and read again, predicts the same to the last bit."""
     proxy, state, data = mix.learnt
     try:
-        tensors, reason_of = pack(state)
+        tensors, described = pack(state)
     except Unstorable as error:
         raise Fault(error.message, error.hint) from error
-    read = unpack(load(save(tensors)), json.loads(json.dumps(reason_of)), proxy.init(KEY, data))
+    read = unpack(load(save(tensors)), json.loads(json.dumps(described)), proxy.init(KEY, data))
     before, after = proxy.predict(state, data.x), proxy.predict(read, data.x)
     same = torch.equal(before.mean, after.mean) and torch.equal(before.std, after.std)
     demand(same, "the proxy predicts otherwise after its state was on disk", "keep all that predict needs in the state")

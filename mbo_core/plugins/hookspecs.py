@@ -3,7 +3,11 @@
 The two `mbo_stages` and `mbo_tasks` collect what plugins offer. The other four are called once for each group of
 seeds that a run trains together, in the order in which they stand here. The core implements each of them last
 (`trylast`), so a cache may answer first, and a logger or timer may wrap (`@hookimpl(wrapper=True)`). Wrappers are
-around whatever answers. One that raises ends the run, as the core cannot know what it was for; what was stored stays.
+around whatever answers.
+
+What is answered is checked right away for its type, seeds and shapes; a wrong answer ends the run with an error that
+names the plugin and the option `--without`. So does an implementation of the four that raises, as the core cannot know
+what it was for. In both cases the groups that were finished stay stored.
 
 Note pluggy's rules: a parameter is passed by name, so an implementation may leave out those that it does not use,
 must not rename any, and must not give one a default.
@@ -39,9 +43,12 @@ def mbo_stages() -> Sequence[StageOffer | type[Stage]]:
 
         @hookimpl
         def mbo_stages():
-            return [StageOffer("proxy", "conservative", "mbo_coms.proxy:Conservative")]
+            from mbo_core.plugins.offers import StageOffer
+
+            return [StageOffer("update", "mine", "mine.update:Mine")]
 
     Classes may be offered as well; import them here and not in the plugin's `__init__`, so that listing stays fast.
+    An implementation that raises makes its plugin `broken` in `mbo plugins`, with the reason; the others work.
     """
     raise NotImplementedError
 
@@ -54,9 +61,13 @@ def mbo_tasks() -> Sequence[TaskOffer]:
 
         @hookimpl
         def mbo_tasks():
+            from mbo_core.tasks import TaskInfo, TaskOffer
+            from mine.table import load
+
             return [TaskOffer("Mine-v0", "continuous", TaskInfo("my table"), load)]
 
     An offer of the name `prefix:*` answers for each `prefix:name` that is not offered, to say why it is not there.
+    An implementation that raises makes its plugin `broken` in `mbo plugins`, with the reason; the others work.
     """
     raise NotImplementedError
 
@@ -69,14 +80,19 @@ def mbo_train_proxy(run: Run) -> TrainedProxy:
         run: the recipe's stages, the encoded data (x (N, d), y (N,)), the seeds and their keys.
 
     Returns:
-        The trained states of the seeds that did not fail, and why the others did::
+        `states`, the trained state of each seed that did not fail, and why the others did. An answer may be for some
+        of the seeds: the hook is called again for the rest. A timer::
 
             @hookimpl(wrapper=True)
             def mbo_train_proxy(run):
-                start = time.perf_counter()
+                from time import perf_counter
+
+                start = perf_counter()
                 trained = yield
-                print(run.seeds, time.perf_counter() - start)
+                print(run.seeds, perf_counter() - start)
                 return trained
+
+    If an implementation raises, the run ends.
     """
     raise NotImplementedError
 
@@ -90,13 +106,19 @@ def mbo_mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
         proxy: what `mbo_train_proxy` returned.
 
     Returns:
-        The gap for each seed, in standardised scores; it changes nothing that comes after::
+        `by_seed`, the gap of each seed of `proxy`: a float in standardised scores, or None where nothing was
+        measured. It changes nothing that comes after. A tool that tells people of wide gaps::
 
             @hookimpl(wrapper=True)
             def mbo_mine_adversary(run, proxy):
+                from mbo_core.runs.notes import Note
+
                 gap = yield
-                warn_if(gap.values.max() > 1)
+                wide = [seed for seed, size in gap.by_seed.items() if size is not None and size > 1]
+                run.watch.notes += [Note(seed, "my tool", "the adversary gains much") for seed in wide]
                 return gap
+
+    If an implementation raises, the run ends.
     """
     raise NotImplementedError
 
@@ -110,13 +132,17 @@ def mbo_update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
         proxy: what `mbo_train_proxy` returned.
 
     Returns:
-        The candidates of each seed, encoded, (seeds, candidates, d), and raw::
+        The candidates of each seed of `proxy` that did not fail: `x` (seeds, candidates, d) encoded and finite, `raw`
+        (seeds, candidates, length) as the oracle takes them, and `predicted` (seeds, candidates) or None::
 
             @hookimpl(wrapper=True)
             def mbo_update_solution(run, proxy):
                 candidates = yield
-                publish(candidates.raw)
+                for seed, designs in zip(candidates.seeds, candidates.raw):
+                    print(seed, designs[0])
                 return candidates
+
+    If an implementation raises, the run ends.
     """
     raise NotImplementedError
 
@@ -130,10 +156,18 @@ def mbo_evaluate(run: Run, candidates: Candidates) -> Scores:
         candidates: what `mbo_update_solution` returned.
 
     Returns:
-        Raw and normalised scores, (seeds, candidates); a laboratory's own scores may come first::
+        `by_seed`: for each seed its scores by name, numpy arrays (candidates,) of finite floats, `raw` among them; a
+        name may have texts instead. Seeds without scores are in `failed` with the reason, or, without an oracle, left
+        out. A laboratory may answer before the core::
 
             @hookimpl
             def mbo_evaluate(run, candidates):
-                return ask_the_laboratory(candidates.raw)
+                from mbo_core.runs.records import Scores
+                from mine.laboratory import measure
+
+                raw = {seed: measure(designs) for seed, designs in zip(candidates.seeds, candidates.raw)}
+                return Scores({seed: {"raw": y, "normalised": run.task.normalise(y)} for seed, y in raw.items()})
+
+    If an implementation raises, the run ends; an oracle that raises fails its seed alone.
     """
     raise NotImplementedError

@@ -45,7 +45,7 @@ class Answer(Generic[T]):
         if self.plugin == RUNNER:
             raise MboError(f"{self.hook}: the answer {fact}", "fix the stage of the recipe that made it")
         fact = f"{self.hook}: the answer of plugin {self.plugin} {fact}"
-        raise MboError(fact, f"fix the plugin, or run with --without {self.plugin}")
+        raise MboError(fact, "fix the plugin, or leave it out: --without NAME for an installed one")
 
     def demand_seeds(self, given: Iterable[int], failed: Iterable[int], asked: Sequence[int]) -> None:
         """Refuse one for seeds that were not asked for, or that both failed and did not."""

@@ -174,15 +174,10 @@ class Autofocus(Update):
     def _batches(self, key: Key, data: Data, v: Tensor) -> Iterator[tuple[Batch, Key]]:
         """The batches of a refresh, weighted by v, each with a key; split and bootstrap are new."""
         schedule = replace(self.proxy.schedule(data), epochs=self.epochs)
-        draw_key, order_key, step_key = keys.split(key, 3)
-        drawn = batches.examples(draw_key, len(data.y), schedule)
-        for epoch in range(schedule.epochs):
-            order = batches.shuffled(keys.fold_in(order_key, epoch), drawn, schedule)
-            parts = batches.slices(order.rows.shape[-1], schedule)
-            step_keys = keys.split(keys.fold_in(step_key, epoch), len(parts))
-            for rows, one in zip(parts, step_keys, strict=True):
-                batch = batches.take(data, order, rows)
-                yield batch._replace(w=batch.w * v[order.rows[..., rows]]), one
+        for epoch in batches.epochs(key, len(data.y), schedule):
+            for rows, step_key in epoch.steps():
+                batch = batches.take(data, epoch.order, rows)
+                yield batch._replace(w=batch.w * v[epoch.order.rows[..., rows]]), step_key
 
     @property
     def _model(self) -> WithDensity:

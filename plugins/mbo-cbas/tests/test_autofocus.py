@@ -49,10 +49,8 @@ def test_batch_weights_are_bootstrap_times_v(focused, equal, ensemble):
     update, _, data = focused(epochs=2)
     v = 1 + keys.uniform(KEY, (ROWS,))
     schedule = replace(ensemble.schedule(data), epochs=2)
-    draw_key, order_key, _ = keys.split(KEY, 3)
-    drawn = batches.examples(draw_key, ROWS, schedule)
     found = [batch for batch, _ in update._batches(KEY, data, v)]
-    order = batches.shuffled(keys.fold_in(order_key, 0), drawn, schedule)
+    order = next(batches.epochs(KEY, ROWS, schedule)).order
     counts, rows = order.w[:, :20], order.rows[:20]
     published = (v[rows] * counts / counts.mean(1, keepdim=True)).expand(2, 20)
     torch.testing.assert_close(found[0].w, published)

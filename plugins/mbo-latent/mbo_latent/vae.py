@@ -1,6 +1,6 @@
 """A variational autoencoder as functions, trained by weighted evidence: the model of CbAS and of `latent`.
 
-Everything is written for one network and draws only from keys, so `torch.func.vmap` lifts it.
+Everything is for one network and draws only from keys, so it is lifted with `torch.func.vmap` like all else.
 
 >>> from mbo_core.functional import keys
 >>> vae = VAE(Gaussian(width=6, hidden=(64,)), latent=2)
@@ -26,13 +26,13 @@ from mbo_core.stages import EncodedSpace, Key, Params, Prediction, Schedule
 from mbo_latent.decoders import Bounds, Categorical, Decoder, Gaussian
 
 EncoderStd: TypeAlias = Literal["softplus", "exp"]
-"""How the encoder turns its bounded output into a standard deviation; see `VAE`."""
+"""How the encoder makes a standard deviation of its bounded output: see `VAE`."""
 
 ROWS_AT_ONCE = 4096
-"""Rows per network call when all rows are evaluated."""
+"""Rows of data that go through a network together where all of them are asked for."""
 
 BATCHES_AT_ONCE = 32
-"""Batches whose rows and noise are drawn together."""
+"""Batches for which rows are gathered and noise is drawn together."""
 
 
 class VAEParams(TypedDict):
@@ -43,7 +43,7 @@ class VAEParams(TypedDict):
 
 
 class VAEState(NamedTuple):
-    """Weights and Adam's state."""
+    """Weights, and what Adam remembers."""
 
     params: VAEParams
     optimiser: AdamState
@@ -59,8 +59,8 @@ class VAE:
         mean_i w_i [ -log p(x_i | z_i) + beta * KL( N(m_i, s_i^2) || N(0, I) ) ],   z_i = m_i + s_i * noise
 
     With l the output between two soft bounds (`nets.bounded_std` before its exponential), `exp` makes the
-    encoder's std e^l and `softplus` ln(1 + e^l). design-baselines uses the latter, though its decoder and
-    its proxies use e^l of the same l; it narrows the range (0.1, 0.3) to (0.095, 0.262).
+    encoder's std e^l and `softplus` ln(1 + e^l). The latter is what design-baselines runs, though its decoder and
+    its proxies take e^l of the same l; it narrows the range (0.1, 0.3) to (0.095, 0.262).
 
     Attributes:
         decoder: the distribution of a design given its latent.
@@ -83,13 +83,13 @@ class VAE:
     bounds: Bounds = "trained"
 
     def start(self, key: Key, width: int) -> VAEState:
-        """Untrained weights for designs of `width` coordinates, and a new Adam state."""
+        """Untrained weights for designs of `width` coordinates, and a fresh Adam."""
         encoder, decoder = keys.split(key)
         params = VAEParams(encoder=self._encoder.init(encoder, width), decoder=self.decoder.init(decoder, self.latent))
         return self.resume(params)
 
     def resume(self, params: VAEParams) -> VAEState:
-        """Weights with a new Adam state."""
+        """Weights with a fresh Adam."""
         return VAEState(params, self._adam.init(params))
 
     def encode(self, params: VAEParams, x: Tensor) -> Prediction:
@@ -116,7 +116,7 @@ class VAE:
         return self.decoder.sample(key, params["decoder"], z)
 
     def mode(self, params: VAEParams, z: Tensor) -> Tensor:
-        """The most likely design of each latent, (n, d)."""
+        """The likeliest design of each latent, (n, d)."""
         return self.decoder.mode(params["decoder"], z)
 
     def loss(self, params: VAEParams, noise: Tensor, x: Tensor, w: Tensor) -> Tensor:
@@ -166,25 +166,22 @@ def fit(vae: VAE, key: Key, state: VAEState, x: Tensor, w: Tensor, schedule: Sch
     Raises:
         TaskError: if the rows are too few for the schedule.
     """
-    batches.check_rows(schedule, len(x))
-    draw_key, order_key, noise_key = keys.split(key, 3)
-    rows = batches.examples(draw_key, len(x), schedule)
     losses = w.new_zeros(1)
-    for epoch in range(schedule.epochs):
-        order = batches.shuffled(keys.fold_in(order_key, epoch), rows, schedule).rows
-        state, losses = _epoch(vae, keys.fold_in(noise_key, epoch), state, x, w, order, schedule)
+    for epoch in batches.epochs(key, len(x), schedule):
+        state, losses = _epoch(vae, state, x, w, epoch)
     return state, losses.mean()
 
 
-def _epoch(
-    vae: VAE, key: Key, state: VAEState, x: Tensor, w: Tensor, order: Tensor, schedule: Schedule
-) -> tuple[VAEState, Tensor]:
-    losses = []
-    # Noise for many steps at once: separate draws would take longer than the steps.
-    for number, block in enumerate(torch.split(order, BATCHES_AT_ONCE * schedule.batch_size)):
-        noise = keys.normal(keys.fold_in(key, number), (len(block), vae.latent))
+def _epoch(vae: VAE, state: VAEState, x: Tensor, w: Tensor, epoch: batches.Epoch) -> tuple[VAEState, Tensor]:
+    losses, rows = [], epoch.order.rows
+    for first in range(0, len(epoch.parts), BATCHES_AT_ONCE):
+        parts = epoch.parts[first : first + BATCHES_AT_ONCE]
+        begin = parts[0].start
+        block = rows[begin : parts[-1].stop]
+        # Rows and noise for many steps at once: a draw of its own for each would take longer than the step.
         designs, weights = x[block], w[block]
-        for part in batches.slices(len(block), schedule):
+        noise = keys.normal(epoch.key(first), (len(block), vae.latent))
+        for part in (slice(one.start - begin, one.stop - begin) for one in parts):
             state, loss = vae.step(state, noise[part], designs[part], weights[part])
             losses.append(loss)
     return state, torch.stack(losses)

@@ -117,10 +117,10 @@ class Cache:
         if not self._writes:
             return state
         try:
-            tensors, reason_of = pack(state)
-            back = unpack(tensors, reason_of, untrained(run, "loop")[0])
+            tensors, described = pack(state)
+            back = unpack(tensors, described, untrained(run, "loop")[0])
             _check_alike(run, state, back)
-            self._write(key(run), {"state": reason_of, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
+            self._write(key(run), {"state": described, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
         except MboError as error:
             warn(f'the proxy "{run.recipe.proxy.name}" is not cached: {reason_of(error)}')
             self._writes = False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
+
+import tomli
 
 from mbo_core.errors import RecipeError
 
@@ -82,10 +83,10 @@ def parse(text: str, name: str, path: Path | None = None) -> Document:
         RecipeError: if it is not TOML; with the line.
     """
     try:
-        plain = tomllib.loads(text)
+        plain = tomli.loads(text)
         document = Document(name, {}, path, _lines(text, plain))
         document.table.update(_sourced(plain, (), document))
-    except tomllib.TOMLDecodeError as error:
+    except tomli.TOMLDecodeError as error:
         raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
     except (RecursionError, ValueError) as error:
         # What TOML allows and no recipe holds: tables nested by the hundred, numbers of thousands of digits.
@@ -139,14 +140,14 @@ def dotted(key: str) -> tuple[str, ...]:
     ('when', 'TFBind8-Exact-v0', 'proxy')
     """
     try:
-        nest: Any = tomllib.loads(f"{key} = 0")
-    except (tomllib.TOMLDecodeError, RecursionError):
+        nest: Any = tomli.loads(f"{key} = 0")
+    except (tomli.TOMLDecodeError, RecursionError):
         return ()
     parts = []
     while isinstance(nest, dict) and nest:
         part, nest = next(iter(nest.items()))
         parts.append(part)
-    # Not every Python's tomllib refuses keys of thousands of parts.
+    # Not every Python's tomli refuses keys of thousands of parts.
     return tuple(parts) if len(parts) <= 100 else ()
 
 
@@ -175,7 +176,7 @@ def _leaf(value: Any, where: str) -> Table | Sourced:
 
 def _value(text: str) -> Any:
     try:
-        read = tomllib.loads(f"value = {text}")
+        read = tomli.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
     # A second line would be another assignment.

@@ -7,17 +7,17 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomli
 
 TOP = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in TOP.glob("plugins/*/pyproject.toml"))
 
 
 def project(folder: Path) -> dict:
-    return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    return tomli.loads((folder / "pyproject.toml").read_text())["project"]
 
 
 def needed(folder: Path) -> list[Path]:
@@ -86,7 +86,7 @@ def test_the_extra_all_names_every_plugin():
 
 
 def test_the_two_lists_of_development_tools_agree():
-    group = tomllib.loads((TOP / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    group = tomli.loads((TOP / "pyproject.toml").read_text())["dependency-groups"]["dev"]
     lines = (TOP / "plugins/requirements-dev.txt").read_text().splitlines()
     assert sorted(group) == sorted(line for line in lines if not line.startswith("-"))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
+import tomli
 
 import mbo_core as mbo
 from mbo_core.recipes import resolve as recipes
@@ -51,7 +51,7 @@ def test_a_readme_lists_every_option(stage, text):
 def test_a_readme_names_every_method_and_preset(method):
     readme = READMES[f"mbo-{method.plugin.name}"]
     assert f"| `{method.name}` |" in readme
-    for preset in tomllib.loads(method.path.read_text(encoding="utf-8")).get("preset", {}):
+    for preset in tomli.loads(method.path.read_text(encoding="utf-8")).get("preset", {}):
         assert f"`{preset}`" in readme
 
 

@@ -59,11 +59,11 @@ def resolve(
     chosen = _preset(whole, preset, mistakes)
     bare = flatten(whole, kind, task)
     laid = flatten(whole, kind, task, chosen)
-    if chosen and plain(laid) == plain(bare):
-        mistakes.add("", f'preset "{chosen}" changes nothing in this recipe for {kind} tasks', _PRESET_HINT)
     flat = flatten(whole, kind, task, chosen, sets)
     stages = Builder(registry, whole, mistakes).stages(flat)
     mistakes.raise_if_any()
+    if chosen and plain(laid) == plain(bare):
+        raise RecipeError(f'preset "{chosen}" changes nothing in this recipe for {kind} tasks', _PRESET_HINT)
     about, published = whole.about(), plain(subtable(document.table, "published"))
     if named_stages(flat) != named_stages(laid):
         # What `--set` made of it is nobody's published method.

@@ -117,13 +117,12 @@ class Plan:
             "task": self.task or "",
             "run_task": self.task or "TFBind8-Exact-v0",
             "offered": " and ".join([", ".join(offered[:-1]), offered[-1]] if offered[1:] else offered),
-            "classes": ", ".join(classes.values()),
             "chosen_proxy": self.stages.get("proxy", "conservative" if "adversary" in self.stages else "regression"),
             "base": "coms" if role == "adversary" else "grad-ascent",
             "shown_role": role,
             "shown_name": name,
             "requires": _quoted(([] if self.single else [f"mbo-{self.slug}"]) + self._partners),
-            "dependencies": _quoted(self._dependencies),
+            "dependencies": _quoted(self.dependencies),
             "test_dependencies": _quoted(self._test_dependencies),
         }
 
@@ -137,7 +136,7 @@ class Plan:
             "stages": bool(self.stages),
             "task": self.task is not None,
             "tool": self.tool,
-            "typed": not self.single and (self.task is not None or self.tool),
+            "types": self.tool or self.task is not None,
             "requires": bool(self._partners) or not self.single,
             "closed_form": closed,
             "network": not closed,
@@ -155,7 +154,8 @@ class Plan:
         return ["mbo-coms"] * conservative + ["mbo-grad-ascent"] * ascent
 
     @property
-    def _dependencies(self) -> list[str]:
+    def dependencies(self) -> list[str]:
+        """What its package has to be installed with."""
         libraries = ["torch>=2.4"] * (bool(self.stages) or self.tool) + ["numpy>=1.26"] * (self.task is not None)
         return [*_with_range("mbo-core", *self._partners), *libraries]
 
@@ -196,7 +196,7 @@ def _named(stages: Sequence[str]) -> dict[str, str]:
 
 def _refuse_taken(name: str, taken: Mapping[str, str]) -> None:
     if name in taken:
-        raise RecipeError(f'"{name}" is taken, by a {taken[name]}', "choose another name")
+        raise RecipeError(f'"{name}" is taken by the {taken[name]}', "choose another name")
 
 
 def _camel(name: str) -> str:

@@ -105,9 +105,9 @@ def _designs(name: str, x: ArrayLike) -> NDArray[Any]:
 def _column(name: str, label: str, what: str, values: ArrayLike, rows: int) -> NDArray[np.float64]:
     column = _array(name, label, values)
     if column.dtype.kind not in "iuf":
-        raise TaskError(f"{name}: {label} holds {column.dtype}", f"give one real {what} a design")
+        raise TaskError(f"{name}: {label} has dtype {column.dtype}", f"give one real {what} per design")
     if column.shape not in {(rows,), (rows, 1)}:
-        raise TaskError(f"{name}: {label} has shape {column.shape} for {rows} designs", f"give one {what} a design")
+        raise TaskError(f"{name}: {label} has shape {column.shape} for {rows} designs", f"give one {what} per design")
     column = column.reshape(rows).astype(np.float64)
     _finite(name, what, column)
     return column

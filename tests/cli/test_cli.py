@@ -220,6 +220,7 @@ def installed(*arguments: str, code: str | None = None) -> subprocess.CompletedP
         ["run", "--help"],
         ["recipe", "--help"],
         ["recipe", "show", "coms"],
+        ["plugins", "--available"],
     ],
     ids=" ".join,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -189,7 +188,7 @@ def test_a_new_recipe_is_right_and_its_comments_hold_what_it_resolves_to(argumen
     schema = json.loads(mbo("schema").stdout)
     freed = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.M)
     for one in (text, freed):
-        assert list(Draft7Validator(schema).iter_errors(tomllib.loads(one))) == []
+        assert list(Draft7Validator(schema).iter_errors(tomli.loads(one))) == []
     kept("freed.toml", freed)
     both = [fits_kinds(find(name, INSTALLED), INSTALLED) for name in ("mine.toml", "freed.toml")]
     kind = next(kind for kind, fit in both[0].items() if not isinstance(fit, Exception))
@@ -201,7 +200,7 @@ def test_a_new_recipe_is_right_and_its_comments_hold_what_it_resolves_to(argumen
 
 def test_a_new_recipe_names_the_stage_inside_another_and_a_quick_preset():
     mbo("new", "mine", "--from", "cbas", "--update", "autofocus")
-    new = tomli.loads(Path("mine.toml").read_text())
+    new = tomllib.loads(Path("mine.toml").read_text())
     assert new["update"] == {"use": "autofocus", "inner": {"use": "cbas"}}
     assert new["method"]["mix"] is True
     assert new["preset"]["quick"]["proxy"]["epochs"] == 10

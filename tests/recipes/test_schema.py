@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import tomllib
 
 import pytest
+import tomli
 from jsonschema import Draft7Validator
 from toy_stages import REGISTRY, recipe
 
@@ -20,7 +20,7 @@ SCHEMA = schema(INSTALLED)
 
 
 def mistakes(text: str, found=SCHEMA) -> list[str]:
-    return [error.message for error in Draft7Validator(found).iter_errors(tomllib.loads(text))]
+    return [error.message for error in Draft7Validator(found).iter_errors(tomli.loads(text))]
 
 
 def test_it_is_draft_7_and_json():

@@ -119,6 +119,7 @@ def test_wanted_score_is_the_best_visible_one(made, monkeypatch, beyond):
     assert MINs().beyond == 0
 
 
+@pytest.mark.slow
 def test_the_generator_inverts_the_objective():
     x = keys.normal(KEY, (1000, 1))
     y = x[:, 0] + 0.1 * keys.normal(keys.key(4), (1000,))

@@ -55,6 +55,7 @@ def test_the_steps_are_recorded():
 TRUTHS = {"continuous": lambda x: -((x - 1) ** 2).sum(-1), "discrete": lambda x: (x == 1).sum(-1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TRUTHS)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_policy_gets_better_than_its_start(name, kind):

@@ -217,8 +217,8 @@ def test_the_direction_is_that_of_finite_differences(smooth):
 
 
 @pytest.mark.parametrize(("consistency", "uncertainty"), [("nll", {"uncertainty"}), ("squared", set())])
-def test_a_likelihood_needs_a_spread(consistency, spread):
-    assert update(consistency=consistency).needs == {"values", "gradients", "params"} | spread
+def test_a_likelihood_needs_a_spread(consistency, uncertainty):
+    assert update(consistency=consistency).needs == {"values", "gradients", "params"} | uncertainty
 
 
 def test_each_ensemble_member_has_its_own_ball(states):

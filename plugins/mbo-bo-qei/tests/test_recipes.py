@@ -129,7 +129,7 @@ def test_fewer_rows_than_candidates_are_refused_before_training():
         (["update.rounds=3"], "propose fewer than candidates=128"),
         (["update.noise=0"], "below 0.01"),
         (["proxy.use=none"], 'needs a proxy with "values"'),
-        (["proxy.use=regression", "update.target_noise=spread"], 'needs a proxy with "uncertainty"'),
+        (["proxy.use=regression", "update.target_noise=uncertainty"], 'needs a proxy with "uncertainty"'),
     ],
 )
 def test_what_does_not_fit_is_refused(sets, fact):

@@ -70,7 +70,7 @@ class Reinforce(Update):
     infos: ClassVar[Mapping[str, str]] = {
         "predicted": "the mean predicted score of the step's samples",
         "best": "the largest predicted score of the samples",
-        "uncertainty": "the standard deviation of the samples' predicted scores",
+        "spread": "the standard deviation of the samples' predicted scores",
         "gradient_norm": "the norm of the policy's gradient",
         "entropy": "the entropy of the policy, before the step",
     }
@@ -102,7 +102,7 @@ class Reinforce(Update):
         info = {
             "predicted": reward.mean(),
             "best": reward.amax(),
-            "uncertainty": reward.std(correction=0),
+            "spread": reward.std(correction=0),
             "gradient_norm": torch.linalg.vector_norm(slope),
             "entropy": policy.entropy(state.policy),
         }

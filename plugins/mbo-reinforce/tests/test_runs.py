@@ -49,7 +49,7 @@ def test_the_steps_are_recorded():
     result = run("reinforce", table("discrete"))
     steps = [step for step in result.trials[0].steps if step["phase"] == "search"]
     assert len(steps) == 3
-    assert set(steps[0]) == {"phase", "step", "predicted", "best", "uncertainty", "gradient_norm", "entropy"}
+    assert set(steps[0]) == {"phase", "step", "predicted", "best", "spread", "gradient_norm", "entropy"}
 
 
 TRUTHS = {"continuous": lambda x: -((x - 1) ** 2).sum(-1), "discrete": lambda x: (x == 1).sum(-1)}

@@ -212,7 +212,7 @@ def test_infos_describe_rewards_and_drawing_policy(made, kind):
     expected = {
         "predicted": reward.mean(),
         "best": reward.max(),
-        "uncertainty": reward.std(correction=0),
+        "spread": reward.std(correction=0),
         "gradient_norm": 10 * state.optimiser.first.norm(),  # of which Adam's first mean is a tenth
         "entropy": policy.entropy(start.policy),
     }

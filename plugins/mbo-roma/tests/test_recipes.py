@@ -163,7 +163,7 @@ REFUSED = {
     "no weights": (
         "roma",
         ["proxy.use=none", "adversary.use=none"],
-        '"gradients" and "uncertainty" and "values" and "params"',
+        '"gradients" and "params" and "uncertainty" and "values"',
     ),
     "designs moved": ("roma", ["adversary.use=design-ascent"], 'moves "designs", which proxy "smooth"'),
     "no such cap": ("roma", ["update.gain_cap=0"], "gain_cap"),

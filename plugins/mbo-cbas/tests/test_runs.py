@@ -122,7 +122,7 @@ def test_it_searches_latents_and_logits_too(name):
     ],
     ids=["constant-scores", "two-scores", "two-classes", "fewer-rows-than-candidates", "one-token-at-a-position"],
 )
-@pytest.mark.parametrize("name", ["cbas", "autofocused-cbas"])
+@pytest.mark.parametrize("name", [pytest.param("cbas", marks=pytest.mark.slow), "autofocused-cbas"])
 def test_unusual_data_run(name, task):
     result = run(name, task)
     assert result.failed == {}

@@ -18,7 +18,7 @@ from mbo_core.functional import batches, keys
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
 from mbo_core.runs.states import Unstorable, pack, unpack
-from mbo_core.stages.contracts import Batch, Data
+from mbo_core.stages.data import Batch, Data
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.mix import SEEDS, Mix, Rehearsal, carry_out, prepare
 from mbo_core.testing.settings import FILE

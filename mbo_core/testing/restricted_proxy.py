@@ -63,11 +63,11 @@ def needs(mix: Mix) -> None:
     update, abilities = mix.recipe.update, mix.recipe.proxy.abilities
     if "proxy" not in options(type(update)) or update.needs >= abilities:
         return
-    whole, modest = RestrictedProxy(mix.recipe.proxy, abilities), RestrictedProxy(mix.recipe.proxy, update.needs)
-    expected, found = _search(mix, whole), _search(mix, modest)
+    whole, restricted = RestrictedProxy(mix.recipe.proxy, abilities), RestrictedProxy(mix.recipe.proxy, update.needs)
+    expected, found = _search(mix, whole), _search(mix, restricted)
     if not torch.equal(expected.x, mix.trial.candidates.x):
         raise Inapplicable("its designs differ from run to run; see the check `same-key`")
-    if modest.looked:
+    if restricted.looked:
         raise Inapplicable("it reads the proxy's abilities, and may use any of them")
     hint = "declare in `needs` every ability that it uses, `gradients` included"
     demand(not found.failed, next(iter(found.failed.values()), ""), hint)

@@ -247,6 +247,7 @@ def test_the_installed_script_works():
     assert "hint:" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_folder_that_says_interrupted_and_no_traceback(tmp_path):
     command = [str(Path(sys.executable).with_name("mbo")), "run", "coms", "--task", "TFBind8-Exact-v0", "--seeds", "2"]
     running = subprocess.Popen(

@@ -158,7 +158,7 @@ def test_an_inline_table_can_be_set():
 def test_what_is_no_assignment_is_refused_with_an_example(text):
     with pytest.raises(RecipeError) as refused:
         assignment(text)
-    assert f"--set {text} is not an assignment" in str(refused.value)
+    assert f"invalid assignment: --set {text}" in str(refused.value)
     assert "proxy.epochs=5" in str(refused.value)
 
 

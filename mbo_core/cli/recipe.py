@@ -38,7 +38,7 @@ recipe.add_command(new)
 
 @recipe.command()
 @click.argument("name")
-@click.option("--resolved", is_flag=True, help="With its parents, and every option written out.")
+@click.option("--resolved", is_flag=True, help="Apply its parents and write out every option.")
 @task_option("Resolve it for this task.")
 @click.option("--kind", type=click.Choice(["continuous", "discrete"]), help="Resolve it for this kind of task.")
 @preset_option
@@ -47,7 +47,10 @@ recipe.add_command(new)
 def show(
     name: str, resolved: bool, task: str | None, kind: Kind | None, preset: str | None, sets: tuple[str, ...]
 ) -> None:
-    """Print the recipe NAME (a method, a file or a run's folder) as TOML, with its file or with its sources."""
+    """Print the recipe NAME (a method, a file or a run's folder) as TOML.
+
+    The first line names its file; with --resolved, each value has its source in a comment.
+    """
     from mbo_core.recipes.layers import find
     from mbo_core.toml import one_line
 
@@ -56,7 +59,7 @@ def show(
     if resolved:
         click.echo(_resolved(document, found, task, kind, preset, sets), nl=False)
     elif task or kind or preset or sets:
-        raise RecipeError("--task, --kind, --preset and --set change what a recipe resolves to", "add --resolved")
+        raise RecipeError("--task, --kind, --preset and --set need --resolved", "add --resolved")
     elif document.path is not None:
         click.echo(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8-sig')}", nl=False)
 
@@ -69,7 +72,7 @@ def _resolved(
     from mbo_core.recipes.writing import with_sources
 
     if task is not None and kind is not None:
-        raise RecipeError("--task and --kind are both given", "leave out --kind: a task has one kind")
+        raise RecipeError("--task and --kind cannot be combined", "remove --kind: a task has one kind")
     recorded = None if kind else recorded_run(document).get("task")
     task = task or next((name for name in found.tasks if name == recorded), None)
     if task is not None:
@@ -82,7 +85,7 @@ def _resolved(
 
 
 def _only_kind(document: Document, found: Registry, preset: str | None, sets: tuple[str, ...]) -> Kind:
-    """The kind of task that the recipe is for, or any where both kinds give the same."""
+    """The kind of task that the recipe is for, or any if both kinds resolve to the same."""
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import fits_kinds
 
@@ -94,13 +97,13 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
     first = next(iter(fits))
     if any(fit != fits[first] for fit in fits.values()):
         hint = "add --kind continuous, --kind discrete or --task TASK"
-        raise RecipeError("this recipe is not the same for continuous and for discrete tasks", hint)
+        raise RecipeError("recipe differs between continuous and discrete tasks", hint)
     return first
 
 
 @recipe.command()
 @click.argument("name")
-@task_option("The task to check it for; by default both kinds of task.")
+@task_option("The task to check it for; both kinds of task by default.")
 @preset_option
 @set_option
 @json_option
@@ -108,7 +111,7 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
 def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...], as_json: bool) -> None:
     """Resolve NAME (a method, a file or a run's folder) and check that its stages fit, without training.
 
-    All presets and all tables for kinds of task and for tasks are checked too.
+    All its presets and `when` tables are checked too.
     """
     from mbo_core.recipes.layers import find
     from mbo_core.recipes.resolve import check_branches
@@ -130,7 +133,7 @@ def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...]
 def _fits(
     name: str, document: Document, found: Registry, task: str | None, preset: str | None, sets: tuple[str, ...]
 ) -> tuple[dict[str, Recipe], dict[str, str]]:
-    """What the recipe resolves to, by task or kind of task, and why it does not for others."""
+    """What the recipe resolves to, by task or kind of task, and the reasons where it does not."""
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import fits_kinds
 
@@ -147,7 +150,9 @@ def _fits(
 
 
 @recipe.command()
-@click.option("--out", type=click.Path(path_type=Path), help="A file ending in .json; by default the screen.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A file ending in .json; printed on the screen by default."
+)
 @plugins_option
 def schema(out: Path | None) -> None:
     """Print the JSON schema of recipes, for completion in editors (taplo, Even Better TOML).
@@ -158,7 +163,7 @@ def schema(out: Path | None) -> None:
     from mbo_core.runs.store import to_json, write
 
     if out is not None and out.suffix != ".json":
-        raise RecipeError(f"{out} must end in .json", f"name it {out.with_suffix('.json')}")
+        raise RecipeError(f"output file {out} must end in .json", f"name it {out.with_suffix('.json')}")
     text = to_json(schemas.schema(registry()))
     if out is None:
         click.echo(text)

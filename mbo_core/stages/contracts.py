@@ -1,12 +1,12 @@
-"""The four stages, what flows between them, and the contracts of the abilities.
+"""The five stages, the data passed between them, and the contracts of the abilities.
 
-A stage is a frozen dataclass whose fields are its options. `init` makes a state, `step` maps a state to the
-next state and an `info` that people read, its names declared in `infos`. All of it is written for ONE seed: the core
-lifts it to many (`mbo_core.runs.seeds`). Who may know whom::
+A stage is a frozen dataclass whose fields are its options. `init` makes a state. `step` maps a state to the next state
+and an `info` for people, whose names are declared in `infos`. Everything is written for ONE seed; the core lifts it to
+many (`mbo_core.runs.seeds`). The order of the stages is::
 
     encoding  <  adversary  <  proxy  <  update  <  evaluation
 
-Each stage may hold and call what stands to its left. Only evaluation is given the task with its oracle.
+A stage may hold and call stages to its left. Only evaluation receives the task with its oracle.
 
 Shapes: `n` designs in a batch, `N` rows of data, `d` coordinates of an encoded design, `members` networks of
 an ensemble.
@@ -33,36 +33,36 @@ Key: TypeAlias = Tensor
 """A splittable random key, (2,) int64; see `mbo_core.functional.keys`."""
 
 State: TypeAlias = Any
-"""What the next step needs: a nest of tensors (tuples, dicts) or, under `lift = "loop"`, any object."""
+"""The input of the next step: a nest of tensors (tuples, dicts) or, with `lift = "loop"`, any object."""
 
 Params: TypeAlias = Any
 """The weights of a model: a nest of tensors."""
 
 Info: TypeAlias = Mapping[str, Tensor]
-"""What people look at: a finite scalar a name, or from an update one value for each candidate (candidates,).
+"""Values for people, by name: finite scalars or, from an update, one value per candidate (candidates,).
 
 A stage declares the names in `infos`; a proxy's always has `loss`.
 """
 
 Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit", "members", "params"]
-"""What a proxy can do. Each has one contract, tested by `mbo_core.testing`:
+"""What a proxy can do. Each ability has a contract, tested by `mbo_core.testing`:
 
 * `values`: `predict(state, x).mean` is the predicted standardised score of each design.
 * `gradients`: that mean is differentiable in `x`.
-* `uncertainty`: `predict(state, x).std` is a positive standard deviation that means something.
-* `partial_fit`: `step` may be called again at any later time, with any batch, and honours `batch.w`.
+* `uncertainty`: `predict(state, x).std` is a positive, meaningful standard deviation.
+* `partial_fit`: `step` may be called again later, with any batch, and honours `batch.w`.
 * `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
 * `params`: `model()` gives the functions of `params`, and `state.params` exists.
 
-A plugin may add its own for its proxies and updates, after its distribution's name: `mbo-kernel:kernel`. The core only
-checks that a proxy has what an update needs; the plugin tests what its ability promises. Any other word is refused.
+A plugin may add abilities for its proxies and updates, prefixed with its distribution's name: `mbo-kernel:kernel`. The
+core only checks that a proxy has what an update needs; the plugin tests the contract. Any other word is refused.
 """
 
 Moves: TypeAlias = Literal["designs", "weights"]
-"""What an adversary moves, and what a proxy can be trained against."""
+"""What an adversary moves, and what a proxy can train against."""
 
 Representation: TypeAlias = Literal["real", "one-hot"]
-"""What an encoding's vectors are: free real numbers, or exact rows of a simplex."""
+"""The kind of an encoding's vectors: free real numbers, or exact rows of a simplex."""
 
 ABILITIES: frozenset[Ability] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "members", "params"})
 
@@ -70,7 +70,7 @@ ABILITIES: frozenset[Ability] = frozenset({"values", "gradients", "uncertainty",
 class Batch(NamedTuple):
     """Rows of data.
 
-    For a proxy with the ability `members` each of the three may carry a leading member axis.
+    For a proxy with the ability `members`, each of the three may have a leading member axis.
     """
 
     x: Tensor
@@ -78,14 +78,14 @@ class Batch(NamedTuple):
     y: Tensor
     """(n,) standardised scores."""
     w: Tensor
-    """(n,) importance weights, always there: a loss is the mean over the n rows of w times the row's loss.
+    """(n,) importance weights, always given: a loss is the mean over the n rows of w times the row's loss.
 
-    A bootstrap's multiplicities come as weights, divided by their mean over the batch.
+    The multiplicities of a bootstrap are given as weights, divided by their mean over the batch.
     """
 
 
 class Prediction(NamedTuple):
-    """A proxy's view of n designs, in standardised scores."""
+    """A proxy's prediction for n designs, in standardised scores."""
 
     mean: Tensor
     """(n,)"""
@@ -94,7 +94,7 @@ class Prediction(NamedTuple):
 
 
 class Mined(NamedTuple):
-    """Where an adversary moved the weights to, and the designs to."""
+    """The weights and designs after an adversary moved them."""
 
     params: Params
     x: Tensor
@@ -102,17 +102,17 @@ class Mined(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A proxy as functions of its weights: what an adversary may move against."""
+    """A proxy as functions of its weights, for an adversary to move against."""
 
     predict: Callable[[Params, Tensor], Prediction]
-    """`(params, x (n, d)) -> Prediction`, differentiable in both where the proxy has `gradients`."""
+    """`(params, x (n, d)) -> Prediction`, differentiable in both if the proxy has `gradients`."""
     loss: Callable[[Params, Batch], Tensor]
     """`(params, batch) -> ()`: the loss on the data alone, without any adversarial term."""
     closed_input_gradient: Callable[[Params, Tensor], Tensor] | None = None
-    """`input_gradient` in closed form, for those who know it: without autograd small networks take half the time."""
+    """`input_gradient` in closed form, if known: without autograd, small networks take half the time."""
 
     def input_gradient(self, params: Params, x: Tensor) -> Tensor:
-        """How the predicted mean of each design x (n, d) rises, (n, d)."""
+        """The gradient of the predicted mean of each design x (n, d), (n, d)."""
         if self.closed_input_gradient is not None:
             return self.closed_input_gradient(params, x)
         found: Tensor = grad(lambda designs: self.predict(params, designs).mean.sum())(x)
@@ -142,13 +142,13 @@ class EncodedSpace:
 
 @dataclass(frozen=True)
 class Data:
-    """The visible data as the stages see them, and all that a method may know.
+    """The visible data as the stages see them; a method has no other data.
 
     Attributes:
         x: (N, d) encoded designs.
         y: (N,) standardised scores.
         space: the encoded design space.
-        w: (N,) importance weights of the rows, by default ones; `batches.take` puts them into each batch.
+        w: (N,) importance weights of the rows, ones by default; `batches.take` adds them to each batch.
     """
 
     x: Tensor
@@ -167,12 +167,12 @@ class Schedule:
 
     Attributes:
         epochs: passes over the training rows; 0 for a proxy that is complete after `init`.
-        batch_size: rows a step; the last batch of an epoch may be smaller.
-        held_out: rows set aside at random and never trained on.
+        batch_size: rows per step; the last batch of an epoch may be smaller.
+        held_out: number of random rows that are never trained on.
         drop_last: leave out an epoch's incomplete last batch.
         members: the length of the member axis, or None for a proxy without members.
-        bootstrap: draw the training rows with replacement once, a draw a member; the multiplicities are `batch.w`.
-        shuffle: with members, whether all see the same batches or each has its own split and order.
+        bootstrap: draw the training rows with replacement once per member; the multiplicities are in `batch.w`.
+        shuffle: whether all members see the same batches, or each has its own split and order.
     """
 
     epochs: int
@@ -185,24 +185,24 @@ class Schedule:
 
 
 class Stage(ABC):
-    """What fills a role of a recipe: a frozen, keyword-only dataclass whose fields are its options.
+    """A stage fills a role of a recipe: a frozen, keyword-only dataclass whose fields are its options.
 
-    A subclass is final: wrap it in another stage, never override what is implemented.
+    A subclass is final: wrap it in another stage, but never override its methods.
 
-    Options that do not go together raise a ValueError in `__post_init__`, before any work. Those that its text names as
-    `option=value` are looked up: people are told where one of them was written, and what they mean.
+    Options that cannot be combined raise a ValueError in `__post_init__`, before any work. If its text names options as
+    `option=value`, the error shows where one of them was set, and what they mean.
     """
 
     name: ClassVar[str]
-    """How recipes call it, e.g. `gradient-ascent`; unique among the stages of its role."""
+    """Its name in recipes, e.g. `gradient-ascent`; unique among the stages of its role."""
     role: ClassVar[str] = "stage"
-    """The role in a recipe that it fills; set by the five abstract roles."""
+    """The role it fills in a recipe; set by the five abstract classes below."""
     infos: ClassVar[Mapping[str, str]] = {}
-    """The meaning of each info that it gives, by name; see the function `infos`. One of another name is refused."""
+    """The meaning of each of its infos, by name; see the function `infos`. Undeclared infos are refused."""
     notes: ClassVar[Mapping[str, str]] = {}
-    """By the name of an info: what people have to know of a trial whose last step gave another value than 0 for it."""
+    """Notes by the name of an info, shown for a trial if that info is not 0 at its last step."""
     lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
-    """How the core runs many seeds: `loop` for a stage with Python control flow or an outside library."""
+    """How the core runs many seeds: `loop` for a stage with Python control flow or an external library."""
 
 
 def stages_inside(stage: Stage) -> list[Stage]:
@@ -212,17 +212,17 @@ def stages_inside(stage: Stage) -> list[Stage]:
 
 
 def with_inner(stage: Stage) -> list[Stage]:
-    """A stage and all that it holds, at any depth, outer ones first."""
+    """A stage and all its inner stages at any depth, outer ones first."""
     return [stage, *(one for held in stages_inside(stage) for one in with_inner(held))]
 
 
 def infos(stage: Stage | type[Stage]) -> dict[str, str]:
-    """The meaning of each info that a stage may give: those of its class, of its bases, and of the stages inside it."""
+    """The meaning of each info of a stage: those of its class, its bases, and its inner stages."""
     return _declared(stage, "infos")
 
 
 def notes(stage: Stage | type[Stage]) -> dict[str, str]:
-    """The note that stands for each info which ought to be 0 in the end, of the same classes as `infos`."""
+    """The note for each info that should be 0 at the end, of the same classes as `infos`."""
     return _declared(stage, "notes")
 
 
@@ -233,13 +233,13 @@ def _declared(stage: Stage | type[Stage], what: str) -> dict[str, str]:
 
 
 class Encoding(Stage):
-    """The map from designs to the float vectors that the stages see, and back."""
+    """Maps designs to the float vectors that the stages see, and back."""
 
     role: ClassVar[str] = "encoding"
     kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]]
     """The kinds of task it can encode."""
     seeded: ClassVar[bool] = False
-    """Whether fitting it is random, so that each seed has its own."""
+    """Whether fitting it is random, so each seed has its own."""
 
     @abstractmethod
     def init(self, key: Key, table: Table) -> State:
@@ -247,11 +247,11 @@ class Encoding(Stage):
 
     @abstractmethod
     def encode(self, state: State, x: Tensor) -> Tensor:
-        """Raw designs, float64 (n, d_raw) or int64 (n, L), to float vectors (n, d)."""
+        """Encode raw designs, float64 (n, d_raw) or int64 (n, L), as float vectors (n, d)."""
 
     @abstractmethod
     def decode(self, state: State, x: Tensor) -> Tensor:
-        """Float vectors (n, d) to raw designs, float64 (n, d_raw) or int64 (n, L)."""
+        """Decode float vectors (n, d) to raw designs, float64 (n, d_raw) or int64 (n, L)."""
 
     @abstractmethod
     def shape(self, state: State) -> tuple[int, ...]:
@@ -260,30 +260,30 @@ class Encoding(Stage):
     @property
     @abstractmethod
     def representation(self) -> Representation:
-        """What the vectors are."""
+        """The kind of its vectors."""
 
 
 @runtime_checkable
 class WithInfo(Protocol):
-    """An encoding that loses something, and can tell how much."""
+    """A lossy encoding that reports its loss."""
 
     def info(self, state: State, table: Table) -> Info:
-        """Scalars that are noted of each trial, e.g. the share of visible designs that decode to themselves."""
+        """Scalars noted for each trial, e.g. the share of visible designs that decode to themselves."""
 
 
 class Adversary(Stage):
-    """What moves designs or weights to where the proxy is worst."""
+    """Moves designs or weights to where the proxy is worst."""
 
     role: ClassVar[str] = "adversary"
     moves: ClassVar[frozenset[Moves]]
 
     @abstractmethod
     def init(self, key: Key, data: Data) -> State:
-        """Make the adversary's state; `()` where it keeps none."""
+        """The initial state of the adversary; `()` if it needs none."""
 
     @abstractmethod
     def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
-        """Move `start` to where `model` is worst; what is returned carries no gradient."""
+        """Move `start` to where `model` is worst; the result carries no gradient."""
 
 
 class Proxy(Stage):
@@ -293,11 +293,11 @@ class Proxy(Stage):
     infos: ClassVar[Mapping[str, str]] = {"loss": "the training loss on the batch, before the step"}
     abilities: ClassVar[frozenset[Ability]]
     trains_against: ClassVar[frozenset[Moves]] = frozenset()
-    """The moves of an adversary under which it can train."""
+    """The moves it can train against."""
 
     @abstractmethod
     def schedule(self, data: Data) -> Schedule:
-        """How the core cuts `data` into batches; data which it cannot learn from are refused here.
+        """How the core cuts `data` into batches; unsupported data are refused here.
 
         Raises:
             TaskError: before any training.
@@ -333,20 +333,20 @@ class WithMembers(Protocol):
 
 
 class Update(Stage):
-    """What moves candidate designs: the search."""
+    """Moves candidate designs: the search."""
 
     role: ClassVar[str] = "update"
 
     @property
     @abstractmethod
     def needs(self) -> frozenset[Ability]:
-        """What its proxy has to be able to do; it may depend on the options."""
+        """The abilities it requires of its proxy; they may depend on the options."""
 
     @abstractmethod
     def length(self, data: Data) -> int:
         """The number of steps that the core takes.
 
-        Called with the data before any training, so that data which it cannot search from are refused here.
+        Called before any training, so that unsupported data are refused here.
 
         Raises:
             TaskError: e.g. for fewer rows than candidates.
@@ -366,14 +366,14 @@ class Update(Stage):
 
 
 class Evaluation(Stage):
-    """What scores the final candidates; the only stage that is given the task."""
+    """Scores the final candidates; the only stage that receives the task."""
 
     role: ClassVar[str] = "evaluation"
 
     @abstractmethod
     def score(self, designs: NDArray[Any], task: Task) -> Mapping[str, NDArray[np.float64] | Sequence[str]]:
-        """Score raw designs, float64 (n, d_raw) or int64 (n, L): one (n,) array a name; `raw` is always there.
+        """Score raw designs, float64 (n, d_raw) or int64 (n, L): one (n,) array per name; `raw` is required.
 
-        A name may also have n texts, which the record shows beside the scores; those of `fault` say why a design could
+        A name may also have n texts, shown beside the scores in the record. The texts of `fault` say why a design could
         not be scored, and are empty for the others.
         """

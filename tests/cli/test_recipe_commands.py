@@ -81,7 +81,7 @@ def test_what_show_resolves_says_where_each_value_comes_from():
 def test_what_differs_between_the_kinds_of_task_is_not_guessed():
     refused = mbo("show", "coms", "--resolved", code=2)
     assert refused.stdout == ""
-    assert "not the same for continuous and for discrete" in refused.stderr
+    assert "recipe differs between continuous and discrete tasks" in refused.stderr
     assert "hint: add --kind continuous" in refused.stderr
     kept("one.toml", 'encoding.use = "one-hot"')
     kept("run.toml", 'extends = "coms"\nrun.task = "TFBind8-Exact-v0"')
@@ -102,7 +102,7 @@ def test_what_differs_between_the_kinds_of_task_is_not_guessed():
         (["new", "mine"], "name a method with --from"),
         (["new", "mine", "--from", "comms"], 'did you mean "coms"?'),
         (["new", "../mine", "--from", "coms"], 'letters, digits, dots, - and _: "mine"'),
-        (["new", "Coms", "--from", "coms"], 'a method "Coms" is installed already'),
+        (["new", "Coms", "--from", "coms"], 'method "Coms" is already installed'),
         (["new", "mine", "--from", "coms", "--out", "mine"], "name it mine.toml"),
         (["new", "mine", "--from", "coms", "--proxy", "conservativ"], 'did you mean "conservative"?'),
         (["new", "mine", "--from", "coms", "--proxy", "regression"], "these fit: conservative"),
@@ -144,7 +144,7 @@ def test_what_ships_is_right_in_every_branch(name):
         ("[when.'TFBind8-Exact-v0'.proxy]\nepochs = -1", ["mine.toml:3", "is -1, below 0"]),
         ("preset.a.proxy.epochs = -1\npreset.b.proxy.epochs = -2", ["2 mistakes", "mine.toml:2", "mine.toml:3"]),
         ("[proxy]\nepohcs = 3\n[updat]\n[preset.a.proxy]\nepohcs = 3", ["3 mistakes", "mine.toml:3", "mine.toml:6"]),
-        ("[encoding]\nuse = 'one-hot'\n[update]\nuse = 'nothing'", ['there is no update "nothing"']),
+        ("[encoding]\nuse = 'one-hot'\n[update]\nuse = 'nothing'", ['unknown update "nothing"']),
     ],
 )
 def test_check_looks_into_every_branch(text, words):
@@ -228,7 +228,7 @@ def test_a_new_recipe_may_start_from_a_file_elsewhere_and_overwrites_nothing():
     mbo("new", "mine", "--from", "base.toml", "--out", "sub/mine.toml")
     assert 'extends = "../base.toml"' in Path("sub/mine.toml").read_text()
     mbo("check", "sub/mine.toml")
-    assert "exists already" in mbo("new", "base", "--from", "coms", code=2).stderr
+    assert "already exists" in mbo("new", "base", "--from", "coms", code=2).stderr
     assert Path("base.toml").read_text() == 'extends = "coms"'
 
 

@@ -78,7 +78,7 @@ def test_plugins_are_listed_with_what_they_offer_and_what_is_wrong(beside):
     assert (rows["odd"]["status"], rows["odd"]["version"]) == ("broken", "1.0")
     assert rows["odd"]["reason"] == "cannot be imported: RuntimeError: no licence"
     assert "Traceback" in rows["odd"]["traceback"]
-    assert (rows["coms"]["status"], rows["coms"]["reason"]) == ("blocked", "left out by --without")
+    assert (rows["coms"]["status"], rows["coms"]["reason"]) == ("blocked", "excluded by --without")
     assert len(shown.stderr.splitlines()) == 2
 
 
@@ -116,7 +116,7 @@ def test_what_is_left_out_is_not_imported(arguments, environment, beside):
 def test_leaving_out_what_is_not_there_is_a_mistake(arguments, environment, beside):
     refused = beside({}, "list-methods", *arguments, **environment)
     assert refused.exit_code == 2
-    assert 'there is no plugin "comss"' in refused.stderr
+    assert 'unknown plugin "comss"' in refused.stderr
     assert 'did you mean "coms"?' in refused.stderr
 
 
@@ -124,7 +124,7 @@ def test_the_method_of_a_blocked_plugin_is_refused_with_the_reason(beside):
     refused = beside({}, "run", "coms", "--task", "Quadratic2D-Exact-v0", "--without", "coms")
     assert refused.exit_code == 2
     assert 'the method "coms" is offered by plugin coms (mbo-coms ' in refused.stderr
-    assert "which is blocked: left out by --without" in refused.stderr
+    assert "is blocked: excluded by --without" in refused.stderr
 
 
 @pytest.mark.parametrize(("text", "code"), [("raise RuntimeError('no licence')", 1), (STAGE, 0)], ids=["broken", "ok"])
@@ -160,7 +160,7 @@ def test_a_plugin_for_another_core_is_not_imported(needs, status, install):
     assert (("update", "fine") in registry.stages) == (status == "ok") == ("first" in registry.methods)
     assert ("mbo_odd" in sys.modules) == (status == "ok")
     if status != "ok":
-        assert plugin.reason == f"mbo-odd 1.0 needs mbo-core >=99, and {discovered_version()} is here"
+        assert plugin.reason == f"mbo-odd 1.0 needs mbo-core >=99, but {discovered_version()} is installed"
 
 
 def discovered_version() -> str:
@@ -194,7 +194,7 @@ def test_a_recipe_that_is_a_link_out_of_its_plugin_is_no_method(install, tmp_pat
     assert list(registry.methods) == ["first"]
     [plugin] = registry.plugins
     assert (plugin.status, plugin.usable) == ("broken", True)
-    assert "second.toml lies outside its folder" in plugin.reason
+    assert "second.toml links outside its folder" in plugin.reason
 
 
 def test_a_package_that_its_installer_linked_whole_keeps_its_methods(install, tmp_path):
@@ -231,9 +231,9 @@ def test_blocking_the_first_gives_the_name_to_the_second(install):
     [
         ("mbo_odd:Plugin", "names the class Plugin"),
         ("mbo_odd:missing", "AttributeError"),
-        ("mbo_odd.inner", "there is no module mbo_odd.inner"),
-        ("mbo gone", "there is no module mbo gone"),
-        ("", "there is no module"),
+        ("mbo_odd.inner", "cannot find the module mbo_odd.inner"),
+        ("mbo gone", "cannot find the module mbo gone"),
+        ("", "cannot find the module"),
     ],
 )
 def test_an_entry_point_that_points_at_nothing_usable_is_broken(value, word, install):
@@ -298,4 +298,4 @@ def test_every_command_says_which_plugins_are_not_ok(beside, tmp_path):
         plugins._installed.cache_clear()
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == 0, done.output
-        assert "warning: plugin gone (mbo-gone 1.0) is broken: there is no module mbo_gone" in done.stderr
+        assert "warning: plugin gone (mbo-gone 1.0) is broken: cannot find the module mbo_gone" in done.stderr

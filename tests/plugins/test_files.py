@@ -74,7 +74,7 @@ def test_what_changed_in_a_file_changes_its_version(tmp_path):
         ("x = 1\n", "mine.py offers no stage and no hook", "define a stage class"),
         (ONE_STAGE.replace("@dataclass(frozen=True, kw_only=True)", ""), "is not a dataclass", None),
         (ONE_STAGE.replace('"mine"', '"none"'), "offers update none, which mbo-core", None),
-        (HOOKS.replace("mbo_tasks", "mbo_task"), 'there is no hook "mbo_task"', None),
+        (HOOKS.replace("mbo_tasks", "mbo_task"), 'unknown hook "mbo_task"', None),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_the_reason(text, message, hint, tmp_path):

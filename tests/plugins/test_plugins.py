@@ -47,11 +47,11 @@ BROKEN = {
     "syntax": ("def (", ["SyntaxError"]),
     "misspelt hook": (
         f"{IMPORTS}\n@hookimpl\ndef mbo_stagse(): ...",
-        ['there is no hook "mbo_stagse"', 'did you mean "mbo_stages"?'],
+        ['unknown hook "mbo_stagse"', 'did you mean "mbo_stages"?'],
     ),
     "unknown hook by specname": (
         f"{IMPORTS}\n@hookimpl(specname='mbo_task')\ndef offered(): ...",
-        ['there is no hook "mbo_task"'],
+        ['unknown hook "mbo_task"'],
     ),
     "misspelt argument": (
         f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(runs): ...",
@@ -79,7 +79,7 @@ BROKEN = {
     ),
     "hook with any parameters": (
         f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(**run): ...",
-        ["mbo_train_proxy takes **run, which pluggy leaves empty"],
+        ["mbo_train_proxy takes **run, which pluggy never fills"],
     ),
     "no task": (task("'bowl'"), ["offers 'bowl': it is not a TaskOffer"]),
     "the class of tasks": (task("TaskOffer"), ["it is the class; offer an instance of it"]),
@@ -215,8 +215,8 @@ def test_a_module_that_is_missing_or_fails_around_the_plugin_has_no_methods(inst
     registry = Registry([*((point, distribution) for point in points), good])
     assert list(registry.methods) == ["first"]
     assert [line.split(": ", 1)[1] for line in asked(registry)] == [
-        "there is no module mbo_gone",
-        "there is no module mbo_outer.inner",
+        "cannot find the module mbo_gone",
+        "cannot find the module mbo_outer.inner",
     ]
     assert works(registry)
     assert "mbo_outer" not in sys.modules
@@ -261,11 +261,11 @@ def test_the_second_method_of_a_name_is_complained_about(install):
 @pytest.mark.parametrize(
     ("find", "message", "hint"),
     [
-        (lambda registry: registry.method("frist"), 'there is no method "frist"', 'did you mean "first"?'),
-        (lambda registry: registry.stage("update", "fien"), 'there is no update "fien"', 'did you mean "fine"?'),
-        (lambda registry: registry.stage("proxy", "fine"), 'there is no proxy "fine"', 'did you mean "none"?'),
-        (lambda registry: registry.task("bwol"), 'there is no task "bwol"', 'did you mean "bowl"?'),
-        (lambda registry: registry.task("xyz"), 'there is no task "xyz"', "known: bowl"),
+        (lambda registry: registry.method("frist"), 'unknown method "frist"', 'did you mean "first"?'),
+        (lambda registry: registry.stage("update", "fien"), 'unknown update "fien"', 'did you mean "fine"?'),
+        (lambda registry: registry.stage("proxy", "fine"), 'unknown proxy "fine"', 'did you mean "none"?'),
+        (lambda registry: registry.task("bwol"), 'unknown task "bwol"', 'did you mean "bowl"?'),
+        (lambda registry: registry.task("xyz"), 'unknown task "xyz"', "known: bowl"),
     ],
 )
 def test_an_unknown_name_has_the_nearest_known_one_as_a_hint(find, message, hint, install):

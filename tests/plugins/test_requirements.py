@@ -38,7 +38,7 @@ def requiring(*requirements: str, rest: str = "") -> str:
         ("mbo-gone>=0.1", "needs mbo-gone>=0.1, which is not installed", 'pip install "mbo-gone>=0.1"'),
         ("mbo-core >= 99, < 100", "but 0.1.0 is installed", 'pip install "mbo-core<100,>=99"'),
         ("mbo_core<0.1", "needs mbo_core<0.1, but 0.1.0 is installed", 'pip install "mbo_core<0.1"'),
-        ("mbo coms", "method.requires holds 'mbo coms', which is no requirement", "write distributions"),
+        ("mbo coms", "method.requires: invalid requirement 'mbo coms'", "write distributions"),
         ("mbo-gone @ https://host/a.zip", "method.requires names a URL for mbo-gone", "write distributions"),
     ],
 )
@@ -62,8 +62,8 @@ def test_what_is_there_or_not_meant_is_no_mistake(requirement):
 @pytest.mark.parametrize(
     ("rest", "missing"),
     [
-        ("[proxy]\nuse = 'gone'\nepohcs = 3", 'mine:4: there is no proxy "gone"'),
-        ("[preset.quick.proxy]\nuse = 'gone'", 'mine:4: there is no proxy "gone"'),
+        ("[proxy]\nuse = 'gone'\nepohcs = 3", 'mine:4: unknown proxy "gone"'),
+        ("[preset.quick.proxy]\nuse = 'gone'", 'mine:4: unknown proxy "gone"'),
     ],
 )
 def test_a_missing_part_is_said_with_what_may_offer_it_and_nothing_that_misleads(rest, missing):
@@ -77,9 +77,9 @@ def test_a_missing_part_is_said_with_what_may_offer_it_and_nothing_that_misleads
 def test_a_missing_parent_is_said_with_what_may_offer_it_and_with_the_other_mistakes():
     refused = refusal("extends = 'gone'\n" + requiring("mbo-gone", rest="[proxi]"))
     assert refused.mistakes == (
-        ('mine:1: there is no method "gone"', "it may come with mbo-gone, which is not installed"),
+        ('mine:1: unknown method "gone"', "it may come with mbo-gone, which is not installed"),
         ("mine:3: needs mbo-gone, which is not installed", 'pip install "mbo-gone"'),
-        ('mine:4: "proxi" is no part of a recipe', 'did you mean "proxy"?'),
+        ('mine:4: unknown table or key "proxi"', 'did you mean "proxy"?'),
     )
 
 
@@ -87,7 +87,7 @@ def test_a_part_of_a_broken_plugin_is_said_with_what_broke_it(install):
     registry = install({"sick": "raise ImportError('no torch here')"})
     with pytest.raises(RecipeError) as refused:
         resolve(parse(requiring("mbo-sick", rest="[proxy]\nuse = 'gone'"), "mine"), registry, kind="discrete")
-    assert refused.value.message == 'mine:4: there is no proxy "gone"'
+    assert refused.value.message == 'mine:4: unknown proxy "gone"'
     assert (
         refused.value.hint
         == "it may come with mbo-sick, whose plugin sick is broken: cannot be imported: ImportError: no torch here"

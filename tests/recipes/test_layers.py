@@ -140,8 +140,8 @@ def test_a_parent_is_a_file_beside_or_a_method(install, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("files", "circle"),
     [
-        ({"a": "a.toml"}, "a.toml:1: extends goes round in a circle: a.toml -> a.toml"),
-        ({"a": "b.toml", "b": "a.toml"}, "b.toml:1: extends goes round in a circle: a.toml -> b.toml -> a.toml"),
+        ({"a": "a.toml"}, "a.toml:1: circular extends: a.toml -> a.toml"),
+        ({"a": "b.toml", "b": "a.toml"}, "b.toml:1: circular extends: a.toml -> b.toml -> a.toml"),
         ({"a": "b.toml", "b": "c.toml", "c": "b.toml"}, "circle: a.toml -> b.toml -> c.toml -> b.toml"),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_child_does_not_pass_its_parents_published_scores_off_as_its_own(tmp_p
 NO_RECIPES = {
     "empty.toml": (b"", "the recipe empty.toml is empty"),
     "comment.toml": (b"# nothing", "the recipe comment.toml is empty"),
-    "huge.toml": (b"# 34567\n" * 32_769, "huge.toml has more than 256 KB"),
+    "huge.toml": (b"# 34567\n" * 32_769, "huge.toml is larger than 256 KB"),
     "binary.toml": (b"\x80\x04\x95", "the recipe binary.toml is not UTF-8 text"),
     "zeros.toml": (bytes(100), "zeros.toml is not valid TOML"),
     "deep.toml": (b"a = " + b"[" * 5000, "deep.toml cannot be parsed"),
@@ -231,7 +231,7 @@ def test_a_plugins_recipe_stays_in_its_folder_and_a_persons_may_reach_out(instal
     inside = {f"good/{name}.toml": f"extends = '{parent}.toml'" for name, parent in (("out", "../base"), ("on", "in"))}
     registry = install({"good": ""}, {**inside, "good/in.toml": "encoding.mass = 0.9", "good/../base.toml": ""})
     assert resolve(registry.method("on").document, registry, kind="discrete").encoding.mass == 0.9
-    with pytest.raises(RecipeError, match=r"out.toml:1: a plugin's recipe cannot extend"):
+    with pytest.raises(RecipeError, match=r"out.toml:1: recipe of a plugin cannot extend"):
         resolve(registry.method("out").document, registry, kind="discrete")
     written(tmp_path, mine=f"extends = '{registry.method('in').path}'")
     assert resolve(read(tmp_path / "mine.toml"), registry, kind="discrete").encoding.mass == 0.9

@@ -254,7 +254,7 @@ def test_a_state_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
     same(*runs)
     assert list((tmp_path / "cache").iterdir()) == []
     [warning] = capsys.readouterr().err.splitlines()
-    assert re.search(f'warning: the proxy "ordinary" is not cached: .*{reason}', warning)
+    assert re.search(f'warning: proxy "ordinary" is not cached: .*{reason}', warning)
 
 
 def test_a_full_disk_costs_one_warning_and_not_the_run(tmp_path, monkeypatch, capsys):
@@ -266,7 +266,7 @@ def test_a_full_disk_costs_one_warning_and_not_the_run(tmp_path, monkeypatch, ca
     assert result.status == "done"
     assert list((tmp_path / "cache").iterdir()) == []
     [warning] = capsys.readouterr().err.splitlines()
-    assert warning.startswith('warning: the proxy "conservative" is not cached: cannot write ')
+    assert warning.startswith('warning: proxy "conservative" is not cached: cannot write ')
     assert "No space left on device" in warning
 
 

@@ -355,11 +355,11 @@ def test_seeds_that_make_no_sense_are_refused(seeds):
         ({"preset": "quik"}, 'did you mean "quick"'),
         ({"set": ["proxy.epohcs=1"]}, 'did you mean "epochs"'),
         ({"set": ["proxy.epochs=many"]}, "not an int"),
-        ({"device": "tpu"}, "there is cpu"),
+        ({"device": "tpu"}, "available: cpu"),
         ({"task": None}, "name one with --task"),
-        ({"task": ([[1.0]], [2.0])}, "of type tuple\n\nhint: name one, or give mbo.Task"),
-        ({"set": "proxy.epochs=1"}, r"give a list: set=\['proxy.epochs=1'\]"),
-        ({"seeds": 0}, "seeds are 0\n"),
+        ({"task": ([[1.0]], [2.0])}, "unsupported type tuple\n\nhint: give a name, or mbo.Task"),
+        ({"set": "proxy.epochs=1"}, r"write set=\['proxy.epochs=1'\]"),
+        ({"seeds": 0}, "invalid seeds 0\n"),
     ],
 )
 def test_bad_arguments_are_refused_before_any_work(arguments, message):

@@ -217,5 +217,5 @@ def test_an_encoding_that_is_not_seeded_is_the_same_for_all_seeds():
 
 def test_logits_of_a_single_class_are_refused():
     task = Task("one letter", [[0, 0], [0, 0]], [1.0, 2.0])
-    with pytest.raises(TaskError, match="of one class"):
+    with pytest.raises(TaskError, match="only one class"):
         SoftLogits().init(KEY, task.table)

@@ -57,6 +57,7 @@ class Space:
     def cells(self, design: NDArray[Any]) -> Cells:
         """One design as the cells of a table: its letters in one, or each number in its own, exactly.
 
+        >>> import numpy as np
         >>> Space("discrete", 3, 2, alphabet=("H", "P")).cells(np.array([0, 1, 1]))
         {'design': 'HPP'}
         >>> Space("continuous", 2, columns=("width", "height")).cells(np.array([0.5, 2.0]))

@@ -121,7 +121,7 @@ def test_fewer_rows_than_candidates_are_refused_before_training():
 @pytest.mark.parametrize(
     ("sets", "fact"),
     [
-        (["update.population=2"], "population=2 is too small to rank"),
+        (["update.population=2"], "population=2 is too small"),
         (["update.step_size=0"], "not above 0"),
         (["proxy.use=none"], 'needs a proxy with "values"'),
     ],

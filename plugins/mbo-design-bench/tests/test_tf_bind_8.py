@@ -100,7 +100,7 @@ def test_the_scores_are_the_measured_ones(rows, tf_bind_8_file):
         (np.eye(8, dtype=int) * -1, r"design 0 has a token outside 0\.\.3: -1 at position 0"),
         (np.zeros((2, 7), dtype=int), r"shape \(2, 7\), not \(n, 8\)"),
         (np.zeros(8, dtype=int), r"shape \(8,\), not \(n, 8\)"),
-        (np.zeros((2, 8)), "designs hold float64, not whole tokens"),
+        (np.zeros((2, 8)), "designs have dtype float64, not whole tokens"),
     ],
 )
 def test_the_oracle_refuses_what_is_no_design(task, designs, message):

@@ -165,7 +165,7 @@ REFUSED = {
         ["proxy.use=none", "adversary.use=none"],
         '"gradients" and "params" and "uncertainty" and "values"',
     ),
-    "designs moved": ("roma", ["adversary.use=design-ascent"], 'moves "designs", which proxy "smooth"'),
+    "designs moved": ("roma", ["adversary.use=design-ascent"], 'proxy "smooth" cannot be trained against adversary'),
     "no such cap": ("roma", ["update.gain_cap=0"], "gain_cap"),
     "unbounded cap": ("roma", ["update.gain_cap=-1"], "gain_cap"),
     "misspelt cap": ("roma", ["update.gain_cap=nothing"], "gain_cap"),

@@ -255,12 +255,10 @@ def test_diverged_hopper_gets_lowest_score_and_reason(monkeypatch):
 
 
 def test_the_faults_reach_the_evaluation(monkeypatch):
-    import torch
-
     task = tasks.ant_gait()
     assert isinstance(task.oracle, FallibleOracle)
     monkeypatch.setattr(engine, "compiled", _refuse)
-    scores = OracleEvaluation().score(torch.from_numpy(ANTS[:2].copy()), task)
+    scores = OracleEvaluation().score(ANTS[:2].copy(), task)
     assert scores["fault"] == ["it is too odd"] * 2
     assert scores["raw"].tolist() == [tasks.GAIT_LOWEST] * 2
 

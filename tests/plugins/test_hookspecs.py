@@ -134,7 +134,7 @@ class InTorch(OracleEvaluation):
         return {"raw": torch.zeros(len(designs))}
 
 
-def test_a_wrong_answer_that_a_stage_made_is_not_blamed_on_a_plugin():
+def test_a_stages_wrong_answer_blames_no_plugin():
     plugin = module("offering", mbo_stages=hookspecs.hookimpl(lambda: [InTorch]))
     with pytest.raises(mbo.MboError) as refused:
         mbo.run("coms", bowl(), seeds=1, set=[*SMALL, "evaluation.use='in-torch'"], plugins=[plugin])

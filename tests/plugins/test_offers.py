@@ -26,7 +26,7 @@ class Odd({base}):
 def mbo_stages():
     return [Odd]
 '''
-CANNOT = "is a property, and cannot depend on the options; offer two stages"
+CANNOT = "is a property, but cannot depend on the options; offer two stages"
 
 DECLARED = {
     "misspelt ability": (
@@ -54,7 +54,7 @@ DECLARED = {
     ),
     "lift": ("AbleProxy", 'lift = "vmapped"', "lift is 'vmapped'; did you mean \"vmap\"?"),
     "seeded": ("Standardised", 'seeded = "yes"', "seeded is 'yes', not a bool"),
-    "name with capitals": ("AbleProxy", 'name = "Odd"', "the name 'Odd' is use lower case with hyphens"),
+    "name with capitals": ("AbleProxy", 'name = "Odd"', "invalid name 'Odd'; use lower case with hyphens"),
     "name of no text": ("AbleProxy", "name = 5", "name is 5, not a str"),
     "need": (
         "NoUpdate",
@@ -175,14 +175,14 @@ def test_a_taken_name_is_found_without_import(lazily):
     registry = lazily(one=offer("one"), two=offer("one", place="mbo_two.update:Fine"))
     assert registry.stages["update", "one"].plugin.name == "one"
     [complaint] = registry.problems
-    assert "mbo-two 1.0 offers update one, which mbo-one 1.0 offers already" in complaint
+    assert "mbo-two 1.0 offers update one, which mbo-one 1.0 already offers" in complaint
     assert "mbo_one.update" not in sys.modules
 
 
 UNREADABLE = {
     "role": (offer("odd", role="updat"), 'unknown role "updat"; did you mean "update"?'),
     "place": (offer("odd", place="mbo_odd.update"), 'invalid place "mbo_odd.update"; write "module:Class"'),
-    "name": (offer("Odd"), "the name 'Odd' is use lower case with hyphens"),
+    "name": (offer("Odd"), "invalid name 'Odd'; use lower case with hyphens"),
 }
 
 

@@ -28,7 +28,7 @@ def called(*arguments: object):
 
 
 @pytest.mark.slow
-def test_a_package_works_in_an_environment_of_its_own(bare, tmp_path):
+def test_a_package_works_in_a_fresh_environment(bare, tmp_path):
     plan = Plan.of("far-sighted", ["proxy:far", "update:sighted"], task="Far-v0", tool=True)
     create(plan, tmp_path, mbo.installed())
     package = tmp_path / "mbo-far-sighted"

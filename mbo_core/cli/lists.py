@@ -28,7 +28,7 @@ ours, published: normalised 100th percentile on {YARDSTICK}, mean ± std; * with
 @json_option
 @plugins_option
 def list_methods(verbose: bool, as_json: bool) -> None:
-    """List the methods of all installed plugins, with facts to choose by."""
+    """List the methods of all installed plugins, to choose from."""
     methods = registry().methods.values()
     if as_json:
         print_json({"methods": [_facts(method) for method in methods]})
@@ -96,7 +96,10 @@ def _describe(facts: Mapping[str, Any]) -> None:
 @json_option
 @plugins_option
 def list_tasks(verbose: bool, as_json: bool) -> None:
-    """List the tasks, each with its status; if it is not ready, the command to run first."""
+    """List the tasks and their status.
+
+    The status is "ready", or the command to run first.
+    """
     rows = []
     for name, offered in registry().tasks.items():
         offer = offered.value

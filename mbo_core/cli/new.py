@@ -40,7 +40,10 @@ from mbo_core.scaffold.write import create
 def new(
     name: str, stages: tuple[str, ...], style: str | None, task: str | None, tool: bool, single: bool, into: Path
 ) -> None:
-    """Write a new plugin: a complete package mbo-NAME with a method and tests, or one file (--single)."""
+    """Write a new plugin: a package with tests, or one file.
+
+    The package is called mbo-NAME; --single writes one file instead.
+    """
     plan = Plan.of(name, stages, cast("Style | None", style), task, tool, single)
     for path in create(plan, into, registry()):
         click.echo(f"wrote {path}")

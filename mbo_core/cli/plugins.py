@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @plugins_option
 @click.pass_context
 def plugins(context: click.Context, as_json: bool, verbose: bool, available: bool) -> None:
-    """List all plugins with their status and what they offer; if one is not ok, also the reason."""
+    """List all plugins, their status and what they offer.
+
+    If the status is not ok, the reason follows.
+    """
     if context.invoked_subcommand is not None:
         return
     found = registry()

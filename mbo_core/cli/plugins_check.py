@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @plugins_option
 @click.pass_context
 def check(context: click.Context, name: str, as_json: bool, verbose: bool) -> None:
-    """Run the conformance checks on the plugin NAME; takes from seconds to a minute."""
+    """Run the conformance checks on the plugin NAME.
+
+    This takes from seconds to a minute.
+    """
     from mbo_core.testing import cases
 
     with click.progressbar(cases(name, registry()), label=f"checking {name}", file=sys.stderr) as bar:

@@ -47,9 +47,10 @@ recipe.add_command(new)
 def show(
     name: str, resolved: bool, task: str | None, kind: Kind | None, preset: str | None, sets: tuple[str, ...]
 ) -> None:
-    """Print the recipe NAME (a method, a file or a run's folder) as TOML.
+    """Print the recipe NAME as TOML.
 
-    The first line names its file; with --resolved, each value has its source in a comment.
+    NAME is a method, a file or a run's folder. The first line names the file; with --resolved, each value has its
+    source in a comment.
     """
     from mbo_core.recipes.layers import find
     from mbo_core.toml import one_line
@@ -109,9 +110,9 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
 @json_option
 @plugins_option
 def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Resolve NAME (a method, a file or a run's folder) and check that its stages fit, without training.
+    """Check that the recipe NAME is valid and its stages fit.
 
-    All its presets and `when` tables are checked too.
+    NAME is a method, a file or a run's folder. Nothing is trained. All its presets and `when` tables are checked too.
     """
     from mbo_core.recipes.layers import find
     from mbo_core.recipes.resolve import check_branches
@@ -155,9 +156,10 @@ def _fits(
 )
 @plugins_option
 def schema(out: Path | None) -> None:
-    """Print the JSON schema of recipes, for completion in editors (taplo, Even Better TOML).
+    """Print the JSON schema of recipes, for editors.
 
-    A recipe names it in its first line: #:schema ./recipe.schema.json
+    Editors such as taplo and Even Better TOML complete recipes by it. A recipe names it in its first line:
+    #:schema ./recipe.schema.json
     """
     from mbo_core.recipes import schema as schemas
     from mbo_core.runs.store import to_json, write

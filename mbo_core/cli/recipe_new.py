@@ -36,10 +36,10 @@ def new(
     update: str | None,
     out: Path | None,
 ) -> None:
-    """Write a recipe NAME.toml with the chosen stages; `mbo list-stages` lists them.
+    """Write a recipe NAME.toml with the chosen stages.
 
-    Everything else comes from the method it starts from. Every option is in a comment with its value. A preset `quick`
-    is included for a first look.
+    `mbo list-stages` lists the stages. Everything else comes from the method it starts from. Every option is in a
+    comment with its value. A preset `quick` is included for a first look.
     """
     from mbo_core.runs.store import write
 

@@ -62,7 +62,7 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Run RECIPE: a method's name, a TOML file, or the recipe.toml of an earlier run, to repeat it."""
+    """Run RECIPE: a method, a TOML file, or the recipe.toml of an earlier run."""
     found = registry()
     from mbo_core.cli.dry_run import print_estimate
     from mbo_core.cli.report import print_result

@@ -196,7 +196,7 @@ ZERO = torch.zeros(2)
 )
 def test_a_foreign_state_is_a_misfit(state, like, facts):
     """All differences are listed."""
-    with pytest.raises(StateMismatch) as misfit:
+    with pytest.raises(StateMismatch) as mismatch:
         unpack(*pack(state), like)
     for fact in facts:
         mismatch.match(fact)

@@ -16,7 +16,7 @@ from mbo_core.stages import Batch
 
 KEY = keys.key(3)
 ROWS = 90
-KINDS = pytest.mark.parametrize("kind", ["one-hot", "real"])
+KINDS = pytest.mark.parametrize("kind", ["one-hot", pytest.param("real", marks=pytest.mark.slow)])
 
 
 @KINDS

@@ -135,7 +135,7 @@ def test_other_seeds_are_scored_too(toy):
 
 
 def test_labels_by_the_oracle(toy, monkeypatch):
-    train(NAME)
+    train(NAME, "--epochs", 3)
     known = replace(toy, name="Relabelled-v0")
     task, measured = sequences.load(known, toy), sequences.load(toy, toy)
     assert np.array_equal(task.y, task.oracle.score(task.x))

@@ -218,6 +218,7 @@ def test_a_package_that_cannot_be_imported_says_so(fake, files):
         load()
 
 
+@pytest.mark.slow
 def test_the_adapter_needs_no_torch(fake, files):
     code = f"""
 import sys

@@ -13,7 +13,7 @@ from torch.func import vmap
 
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
-from mbo_core.stages.contracts import Batch, Data, Key, Schedule
+from mbo_core.stages.data import Batch, Data, Key, Schedule
 
 
 class Use(IntEnum):

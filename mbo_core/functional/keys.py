@@ -40,7 +40,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mbo_core.stages.contracts import Key
+from mbo_core.stages.data import Key
 
 _MASK = 0xFFFFFFFF
 _PARITY = 0x1BD11BDA

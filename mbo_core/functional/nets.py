@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mbo_core.functional import keys
-from mbo_core.stages.contracts import Batch, Key, Model, Prediction
+from mbo_core.stages.data import Batch, Key, Model, Prediction
 
 Activation: TypeAlias = Literal["relu", "leaky-relu", "softplus"]
 

@@ -15,7 +15,7 @@ import optree
 import torch
 from torch import Tensor
 
-from mbo_core.stages.contracts import Params
+from mbo_core.stages.data import Params
 
 
 class AdamState(NamedTuple):

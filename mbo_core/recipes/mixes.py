@@ -33,9 +33,15 @@ def needs(update: type[Update], registry: Registry) -> dict[str, list[str]]:
 
 def inner_choices(stage: type[Stage], registry: Registry) -> dict[str, list[str]]:
     """For each option that holds an inner stage other than the recipe's own: the names it accepts."""
-    held = [name for name, one in options(stage).items() if one.stage and name not in DEFAULT_STAGES]
+    held = inner_roles(stage)
     made = [one for _, one in _examples(stage, registry)] if held else []
     return {name: list(dict.fromkeys(getattr(one, name).name for one in made)) for name in held}
+
+
+def inner_roles(stage: type[Stage]) -> dict[str, str]:
+    """The role of the stage that each option holds, but for those that receive the recipe's own."""
+    held = {name: one.stage for name, one in options(stage).items() if name not in DEFAULT_STAGES}
+    return {name: role_of(inner) for name, inner in held.items() if inner is not None}
 
 
 def _some_fit(update: type[Stage], proxy: type[Proxy], registry: Registry) -> bool:
@@ -45,9 +51,9 @@ def _some_fit(update: type[Stage], proxy: type[Proxy], registry: Registry) -> bo
 
 def _examples(stage: type[Stage], registry: Registry) -> Iterator[tuple[str, Any]]:
     """The stage with default options, once for each valid choice of its inner stages."""
-    held = {name: role_of(cast("type[Stage]", one.stage)) for name, one in options(stage).items() if one.stage}
-    inner = {name: role for name, role in held.items() if name not in DEFAULT_STAGES}
-    filled = {name: _default(role, registry) for name, role in held.items() if name not in inner}
+    inner = inner_roles(stage)
+    own = [name for name, one in options(stage).items() if one.stage and name not in inner]
+    filled = {name: _default(name, registry) for name in own}
     for chosen in product(*(_plain(role, registry) for role in inner.values())):
         values = dict(zip(inner, chosen, strict=True))
         try:
@@ -63,7 +69,7 @@ def _plain(role: str, registry: Registry) -> list[Stage]:
 
 
 def _simple(stage: type[Stage], registry: Registry) -> Iterator[tuple[str, Stage]]:
-    if all(one.stage is None or name in DEFAULT_STAGES for name, one in options(stage).items()):
+    if not inner_roles(stage):
         yield from _examples(stage, registry)
 
 

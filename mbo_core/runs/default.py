@@ -16,7 +16,8 @@ from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
-from mbo_core.stages.contracts import Adversary, Batch, Data, Mined, WithParams
+from mbo_core.stages.contracts import Adversary, WithParams
+from mbo_core.stages.data import Batch, Data, Mined
 
 AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""

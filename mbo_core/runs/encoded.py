@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mbo_core.runs.notes import Note, check_declared, source
 from mbo_core.runs.seeds import BySeed, Stream, lift, mode, stream_keys
-from mbo_core.stages.contracts import Data, EncodedSpace, Encoding, WithInfo
+from mbo_core.stages.contracts import Encoding, WithInfo
+from mbo_core.stages.data import Data, EncodedSpace
 from mbo_core.stages.encodings import statistics
 from mbo_core.tasks.table import Table
 

@@ -19,13 +19,14 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from mbo_core.functional import keys, precision
+from mbo_core.recipes.mixes import inner_roles
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.encoded import Encoded, encode_table
 from mbo_core.runs.execute import Plan, at_once, choose_device
 from mbo_core.runs.records import Run
 from mbo_core.runs.watch import Watch
-from mbo_core.stages.contracts import Encoding, Stage, Update, stages_inside
+from mbo_core.stages.contracts import Encoding, Stage, Update
 from mbo_core.stages.options import options
 from mbo_core.tasks.table import Table
 
@@ -258,9 +259,8 @@ def _epochs(stage: Stage) -> dict[str, int]:
 
 
 def _inner(stage: Stage) -> dict[str, Stage]:
-    held = stages_inside(stage)
-    named = {name: getattr(stage, name) for name, one in options(type(stage)).items() if one.stage is not None}
-    return {name: one for name, one in named.items() if one in held and name not in {"proxy", "adversary"}}
+    held = {name: getattr(stage, name) for name in inner_roles(type(stage))}
+    return {name: one for name, one in held.items() if one is not None}
 
 
 def _most_epochs(stage: Stage) -> int:

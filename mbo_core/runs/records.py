@@ -16,7 +16,7 @@ from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.encoded import Encoded
 from mbo_core.runs.seeds import BySeed, Mode, Returns, Stream, fold, lift, stream_keys
 from mbo_core.runs.watch import Watch
-from mbo_core.stages.contracts import Data
+from mbo_core.stages.data import Data
 from mbo_core.tasks.task import Task
 
 

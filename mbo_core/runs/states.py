@@ -36,7 +36,7 @@ class Unstorable(MboError):
     """A state with a value that is neither a tensor nor JSON."""
 
 
-class Misfit(MboError):
+class StateMismatch(MboError):
     """A stored state that does not match this stage with these options and data."""
 
 
@@ -78,18 +78,18 @@ def unpack(tensors: Mapping[str, Tensor], described: Json, like: Any) -> Any:
         like: a fresh state of the same stage, from its `init`; it is not changed.
 
     Raises:
-        Misfit: with every difference from `like` in structure, shape or dtype.
+        StateMismatch: with every difference from `like` in structure, shape or dtype.
         Unstorable: if `like` itself cannot be stored.
     """
     fresh, expected = pack(like)
     try:
         wrong = [*_other_structure(described, expected, "state"), *_other_tensors(tensors, fresh)]
         if wrong:
-            raise Misfit("the stored state does not fit: " + "; ".join(wrong))
+            raise StateMismatch("the stored state does not fit: " + "; ".join(wrong))
         # One deep copy, as an optimiser shares the weights of its module.
         return _filled(described, deepcopy(like), "state", tensors)
     except (KeyError, TypeError, ValueError) as error:
-        raise Misfit(f"the stored state cannot be read: {reason_of(error)}") from error
+        raise StateMismatch(f"the stored state cannot be read: {reason_of(error)}") from error
 
 
 def _described(value: Any, where: str, tensors: dict[str, Tensor]) -> Json:
@@ -187,7 +187,9 @@ def _loaded(like: WithStateDict, state_dict: Any, where: str) -> Any:
     except Exception as error:
         # A third-party object may raise anything.
         reason = " ".join(str(error).split())
-        raise Misfit(f"{where}: {type(like).__name__}.load_state_dict refuses the stored state: {reason}") from error
+        raise StateMismatch(
+            f"{where}: {type(like).__name__}.load_state_dict refuses the stored state: {reason}"
+        ) from error
     return like
 
 

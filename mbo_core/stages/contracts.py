@@ -1,4 +1,4 @@
-"""The five stages, the data passed between them, and the contracts of the abilities.
+"""The stages and the contracts of the abilities; what flows between them is in `mbo_core.stages.data`.
 
 A stage is a frozen dataclass whose fields are its options. `init` makes a state. `step` maps a state to the next state
 and an `info` for people, whose names are declared in `infos`. Everything is written for ONE seed; the core lifts it to
@@ -15,34 +15,30 @@ an ensemble.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import grad
+
+from mbo_core.stages.data import (
+    Batch,
+    Data,
+    Info,
+    Key,
+    Mined,
+    Model,
+    Prediction,
+    Representation,
+    Schedule,
+    State,
+)
 
 if TYPE_CHECKING:
     from mbo_core.tasks.table import Table
     from mbo_core.tasks.task import Task
-
-Key: TypeAlias = Tensor
-"""A splittable random key, (2,) int64; see `mbo_core.functional.keys`."""
-
-State: TypeAlias = Any
-"""The input of the next step: a nest of tensors (tuples, dicts) or, with `lift = "loop"`, any object."""
-
-Params: TypeAlias = Any
-"""The weights of a model: a nest of tensors."""
-
-Info: TypeAlias = Mapping[str, Tensor]
-"""Values for people, by name: finite scalars or, from an update, one value per candidate (candidates,).
-
-A stage declares the names in `infos`; a proxy's always has `loss`.
-"""
 
 Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit", "members", "params"]
 """What a proxy can do. Each ability has a contract, tested by `mbo_core.testing`:
@@ -61,127 +57,7 @@ core only checks that a proxy has what an update needs; the plugin tests the con
 Moves: TypeAlias = Literal["designs", "weights"]
 """What an adversary moves, and what a proxy can train against."""
 
-Representation: TypeAlias = Literal["real", "one-hot"]
-"""The kind of an encoding's vectors: free real numbers, or exact rows of a simplex."""
-
 ABILITIES: frozenset[Ability] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "members", "params"})
-
-
-class Batch(NamedTuple):
-    """Rows of data.
-
-    For a proxy with the ability `members`, each of the three may have a leading member axis.
-    """
-
-    x: Tensor
-    """(n, d) encoded designs."""
-    y: Tensor
-    """(n,) standardised scores."""
-    w: Tensor
-    """(n,) importance weights, always given: a loss is the mean over the n rows of w times the row's loss.
-
-    The multiplicities of a bootstrap are given as weights, divided by their mean over the batch.
-    """
-
-
-class Prediction(NamedTuple):
-    """A proxy's prediction for n designs, in standardised scores."""
-
-    mean: Tensor
-    """(n,)"""
-    std: Tensor
-    """(n,); zero for a proxy without the ability `uncertainty`."""
-
-
-class Mined(NamedTuple):
-    """The weights and designs after an adversary moved them."""
-
-    params: Params
-    x: Tensor
-    """(n, d)"""
-
-
-class Model(NamedTuple):
-    """A proxy as functions of its weights, for an adversary to move against."""
-
-    predict: Callable[[Params, Tensor], Prediction]
-    """`(params, x (n, d)) -> Prediction`, differentiable in both if the proxy has `gradients`."""
-    loss: Callable[[Params, Batch], Tensor]
-    """`(params, batch) -> ()`: the loss on the data alone, without any adversarial term."""
-    closed_input_gradient: Callable[[Params, Tensor], Tensor] | None = None
-    """`input_gradient` in closed form, if known: without autograd, small networks take half the time."""
-
-    def input_gradient(self, params: Params, x: Tensor) -> Tensor:
-        """The gradient of the predicted mean of each design x (n, d), (n, d)."""
-        if self.closed_input_gradient is not None:
-            return self.closed_input_gradient(params, x)
-        found: Tensor = grad(lambda designs: self.predict(params, designs).mean.sum())(x)
-        return found
-
-
-@dataclass(frozen=True)
-class EncodedSpace:
-    """The space in which the stages see designs.
-
-    Attributes:
-        kind: the kind of the original designs.
-        shape: an encoded design's shape before it is flattened to d numbers, e.g. (8, 3) or (86,).
-        classes: the number of tokens K at a position of a discrete design, else None.
-        representation: free real numbers, or exact one-hot rows.
-        lower: (d,) smallest value of each coordinate over the data.
-        upper: (d,) largest value of each coordinate over the data.
-    """
-
-    kind: Literal["continuous", "discrete"]
-    shape: tuple[int, ...]
-    classes: int | None
-    representation: Representation
-    lower: Tensor
-    upper: Tensor
-
-
-@dataclass(frozen=True)
-class Data:
-    """The visible data as the stages see them; a method has no other data.
-
-    Attributes:
-        x: (N, d) encoded designs.
-        y: (N,) standardised scores.
-        space: the encoded design space.
-        w: (N,) importance weights of the rows, ones by default; `batches.take` adds them to each batch.
-    """
-
-    x: Tensor
-    y: Tensor
-    space: EncodedSpace
-    w: Tensor = field(default=cast(Any, None))
-
-    def __post_init__(self) -> None:
-        if self.w is None:
-            object.__setattr__(self, "w", torch.ones_like(self.y))
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How the core cuts the data into batches for a proxy.
-
-    Attributes:
-        epochs: passes over the training rows; 0 for a proxy that is complete after `init`.
-        batch_size: rows per step; the last batch of an epoch may be smaller.
-        held_out: number of random rows that are never trained on.
-        drop_last: leave out an epoch's incomplete last batch.
-        members: the length of the member axis, or None for a proxy without members.
-        bootstrap: draw the training rows with replacement once per member; the multiplicities are in `batch.w`.
-        shuffle: whether all members see the same batches, or each has its own split and order.
-    """
-
-    epochs: int
-    batch_size: int
-    held_out: int = 0
-    drop_last: bool = False
-    members: int | None = None
-    bootstrap: bool = False
-    shuffle: Literal["shared", "own"] = "shared"
 
 
 class Stage(ABC):

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from mbo_core.errors import TaskError
-from mbo_core.stages.contracts import Encoding, Key, Representation
+from mbo_core.stages.contracts import Encoding
+from mbo_core.stages.data import Key, Representation
 from mbo_core.stages.options import option
 from mbo_core.tasks.table import Table
 

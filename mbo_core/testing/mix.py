@@ -16,7 +16,8 @@ from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.default import check_data, evaluate, mine_adversary, train_proxy, update_solution
 from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.records import Candidates, Run, Scores, TrainedProxy
-from mbo_core.stages.contracts import Data, Proxy
+from mbo_core.stages.contracts import Proxy
+from mbo_core.stages.data import Data
 from mbo_core.tasks.space import Kind
 from mbo_core.tasks.task import Task
 from mbo_core.testing.case import Fault, Inapplicable

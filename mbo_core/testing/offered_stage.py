@@ -14,6 +14,7 @@ from mbo_core.plugins.registry import Registry
 from mbo_core.recipes.builder import Builder
 from mbo_core.recipes.fit import check
 from mbo_core.recipes.layers import Lineage
+from mbo_core.recipes.mixes import inner_roles
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.stages.baselines import NoAdversary, NoUpdate
 from mbo_core.stages.contracts import Encoding, Proxy, Stage
@@ -23,7 +24,7 @@ from mbo_core.stages.oracle import OracleEvaluation
 from mbo_core.tasks.space import Kind
 from mbo_core.testing.mix import Mix
 from mbo_core.testing.reference_stages import SHIFTS, AbleProxy, Climb, KeepBetter
-from mbo_core.testing.settings import Settings, inner_stages, listed, shrunk
+from mbo_core.testing.settings import Settings, listed, shrunk
 from mbo_core.testing.tiny_tasks import CANDIDATES
 from mbo_core.toml import parse, subtable
 
@@ -46,7 +47,7 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Offer:
+class OfferedStage:
     """A stage that the plugin offers, and the partners with which it is checked."""
 
     role: str
@@ -90,7 +91,7 @@ class Offer:
         own = [one for one, offered in registry.stages.items() if offered.plugin.name == self.package.plugin.name]
         named = known.get((self.role, self.stage.name), {})
         fillings: list[dict[str, Any]] = [{}]
-        for name, role in inner_stages(self.stage).items():
+        for name, role in inner_roles(self.stage).items():
             if name in named:
                 continue
             uses = [use for of, use in own if of == role and use != self.stage.name]

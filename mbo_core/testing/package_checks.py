@@ -22,7 +22,7 @@ from mbo_core.plugins.discovery import Plugin, home, recipes
 from mbo_core.stages import contracts
 from mbo_core.stages.options import Option, Refused, convert, options, to_toml
 from mbo_core.testing.case import Fault, Inapplicable, demand
-from mbo_core.testing.offered_stage import Offer, Package
+from mbo_core.testing.offered_stage import OfferedStage, Package
 
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "botorch", "gpytorch", "mujoco", "matplotlib")
 """Modules too slow to import for a list of methods."""
@@ -144,7 +144,7 @@ def _decorates(decorator: ast.expr, *names: str) -> bool:
     return ast.unparse(decorator).rpartition(".")[2] in names
 
 
-def meanings(offer: Offer) -> None:
+def meanings(offer: OfferedStage) -> None:
     """The stage has a summary, and each option a meaning: `mbo show` prints them."""
     summary = (vars(offer.stage).get("__doc__") or "").strip()
     # The default docstring of a dataclass is its signature.
@@ -156,7 +156,7 @@ def meanings(offer: Offer) -> None:
     demand(not silent, fact, hint)
 
 
-def infos(offer: Offer) -> None:
+def infos(offer: OfferedStage) -> None:
     """Each info of the stage has a meaning, and each note is of such an info: `mbo show` prints both."""
     known = contracts.infos(offer.stage)
     silent = [name for name, meaning in known.items() if not meaning.strip()]
@@ -165,13 +165,13 @@ def infos(offer: Offer) -> None:
     demand(not unheard, f"notes are of undeclared infos: {', '.join(unheard)}", "declare them in `infos`")
 
 
-def names(offer: Offer) -> None:
+def names(offer: OfferedStage) -> None:
     """An option is named in lower case with underscores."""
     for name in options(offer.stage):
         demand(SNAKE.fullmatch(name), f'an option is named "{name}"', "rename it, e.g. step_size")
 
 
-def bad_options(offer: Offer) -> None:
+def bad_options(offer: OfferedStage) -> None:
     """An option's default is valid in a recipe, and its limits allow some value."""
     for name, option in options(offer.stage).items():
         low, high = option.limits.at_least, option.limits.at_most

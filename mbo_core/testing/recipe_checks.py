@@ -12,7 +12,7 @@ from mbo_core.recipes.words import DEFAULT_ENCODINGS
 from mbo_core.tasks.space import Kind
 from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Mix
-from mbo_core.testing.offered_stage import Offer
+from mbo_core.testing.offered_stage import OfferedStage
 from mbo_core.testing.subjects import Shipped
 from mbo_core.toml import parse
 
@@ -25,7 +25,7 @@ def recipe_resolves(shipped: Shipped) -> None:
         _demand_one(kinds, "the recipe" if preset is None else f"the preset {preset}")
 
 
-def fits(offer: Offer) -> None:
+def fits(offer: OfferedStage) -> None:
     """The stage can be made, and fits a kind of task."""
     kinds: dict[Kind, Any] = {}
     for kind in DEFAULT_ENCODINGS:
@@ -49,7 +49,7 @@ def _hints(refusals: Mapping[Kind, MboError]) -> str:
     return "; ".join(dict.fromkeys(error.hint for error in refusals.values() if error.hint)) or "fix the first of them"
 
 
-def options_round_trip(offer: Offer) -> None:
+def options_round_trip(offer: OfferedStage) -> None:
     """The stage, written with all its options and read again, is the same."""
     for mix in _mixes(offer):
         stages = mix.recipe.stages()
@@ -58,7 +58,7 @@ def options_round_trip(offer: Offer) -> None:
         demand(same, "the stage changes when it is written and read", "compare options by value")
 
 
-def _mixes(offer: Offer) -> list[Mix]:
+def _mixes(offer: OfferedStage) -> list[Mix]:
     for kind in DEFAULT_ENCODINGS:
         try:
             return offer.mixes(kind)

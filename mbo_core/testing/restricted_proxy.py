@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mbo_core.runs.default import update_solution
 from mbo_core.runs.records import Candidates
-from mbo_core.stages.contracts import Ability, Prediction, Proxy
+from mbo_core.stages.contracts import Ability, Proxy
+from mbo_core.stages.data import Prediction
 from mbo_core.stages.options import options
 from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Mix
@@ -62,11 +63,11 @@ def needs(mix: Mix) -> None:
     update, abilities = mix.recipe.update, mix.recipe.proxy.abilities
     if "proxy" not in options(type(update)) or update.needs >= abilities:
         return
-    whole, modest = RestrictedProxy(mix.recipe.proxy, abilities), RestrictedProxy(mix.recipe.proxy, update.needs)
-    expected, found = _search(mix, whole), _search(mix, modest)
+    whole, restricted = RestrictedProxy(mix.recipe.proxy, abilities), RestrictedProxy(mix.recipe.proxy, update.needs)
+    expected, found = _search(mix, whole), _search(mix, restricted)
     if not torch.equal(expected.x, mix.trial.candidates.x):
         raise Inapplicable("its designs differ from run to run; see the check `same-key`")
-    if modest.looked:
+    if restricted.looked:
         raise Inapplicable("it reads the proxy's abilities, and may use any of them")
     hint = "declare in `needs` every ability that it uses, `gradients` included"
     demand(not found.failed, next(iter(found.failed.values()), ""), hint)

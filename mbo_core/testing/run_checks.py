@@ -18,11 +18,11 @@ from mbo_core.functional import batches, keys
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
 from mbo_core.runs.states import Unstorable, pack, unpack
-from mbo_core.stages.contracts import Batch, Data
+from mbo_core.stages.data import Batch, Data
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.mix import SEEDS, Mix, Rehearsal, carry_out, prepare
 from mbo_core.testing.settings import FILE
-from mbo_core.testing.tiny_tasks import dull, tiny_task
+from mbo_core.testing.tiny_tasks import degenerate_tasks, tiny_task
 
 ALONE = SEEDS[1]
 KEY = keys.key(0)
@@ -120,7 +120,7 @@ def state_on_disk(mix: Mix) -> None:
 def rows(mix: Mix) -> None:
     """Equal scores, equal rows, equal designs and very few rows are refused before training, or give designs."""
     _ = mix.trial
-    for what, task in dull(mix.kind).items():
+    for what, task in degenerate_tasks(mix.kind).items():
         try:
             prepare(mix.recipe, task, SEEDS[:1])
         except (TaskError, RecipeError) as refusal:
@@ -136,7 +136,7 @@ _REFUSE = "raise a TaskError for such data in schedule, length or an encoding's 
 
 def _demand_designs(mix: Mix, what: str) -> None:
     try:
-        trial = carry_out(mix.recipe, dull(mix.kind)[what], SEEDS[:1])
+        trial = carry_out(mix.recipe, degenerate_tasks(mix.kind)[what], SEEDS[:1])
         _demand_inside(trial)
     except Exception as error:
         raise Fault(f"{what}: {reason_of(error)}", _REFUSE) from error

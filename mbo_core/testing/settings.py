@@ -14,6 +14,7 @@ from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.builder import location
 from mbo_core.recipes.layers import find, flatten, lineage
+from mbo_core.recipes.mixes import inner_roles
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
 from mbo_core.stages.options import Option, Refused, convert, options
@@ -169,14 +170,8 @@ def shrunk(
     if candidates is not None and "candidates" in options(stage):
         made["candidates"] = candidates
     made.update(known.get((role, table["use"]), {}))
-    for option, inner in inner_stages(stage).items():
+    for option, inner in inner_roles(stage).items():
         named = {**made.pop(option, {}), **table.get(option, {})}
         if "use" in named:
             made[option] = shrunk(inner, named, known, registry, candidates)
     return made
-
-
-def inner_stages(stage: type[Stage]) -> dict[str, str]:
-    """The role of the stage that each field holds which the recipe's own adversary or proxy does not fill."""
-    held = {name: option.stage for name, option in options(stage).items() if name not in ROLES}
-    return {name: role_of(inner) for name, inner in held.items() if inner is not None}

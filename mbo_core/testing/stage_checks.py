@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.func import grad
 
 from mbo_core.functional import keys
-from mbo_core.stages.contracts import Batch, Mined, Model, Prediction, WithMembers, WithParams
+from mbo_core.stages.contracts import WithMembers, WithParams
+from mbo_core.stages.data import Batch, Mined, Model, Prediction
 from mbo_core.testing.case import Inapplicable, demand
 from mbo_core.testing.mix import Fitted, Mix
 

@@ -17,7 +17,7 @@ from mbo_core.tasks.space import Kind
 from mbo_core.tasks.task import Task, TaskOffer
 from mbo_core.testing.case import Inapplicable
 from mbo_core.testing.mix import Mix
-from mbo_core.testing.offered_stage import Offer, Package
+from mbo_core.testing.offered_stage import OfferedStage, Package
 from mbo_core.testing.settings import assignments, settings
 from mbo_core.testing.tiny_tasks import CANDIDATES
 
@@ -59,7 +59,7 @@ class Shipped:
 
 
 @dataclass(frozen=True)
-class Tried:
+class OfferedTask:
     """A task that the plugin offers."""
 
     offer: TaskOffer
@@ -100,18 +100,18 @@ class Subjects:
         return [Shipped(method, self.whole.registry) for method in found if self._own(method.plugin)]
 
     @cached_property
-    def stages(self) -> list[Offer]:
+    def stages(self) -> list[OfferedStage]:
         """Its stages."""
         found = self.whole.registry.loaded().items()
-        return [Offer(role, one.value, self.whole) for (role, _), one in found if self._own(one.plugin)]
+        return [OfferedStage(role, one.value, self.whole) for (role, _), one in found if self._own(one.plugin)]
 
     @cached_property
-    def tasks(self) -> list[Tried]:
+    def tasks(self) -> list[OfferedTask]:
         """Its tasks."""
-        return [Tried(one.value) for one in self.whole.registry.tasks.values() if self._own(one.plugin)]
+        return [OfferedTask(one.value) for one in self.whole.registry.tasks.values() if self._own(one.plugin)]
 
     @property
-    def mixable(self) -> list[Shipped | Offer]:
+    def mixable(self) -> list[Shipped | OfferedStage]:
         """Recipes and stages that can be run."""
         return [*self.methods, *self.stages]
 
@@ -187,7 +187,7 @@ def _presets(shipped: Shipped) -> tuple[str, ...]:
         return ()
 
 
-def _fitting(one: Shipped | Offer, kind: Kind, preset: str | None = None) -> list[Mix]:
+def _fitting(one: Shipped | OfferedStage, kind: Kind, preset: str | None = None) -> list[Mix]:
     try:
         return [one.mix(kind, preset)] if isinstance(one, Shipped) else one.mixes(kind)
     except MboError:

@@ -11,15 +11,15 @@ from mbo_core.errors import MboError
 from mbo_core.tasks.oracles import Oracle
 from mbo_core.tasks.task import OracleKind
 from mbo_core.testing.case import Fault, Inapplicable, demand
-from mbo_core.testing.subjects import Tried
+from mbo_core.testing.subjects import OfferedTask
 
-ROWS = 64
+ROWS = 16
 """Number of designs scored by the oracle; simulators are slow."""
 
 
-def task_info(tried: Tried) -> None:
+def task_info(offered: OfferedTask) -> None:
     """The task states source, licence, citation and comparability of its scores."""
-    info = tried.offer.info
+    info = offered.offer.info
     silent = [name for name in ("summary", "source", "licence", "comparable") if not getattr(info, name)]
     if not info.citation and info.oracle != "formula":
         silent.append("citation")
@@ -28,14 +28,14 @@ def task_info(tried: Tried) -> None:
     demand(info.oracle in known, f'unknown kind of oracle "{info.oracle}"', f"known: {', '.join(known)}")
 
 
-def task_loads(tried: Tried) -> None:
+def task_loads(offered: OfferedTask) -> None:
     """The task loads, matches its offer, and has different scores; if not ready, it refuses to load."""
-    if tried.offer.unready() is not None:
-        _demand_refusal(tried)
-    task = tried.task
-    said, found = (tried.offer.name, tried.offer.kind), (task.name, task.kind)
+    if offered.offer.unready() is not None:
+        _demand_refusal(offered)
+    task = offered.task
+    said, found = (offered.offer.name, offered.offer.kind), (task.name, task.kind)
     demand(said == found, f"the offer is {said}, but the task is {found}", "give both the same name and kind")
-    same = tried.offer.info.notes.items() <= task.info.notes.items() and tried.offer.info.oracle == task.info.oracle
+    same = offered.offer.info.notes.items() <= task.info.notes.items() and offered.offer.info.oracle == task.info.oracle
     demand(same, "the info of the loaded task differs from its offer", "only add notes")
     finite = np.isfinite([task.y_min, task.y_max]).all() and task.y_min < task.y_max
     demand(finite, f"scores normalise from {task.y_min} to {task.y_max}", "give a finite y_min below y_max")
@@ -44,19 +44,19 @@ def task_loads(tried: Tried) -> None:
     )
 
 
-def _demand_refusal(tried: Tried) -> None:
-    reason = tried.offer.unready()
+def _demand_refusal(offered: OfferedTask) -> None:
+    reason = offered.offer.unready()
     try:
-        tried.offer.load()
+        offered.offer.load()
     except MboError as error:
         demand(error.hint, f"no hint with: {error.message}", "add a hint on how to get the task ready")
         raise Inapplicable(f"not ready here: {reason}") from error
     raise Fault(f"missing() reports {reason}, but the task loads", "make missing() and load() agree")
 
 
-def oracle(tried: Tried) -> None:
+def oracle(offered: OfferedTask) -> None:
     """The oracle is deterministic, returns (n,) scores, changes no design, and agrees with a table."""
-    task = tried.task
+    task = offered.task
     if task.oracle is None:
         raise Inapplicable("the task has no oracle")
     x = task.x[:ROWS].copy()

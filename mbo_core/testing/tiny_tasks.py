@@ -31,7 +31,7 @@ def tiny_task(kind: Kind) -> Task:
     return _task(kind, "toy", x, _scores(x))
 
 
-def dull(kind: Kind) -> Mapping[str, Task]:
+def degenerate_tasks(kind: Kind) -> Mapping[str, Task]:
     """Degenerate data on which methods often fail, by name."""
     x = _designs(kind)
     y = _scores(x)

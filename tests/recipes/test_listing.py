@@ -10,7 +10,7 @@ from mbo_core.errors import MboError
 from mbo_core.functional import batches
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.resolve import fits_kinds
-from mbo_core.stages.contracts import Data, EncodedSpace
+from mbo_core.stages.data import Data, EncodedSpace
 from mbo_core.toml import plain
 
 INSTALLED = mbo_core.installed()

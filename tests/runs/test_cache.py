@@ -26,7 +26,18 @@ X = np.random.default_rng(0).normal(size=(200, 3))
 TASK = Task("bowl", X, -(X**2).sum(1))
 TOKENS = np.random.default_rng(0).integers(0, 3, size=(200, 4))
 DISCRETE = Task("tokens", TOKENS, TOKENS.sum(1) + 0.0, space=Space("discrete", 4, 3))
-METHODS = sorted(mbo.installed().methods)
+FEW = {"coms", "coms-weight-ascent", "autofocused-cbas", "mins"}
+"""Methods that keep something different each; all others are for the slow gear."""
+METHODS = [
+    pytest.param(
+        method,
+        TASK,
+        assignments(method, mbo.installed(), "continuous"),
+        id=method,
+        marks=[] if method in FEW else pytest.mark.slow,
+    )
+    for method in sorted(mbo.installed().methods)
+]
 LATENT = ["encoding.use=latent", "encoding.latent=2", "encoding.hidden=[8]", "encoding.epochs=1"]
 
 
@@ -94,10 +105,14 @@ def same(first: mbo.Result, again: mbo.Result) -> None:
 @pytest.mark.parametrize(
     ("method", "task", "sets"),
     [
-        *((method, TASK, assignments(method, mbo.installed(), "continuous")) for method in METHODS),
-        ("grad-ascent", DISCRETE, [*assignments("grad-ascent", mbo.installed(), "continuous"), *LATENT]),
+        *METHODS,
+        pytest.param(
+            "grad-ascent",
+            DISCRETE,
+            [*assignments("grad-ascent", mbo.installed(), "continuous"), *LATENT],
+            id="in latents",
+        ),
     ],
-    ids=[*METHODS, "in latents"],
 )
 def test_a_cached_run_gives_equal_results(method, task, sets, tmp_path):
     """To the last bit."""

@@ -16,7 +16,7 @@ from torch import nn
 import mbo_core as mbo
 from mbo_core.functional import keys
 from mbo_core.runs.encoded import encode_table
-from mbo_core.runs.states import Misfit, Unstorable, pack, unpack
+from mbo_core.runs.states import StateMismatch, Unstorable, pack, unpack
 from mbo_core.stages import Batch, NoAdversary, Standardised, convert
 from mbo_core.stages.options import options
 from mbo_core.tasks import Task
@@ -196,13 +196,13 @@ ZERO = torch.zeros(2)
 )
 def test_a_foreign_state_is_a_misfit(state, like, facts):
     """All differences are listed."""
-    with pytest.raises(Misfit) as misfit:
+    with pytest.raises(StateMismatch) as mismatch:
         unpack(*pack(state), like)
     for fact in facts:
-        misfit.match(fact)
+        mismatch.match(fact)
 
 
 @pytest.mark.parametrize("described", [None, [], ["tensor", 7], ["tensor", "elsewhere"]], ids=str)
 def test_an_invalid_description_is_a_misfit(described):
-    with pytest.raises(Misfit):
+    with pytest.raises(StateMismatch):
         unpack(pack(ZERO)[0], described, ZERO)

@@ -252,6 +252,7 @@ def test_the_installed_script_works():
     assert "hint:" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_recorded_without_a_traceback(tmp_path):
     command = [str(Path(sys.executable).with_name("mbo")), "run", "coms", "--task", "TFBind8-Exact-v0", "--seeds", "2"]
     running = subprocess.Popen(

@@ -170,16 +170,21 @@ def test_a_branch_may_be_for_one_kind(text):
 NEW = [
     ["--from", "coms"],
     ["--from", "coms", "--update", "none"],
-    ["--from", "grad-ascent-mean", "--proxy", "regression"],
-    ["--from", "autofocused-cbas", "--proxy", "ensemble"],
-    ["--from", "roma", "--encoding", "one-hot", "--update", "gradient-ascent"],
     ["--proxy", "regression", "--update", "gradient-ascent"],
     ["--encoding", "soft-logits"],
     ["--from", "cbas", "--update", "autofocus"],
 ]
+ALIKE = [
+    ["--from", "grad-ascent-mean", "--proxy", "regression"],
+    ["--from", "autofocused-cbas", "--proxy", "ensemble"],
+    ["--from", "roma", "--encoding", "one-hot", "--update", "gradient-ascent"],
+]
+"""More of the same, for the slow gear."""
 
 
-@pytest.mark.parametrize("arguments", NEW, ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [*NEW, *(pytest.param(one, marks=pytest.mark.slow) for one in ALIKE)], ids=" ".join
+)
 def test_a_new_recipe_is_valid(arguments):
     """Its comments hold the values that it resolves to."""
     assert mbo("new", "mine", *arguments).stdout == "mine.toml\n"

@@ -192,20 +192,6 @@ def sliding():
 
 
 @pytest.fixture
-def taken():
-    """Takes steps: the last state, and all infos."""
-
-    def take(update, state, data, steps):
-        infos = []
-        for number in range(steps):
-            state, info = update.step(keys.fold_in(KEY, number), state, data)
-            infos.append(info)
-        return state, infos
-
-    return take
-
-
-@pytest.fixture
 def equal():
     """Whether two nests hold the same tensors to the last bit."""
 

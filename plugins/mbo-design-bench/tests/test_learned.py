@@ -108,24 +108,25 @@ def test_rows_of_one_design_are_held_out_together():
     assert len({tuple(row) for row in x[apart]}) == 6  # a tenth of 64
 
 
-def test_quick_look_is_marked_and_replaceable(toy, capsys):
+def test_quick_look_is_marked_and_replaceable(toy, capsys, monkeypatch):
+    monkeypatch.setitem(forms.FORMS, NAME, replace(forms.FORMS[NAME], epochs=3))
     assert "a quick look of 1 epochs" in train(NAME, "--epochs", 1).stdout
     task = sequences.load(toy, toy)
     assert task.info.comparable == "nothing: its oracle is a quick look of 1 epochs"
     assert task.info.notes["oracles"][0]["quick_look"]
     assert "the oracle of seed 0 is a quick look" in capsys.readouterr().err
-    assert "trained for 60 epochs" in train(NAME).stdout
+    assert "trained for 3 epochs" in train(NAME).stdout
     done = train(NAME, "--epochs", 1)
     assert done.exit_code == 1
     assert "seed-0.safetensors exists already" in done.stderr
 
 
 def test_other_seeds_are_scored_too(toy):
-    train(NAME, "--seed", 1, "--epochs", 5)
+    train(NAME, "--seed", 1, "--epochs", 2)
     with pytest.raises(TaskError, match="the oracle is not trained yet") as raised:
         sequences.load(toy, toy)
     assert raised.value.hint == f"`mbo data train-oracle {NAME} --seed 0` trains it"
-    train(NAME, "--seed", 0, "--epochs", 5)
+    train(NAME, "--seed", 0, "--epochs", 2)
     task = sequences.load(toy, toy)
     scores = OracleEvaluation().score(task.x[:9], task)
     assert np.array_equal(scores["normalised_oracle_0"], scores["normalised"])

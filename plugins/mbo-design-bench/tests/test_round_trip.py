@@ -13,7 +13,7 @@ from mbo_core.runs.encoded import encode_table
 from mbo_core.stages import OneHot, SoftLogits, Standardised
 from mbo_core.tasks import TaskOffer
 
-ROWS = 24
+ROWS = 8
 DEFAULT_ENCODINGS = {"continuous": [Standardised()], "discrete": [SoftLogits(), SoftLogits(standardise=True), OneHot()]}
 
 OTHER_LABELS = {"HopperController-Exact-v0", "AntMorphology-Exact-v0", "DKittyMorphology-Exact-v0", "TFBind10-Exact-v0"}

@@ -59,6 +59,7 @@ def test_the_forest_tops_out_below_the_best_row(superconductor_task, superconduc
     assert 130 < superconductor_task.oracle.score(x).max() < 142
 
 
+@pytest.mark.slow
 def test_the_held_out_rows_were_held_out():
     rng = np.random.default_rng(1)
     x, y = rng.random((2000, 86)), rng.random(2000)
@@ -66,6 +67,7 @@ def test_the_held_out_rows_were_held_out():
     assert abs(correlation) < 0.2  # on its own rows a forest ranks even noise, at about 0.98
 
 
+@pytest.mark.slow
 def test_a_seed_decides_the_forest(superconductor_task, superconductor_folder):
     x, y = rows.read(FACTS)
     same, _ = superconductor.fit(x, y, superconductor.SEED)

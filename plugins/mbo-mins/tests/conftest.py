@@ -42,20 +42,6 @@ def made():
 
 
 @pytest.fixture
-def taken():
-    """Takes epochs: the last state, and all infos."""
-
-    def take(update, state, data, steps):
-        infos = []
-        for number in range(steps):
-            state, info = update.step(keys.fold_in(KEY, number), state, data)
-            infos.append(info)
-        return state, infos
-
-    return take
-
-
-@pytest.fixture
 def game():
     """Makes two small players of designs of one or more coordinates."""
 

@@ -59,17 +59,3 @@ def made():
         return update, update.init(KEY, data, proxy.init(KEY, data)), data
 
     return make
-
-
-@pytest.fixture
-def taken():
-    """Takes steps: the last state, and all infos."""
-
-    def take(update, state, data, steps):
-        infos = []
-        for number in range(steps):
-            state, info = update.step(keys.fold_in(KEY, number), state, data)
-            infos.append(info)
-        return state, infos
-
-    return take

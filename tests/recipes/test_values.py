@@ -83,9 +83,9 @@ def test_an_option_is_set_by_its_path():
     ("value", "message", "hint"),
     [
         ({"proxi": Sturdy()}, '"proxi" is no', 'did you mean "proxy"?'),
-        ({"proxy": "sturdy"}, "proxy is a table", "write [proxy]"),
         (mbo.Recipe(proxy=Sturdy(epochs=0)), "proxy.epochs is 0, below 1", "passes over the data"),
         (mbo.Recipe(proxy=Climb()), "proxy is Climb, which is for the role update", "write update=..."),
+        ({"proxy": "sturdy"}, 'proxy is the text "sturdy"', 'give a stage, or {"use": "sturdy"}'),
         (mbo.Recipe(proxy=Sturdy), "proxy is the class Sturdy", "make an instance: Sturdy()"),
         (mbo.Recipe(update=Climb(proxy=Sturdy())), "proxy of Climb is not the recipe's proxy", "leave it out"),
         (mbo.Recipe(update=Climb()), 'needs a proxy with "gradients" and "values"', "these fit: sturdy"),

@@ -24,7 +24,7 @@ Table: TypeAlias = "dict[str, Table | Sourced]"
 """A nest of tables whose leaves are `Sourced`."""
 
 LARGEST = 256 * 1024
-"""Bytes of the largest recipe that is read; those that ship have some thousand."""
+"""Maximum size of a recipe in bytes; shipped ones have a few thousand."""
 
 _DOTTED = r"""((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)"""
 _HEADER = re.compile(rf"\s*\[\[?\s*{_DOTTED}\s*\]")
@@ -67,7 +67,7 @@ def read(path: Path) -> Document:
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
     if len(content) > LARGEST:
-        raise RecipeError(f"{path} has more than {LARGEST // 1024} KB", "a recipe is a small TOML file")
+        raise RecipeError(f"recipe {path} is larger than {LARGEST // 1024} KB", "a recipe is a small TOML file")
     try:
         # Some Windows editors start a file with a byte-order mark.
         text = content.decode("utf-8-sig")
@@ -89,7 +89,7 @@ def parse(text: str, name: str, path: Path | None = None) -> Document:
     except tomli.TOMLDecodeError as error:
         raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
     except (RecursionError, ValueError) as error:
-        # What TOML allows and no recipe holds: tables nested by the hundred, numbers of thousands of digits.
+        # Valid TOML that no recipe needs: hundreds of nested tables, numbers with thousands of digits.
         raise RecipeError(f"{path or name} cannot be parsed: {error}") from error
     return document
 
@@ -109,7 +109,7 @@ def _lines(text: str, plain: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
     lines: dict[tuple[str, ...], int] = {}
     around: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    # Not splitlines, which also cuts where TOML does not, e.g. at U+2028.
+    # Not splitlines, which also splits where TOML does not, e.g. at U+2028.
     for number, line in enumerate(text.split("\n"), start=1):
         here: tuple[str, ...] = ()
         if header := _HEADER.match(line):
@@ -117,7 +117,7 @@ def _lines(text: str, plain: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
             table = here if _holds(plain, here) else table
         elif key := _KEY.match(line):
             here = (*table, *dotted(key[1]))
-        # A line within an array or a long string can look like a header or a key, but names nothing.
+        # A line inside an array or a long string can look like a header or a key.
         if here and _holds(plain, here):
             lines.setdefault(here, number)
             for depth in range(1, len(here)):
@@ -147,7 +147,7 @@ def dotted(key: str) -> tuple[str, ...]:
     while isinstance(nest, dict) and nest:
         part, nest = next(iter(nest.items()))
         parts.append(part)
-    # Not every Python's tomli refuses keys of thousands of parts.
+    # Some versions of tomli accept keys with thousands of parts.
     return tuple(parts) if len(parts) <= 100 else ()
 
 
@@ -163,7 +163,7 @@ def assignment(text: str) -> Table:
     key, equals, value = text.partition("=")
     keys = dotted(key.strip())
     if not equals or not keys:
-        raise RecipeError(f"--set {text} is not an assignment", "write --set role.option=VALUE, e.g. proxy.epochs=5")
+        raise RecipeError(f"invalid assignment: --set {text}", "write --set role.option=VALUE, e.g. proxy.epochs=5")
     leaf = _leaf(_value(value.strip()), f"--set {text}")
     for part in reversed(keys):
         leaf = {part: leaf}

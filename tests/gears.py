@@ -12,8 +12,10 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its threads would wait for each other
 WORKERS = 4
-LONG = {"rows", "inputs-untouched"}
+LONG = {"rows", "inputs-untouched", "same-key", "seed-alone"}
 """Checks that stages have passed already where a recipe is made of them."""
+PRESET = ", preset "
+"""In the label of a recipe that is run again; `recipe-resolves` holds its presets to be right."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -34,5 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def repeats(case) -> bool:
-    """Whether a case holds a stage to a rule on the other kind of task, or a recipe to one of its stages."""
-    return case.repeats or (case.subject.label.startswith("method") and case.check.name in LONG)
+    """Whether a case repeats a rule: on the other kind of task, with a preset, or of a recipe's stages."""
+    label = case.subject.label
+    return case.repeats or PRESET in label or (label.startswith("method") and case.check.name in LONG)

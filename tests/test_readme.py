@@ -46,13 +46,14 @@ def execute(code: str) -> dict[str, Any]:
     return names
 
 
-def test_the_two_commands_of_the_set_up_are_there():
+def test_the_setup_has_two_commands():
     first, second = (text.strip() for text in blocks("sh")[:2])
     assert first == "pip install -r plugins/requirements.txt && mbo run coms --task TFBind8-Exact-v0 --preset quick"
     assert second == "pip install -r plugins/requirements-dev.txt && pytest"
 
 
-def test_every_hook_and_command_is_named_in_the_readme():
+def test_every_hook_and_command_is_documented():
+    """In the README."""
     hooks = [name for name in vars(hookspecs) if name.startswith("mbo_")]
     for name in [*hooks, *main.commands]:
         assert f"`{name}" in README or f"mbo {name}" in README, name

@@ -31,7 +31,7 @@ def test_mypy_is_content():
     assert done.returncode == 0, done.stdout
 
 
-def test_the_top_of_the_repo_holds_what_was_agreed():
+def test_the_top_of_the_repo_is_fixed():
     tracked = subprocess.run(["git", "ls-files"], cwd=TOP, capture_output=True, text=True, check=True).stdout
     top = {line.split("/")[0] for line in tracked.splitlines() if not line.startswith(".")}
     assert top <= {"mbo_core", "plugins", "tests", "pyproject.toml", "CHANGELOG.md", "README.md", "LICENSE"}

@@ -6,7 +6,7 @@ import mbo_core as mbo
 import mbo_core.runs.execute
 
 
-def test_the_surface_is_what_is_exported_and_all_of_it_is_there():
+def test_the_surface_is_exported_and_complete():
     assert dir(mbo) == sorted(mbo.__all__)
     assert all(hasattr(mbo, name) for name in mbo.__all__)
     assert "runs" not in dir(mbo)

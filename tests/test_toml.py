@@ -59,11 +59,12 @@ epochs = 5
     ],
     ids=lambda value: ".".join(value) if isinstance(value, list) else "",
 )
-def test_a_key_stands_at_its_line_or_at_that_of_the_table_around_it(keys, line):
+def test_a_key_has_its_line(keys, line):
+    """Or that of the table around it."""
     assert parse(TEXT, "mine").where(*keys) == f"mine:{line}"
 
 
-def test_a_mark_of_the_encoding_before_the_text_is_no_part_of_it(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xef\xbb\xbfextends = 'coms'\r\n")
     assert read(path).table == {"extends": Sourced("coms", "mine.toml:1")}
@@ -139,7 +140,8 @@ def test_a_dotted_key_is_taken_apart(key, parts):
     ],
     ids=lambda value: repr(value)[:30],
 )
-def test_what_is_set_is_toml_and_a_bare_word_is_text(value, expected):
+def test_set_values_are_toml(value, expected):
+    """A bare word is a string."""
     text = f"proxy.inner.option={value}"
     leaf = assignment(text)["proxy"]["inner"]["option"]
     assert leaf == Sourced(expected, f"--set {text}")
@@ -155,10 +157,11 @@ def test_an_inline_table_can_be_set():
 @pytest.mark.parametrize(
     "text", ["proxy.epochs", "=5", "proxy epochs=5", "#=5", "proxy..epochs=5", f"{'a.' * 2000}b=5"]
 )
-def test_what_is_no_assignment_is_refused_with_an_example(text):
+def test_an_invalid_assignment_is_refused(text):
+    """With an example."""
     with pytest.raises(RecipeError) as refused:
         assignment(text)
-    assert f"--set {text} is not an assignment" in str(refused.value)
+    assert f"invalid assignment: --set {text}" in str(refused.value)
     assert "proxy.epochs=5" in str(refused.value)
 
 
@@ -176,13 +179,14 @@ def test_what_is_no_assignment_is_refused_with_an_example(text):
         ("x = 1", "", {"x": 1}),
     ],
 )
-def test_a_layer_lies_over_a_base_and_another_stage_starts_afresh(base, layer, merged):
+def test_a_layer_overrides_its_base(base, layer, merged):
+    """Another `use` resets the options."""
     tables = [parse(f"[proxy]\n{text}", "mine").table for text in (base, layer)]
     before = plain(tables[0])
     assert plain(merge(*tables)) == {"proxy": merged}
     assert plain(tables[0]) == before
 
 
-def test_what_is_no_table_counts_as_an_empty_one():
+def test_a_value_counts_as_empty_table():
     assert subtable(parse("proxy = 5", "mine").table, "proxy") == {}
     assert subtable({}, "proxy") == {}

@@ -1,4 +1,4 @@
-"""The command line: one file a command. Nothing here imports torch before a command needs it."""
+"""The command line, one file per command. Torch is imported only when a command needs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mbo_core.cli.show import show
 @click.version_option(package_name="mbo-core", prog_name="mbo")
 @plugins_option
 def main() -> None:
-    """Offline model-based optimization: from tried designs and their scores to better designs."""
+    """Offline model-based optimization: find better designs from a table of designs and their scores."""
 
 
 for command in (run, recipe, list_methods, list_tasks, list_stages, show, plugins, new):

@@ -1,4 +1,4 @@
-"""What the commands share: options, the registry with its problems, tables and JSON."""
+"""Shared by all commands: options, the registry, tables and JSON."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ set_option = click.option(
 
 
 def task_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option `--task`, which may be given once."""
+    """The option `--task`, which may be given only once."""
     return click.option("--task", "task", multiple=True, metavar="TASK", callback=_only_one, help=text)
 
 
 def _only_one(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> str | None:
     if len(given) > 1:
         hint = "run the command once for each"
-        raise RecipeError(f"--{option.name} is given {len(given)} times: {', '.join(given)}", hint)
+        raise RecipeError(f"duplicate --{option.name}: {', '.join(given)}", hint)
     return given[0] if given else None
 
 
 WITHOUT = "mbo.without"
-"""Where the names given to --without are kept in click's context."""
+"""The key for the names given to --without in click's context."""
 FILES = "mbo.plugins"
 """The same for --plugin."""
 WITH_FILES = "mbo.registry"
-"""The registry with these files, each of which is imported once a command."""
+"""The registry with these files, each of which is imported once per command."""
 WIDTH = 100
-"""Columns of a table that does not go to a terminal."""
+"""The width of a table that is not printed on a terminal."""
 
 
 def plugins_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,7 +52,7 @@ def plugins_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="FILE.py",
         expose_value=False,
         callback=_remember(FILES),
-        help="Use the stages, tasks and hooks of a Python file, this time only. Repeatable.",
+        help="Use the stages, tasks and hooks of a Python file for this command only. Repeatable.",
     )
     without = click.option(
         "--without",
@@ -60,7 +60,7 @@ def plugins_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="PLUGIN",
         expose_value=False,
         callback=_remember(WITHOUT),
-        help="Leave out a plugin, or all of a distribution. Repeatable.",
+        help="Disable a plugin, or all plugins of a distribution. Repeatable.",
     )
     return given(without(command))
 
@@ -73,10 +73,10 @@ def _remember(key: str) -> Callable[[click.Context, click.Parameter, tuple[str, 
 
 
 def registry(context: click.Context | None = None) -> Registry:
-    """What is installed, without what a person leaves out, and with the files that they give.
+    """What is installed, without the disabled plugins and with the given files.
 
     Raises:
-        RecipeError: for a file that is no plugin.
+        RecipeError: for a file that is not a plugin.
         MboError: under MBO_STRICT=1, before any work, if a plugin is broken, incompatible or a duplicate.
     """
     from mbo_core.plugins.registry import installed
@@ -95,19 +95,19 @@ def _insist(found: Registry) -> None:
     if any(plugin.status not in {"ok", "blocked"} for plugin in found.plugins):
         lines = "\n".join(found.problems)
         raise MboError(
-            f"MBO_STRICT is set and a plugin has a problem\n\n{lines}", "fix the plugin, or leave it out: --without"
+            f"MBO_STRICT is set and a plugin has a problem\n\n{lines}", "fix the plugin, or disable it: --without"
         )
 
 
 def print_json(values: Any) -> None:
-    """One JSON object on stdout; what is not finite becomes null, as JSON knows no NaN."""
+    """Print one JSON object on stdout; numbers that are not finite become null, as JSON has no NaN."""
     from mbo_core.runs.store import to_json
 
     click.echo(to_json(values))
 
 
 def console() -> Console:
-    """Where results are printed."""
+    """The console that results are printed on."""
     from rich.console import Console
 
     out = Console(highlight=False, soft_wrap=False)
@@ -115,7 +115,7 @@ def console() -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """A table on stdout; columns whose name starts with `>` are set to the right."""
+    """Print a table on stdout; a column whose name starts with `>` is right-aligned."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

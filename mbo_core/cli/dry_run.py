@@ -1,4 +1,4 @@
-"""`mbo run --dry-run`: what a run would do and cost."""
+"""`mbo run --dry-run`: what a run would do, and what it would cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
     """Print the resolved recipe and what a run of it would cost; nothing is trained or stored."""
     from mbo_core.runs.estimate import HOW, estimate
 
-    # What a plugin prints is not a result.
+    # Output of a plugin is not a result.
     with redirect_stdout(sys.stderr):
         found = estimate(plan, device)
     recipe = plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds})
@@ -32,13 +32,13 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
         [one.name, "" if one.steps is None else str(one.steps), duration(one.seconds, one.at_least)]
         for one in (*found.phases, found.whole)
     ]
-    print_table(["phase", ">steps a seed", ">time, all seeds"], rows)
+    print_table(["phase", ">steps per seed", ">time, all seeds"], rows)
     memory = "unknown" if found.memory is None else f"{found.memory / 2**30:.1f} GiB"
     click.echo(f"memory: about {memory}\nestimate: {HOW}\nnothing was trained or stored")
 
 
 def duration(seconds: float | None, at_least: bool = False) -> str:
-    """Seconds as people say them, roughly.
+    """A rough duration for people.
 
     >>> [duration(each) for each in (None, 0.2, 59, 90, 7200, 200000)], duration(90, at_least=True)
     (['unknown', '< 1 s', '59 s', '2 min', '2.0 h', '2.3 days'], 'over 2 min')

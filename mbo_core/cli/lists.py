@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from mbo_core.plugins.discovery import Method
 
 YARDSTICK = "TFBind8-Exact-v0"
-"""The task whose scores the list of methods shows."""
+"""The task whose scores `mbo list-methods` shows."""
 
 LEGEND = f"""\
-space: both is continuous and discrete. rows: the fewest that it accepts.
-cost: time of a run, in runs of grad-ascent.
+space: "both" is continuous and discrete. rows: the minimum number of rows.
+cost: run time relative to grad-ascent.
 ours, published: normalised 100th percentile on {YARDSTICK}, mean ± std; * with a preset.
-`mbo list-methods -v` adds summaries and sources; `mbo show METHOD` prints the rest."""
+`mbo list-methods -v` adds summaries and sources; `mbo show METHOD` prints everything."""
 
 
 @click.command("list-methods")
-@click.option("-v", "--verbose", is_flag=True, help="Add what each method does and where its scores come from.")
+@click.option("-v", "--verbose", is_flag=True, help="Add a summary of each method and the source of its scores.")
 @json_option
 @plugins_option
 def list_methods(verbose: bool, as_json: bool) -> None:
-    """List the methods of all installed plugins, with what helps to choose one."""
+    """List the methods of all installed plugins, to choose from."""
     methods = registry().methods.values()
     if as_json:
         print_json({"methods": [_facts(method) for method in methods]})
@@ -44,7 +44,7 @@ def list_methods(verbose: bool, as_json: bool) -> None:
 
 
 def _facts(method: Method) -> dict[str, Any]:
-    """What the recipe's text says; nothing is imported for it."""
+    """What the recipe's text says about the method; nothing is imported."""
     from mbo_core.errors import RecipeError
     from mbo_core.toml import plain
 
@@ -92,11 +92,14 @@ def _describe(facts: Mapping[str, Any]) -> None:
 
 
 @click.command("list-tasks")
-@click.option("-v", "--verbose", is_flag=True, help="Add what each task is about.")
+@click.option("-v", "--verbose", is_flag=True, help="Add a summary of each task.")
 @json_option
 @plugins_option
 def list_tasks(verbose: bool, as_json: bool) -> None:
-    """List the tasks, and for each that is not ready the command that makes it so."""
+    """List the tasks and their status.
+
+    The status is "ready", or the command to run first.
+    """
     rows = []
     for name, offered in registry().tasks.items():
         offer = offered.value
@@ -143,4 +146,4 @@ def _print(as_json: bool, what: str, rows: Sequence[Mapping[str, Any]], columns:
 
 
 def _nothing(what: str) -> None:
-    click.echo(f"no {what} are installed; plugins are packages such as mbo-coms", err=True)
+    click.echo(f"no {what} installed; install a plugin, e.g. pip install mbo-coms", err=True)

@@ -19,23 +19,31 @@ from mbo_core.scaffold.write import create
     "stages",
     multiple=True,
     metavar="ROLE:NAME",
-    help="A stage to begin with, e.g. update:bdi; by default proxy:NAME. One for each role.",
+    help="A stage to write, e.g. update:bdi; proxy:NAME by default. Repeatable, once per role.",
 )
 @click.option(
     "--style",
     type=click.Choice(STYLES),
-    help="How the proxy is written: functional (the default; seeds run at once), torch (modules and optimizers) or "
+    help="Style of the proxy: functional (the default; all seeds run at once), torch (modules and optimizers) or "
     "closed-form (fitted without training).",
 )
-@click.option("--task", metavar="TASK", help="A task to begin with.")
-@click.option("--tool", is_flag=True, help="Wrap a hook: do something around every run.")
+@click.option("--task", metavar="TASK", help="A task to write.")
+@click.option("--tool", is_flag=True, help="Add a hook wrapper, which runs code around every run.")
 @click.option("--single", is_flag=True, help="Write one file and a recipe instead of a package.")
-@click.option("--into", type=click.Path(path_type=Path), default=Path(), help="The folder to write to.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The folder to write to; the current one by default.",
+)
 @plugins_option
 def new(
     name: str, stages: tuple[str, ...], style: str | None, task: str | None, tool: bool, single: bool, into: Path
 ) -> None:
-    """Write a plugin: a complete package mbo-NAME with a method and its tests, or one file (--single)."""
+    """Write a new plugin: a package with tests, or one file.
+
+    The package is called mbo-NAME; --single writes one file instead.
+    """
     plan = Plan.of(name, stages, cast("Style | None", style), task, tool, single)
     for path in create(plan, into, registry()):
         click.echo(f"wrote {path}")

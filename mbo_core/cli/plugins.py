@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 @click.group(cls=Commands, invoke_without_command=True)
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each plugin that raised.")
-@click.option("--available", is_flag=True, help="List the plugins that can be installed, and how.")
+@click.option("--available", is_flag=True, help="List known plugins and how to install them.")
 @plugins_option
 @click.pass_context
 def plugins(context: click.Context, as_json: bool, verbose: bool, available: bool) -> None:
-    """List all plugins with their status, what they offer and, where they are not ok, the reason."""
+    """List all plugins, their status and what they offer.
+
+    If the status is not ok, the reason follows.
+    """
     if context.invoked_subcommand is not None:
         return
     found = registry()
@@ -34,7 +37,7 @@ def plugins(context: click.Context, as_json: bool, verbose: bool, available: boo
     if as_json:
         print_json({"plugins": rows})
     elif not rows:
-        click.echo("no plugins are installed; `mbo plugins --available` lists those that can be", err=True)
+        click.echo("no plugins installed; `mbo plugins --available` lists known plugins", err=True)
     else:
         _print(rows, verbose)
 
@@ -69,7 +72,7 @@ def _row(plugin: Plugin, found: Registry) -> dict[str, Any]:
 
 
 def _wrapped(plugin: Plugin, found: Registry) -> list[str]:
-    """The hooks of a run that a plugin answers or wraps."""
+    """The hooks of a run that a plugin implements or wraps."""
     module = found.manager.get_plugin(plugin.name)
     callers = (found.manager.get_hookcallers(module) if module is not None and plugin.usable else None) or []
     return sorted(caller.name for caller in callers if caller.name not in {"mbo_stages", "mbo_tasks"})

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 @click.command("check")
 @click.argument("name", metavar="NAME")
 @json_option
-@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each error that no check foresaw.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of each unexpected error.")
 @plugins_option
 @click.pass_context
 def check(context: click.Context, name: str, as_json: bool, verbose: bool) -> None:
-    """Check that the plugin NAME keeps what every plugin has to keep; takes from seconds to a minute."""
+    """Run the conformance checks on the plugin NAME.
+
+    This takes from seconds to a minute.
+    """
     from mbo_core.testing import cases
 
     with click.progressbar(cases(name, registry()), label=f"checking {name}", file=sys.stderr) as bar:

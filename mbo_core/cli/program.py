@@ -1,4 +1,4 @@
-"""The program `mbo`: its groups of commands, and the commands that plugins add by entry points in `mbo.commands`."""
+"""The program `mbo`: its command groups, and the commands that plugins add by entry points in `mbo.commands`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Commands(click.Group):
 
 
 class Program(Commands):
-    """The core's commands and those of plugins; each says which plugins are not ok, and names one that raises."""
+    """The core's commands and those of plugins. Each warns of broken plugins, and names a plugin that raises."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands; those of plugins are not imported for that."""
+        """All commands; those of plugins are not imported."""
         return sorted({*super().list_commands(ctx), *added()})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -48,14 +48,14 @@ class Program(Commands):
             formatter.write_dl(sorted(rows.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error in a plugin's code is printed with its traceback and a hint."""
+        """Run the command; an error in a plugin is printed with its traceback and a hint."""
         if isinstance(sys.stdout, TextIOWrapper):
-            # A terminal that cannot print a character shows a ? instead of failing.
+            # A terminal that cannot print a character shows ? instead.
             sys.stdout.reconfigure(errors="replace")
         ctx.call_on_close(lambda: _complain(ctx))
         try:
             result = super().invoke(ctx)
-            # Commands that need no plugin have not asked yet.
+            # Commands that need no plugin have not loaded the registry yet.
             registry(ctx)
             return result
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -69,13 +69,13 @@ def _complain(ctx: click.Context) -> None:
     """Print one line on stderr for each plugin with a problem."""
     from mbo_core.plugins.registry import installed
 
-    with suppress(MboError):  # The command has reported an unknown plugin already.
+    with suppress(MboError):  # The command has already reported an unknown plugin.
         for line in installed(ctx.meta.get(WITHOUT, ())).problems:
             warn(line)
 
 
 def added() -> dict[str, EntryPoint]:
-    """The commands that plugins add, by name; of two of one name the first distribution's."""
+    """The commands that plugins add, by name; if two share a name, the first distribution wins."""
     points = entry_points(group=hookspecs.COMMANDS)
     found: dict[str, EntryPoint] = {}
     for point in sorted(points, key=lambda one: one.dist.name if one.dist else ""):
@@ -88,10 +88,10 @@ def _load(point: EntryPoint) -> click.Command:
     try:
         command = point.load()
     except (Exception, SystemExit) as error:
-        fact = f"the command {point.name} of {owner} cannot be imported: {reason_of(error)}"
+        fact = f"command {point.name} of {owner} cannot be imported: {reason_of(error)}"
         raise MboError(fact) from error
     if not isinstance(command, click.Command):
-        raise MboError(f"the command {point.name} of {owner} is {command!r}, not a click command")
+        raise MboError(f"command {point.name} of {owner} is {command!r}, not a click command")
     return command
 
 

@@ -38,7 +38,7 @@ recipe.add_command(new)
 
 @recipe.command()
 @click.argument("name")
-@click.option("--resolved", is_flag=True, help="With its parents, and every option written out.")
+@click.option("--resolved", is_flag=True, help="Apply its parents and write out every option.")
 @task_option("Resolve it for this task.")
 @click.option("--kind", type=click.Choice(["continuous", "discrete"]), help="Resolve it for this kind of task.")
 @preset_option
@@ -47,7 +47,11 @@ recipe.add_command(new)
 def show(
     name: str, resolved: bool, task: str | None, kind: Kind | None, preset: str | None, sets: tuple[str, ...]
 ) -> None:
-    """Print the recipe NAME (a method, a file or a run's folder) as TOML, with its file or with its sources."""
+    """Print the recipe NAME as TOML.
+
+    NAME is a method, a file or a run's folder. The first line names the file; with --resolved, each value has its
+    source in a comment.
+    """
     from mbo_core.recipes.layers import find
     from mbo_core.toml import one_line
 
@@ -56,7 +60,7 @@ def show(
     if resolved:
         click.echo(_resolved(document, found, task, kind, preset, sets), nl=False)
     elif task or kind or preset or sets:
-        raise RecipeError("--task, --kind, --preset and --set change what a recipe resolves to", "add --resolved")
+        raise RecipeError("--task, --kind, --preset and --set need --resolved", "add --resolved")
     elif document.path is not None:
         click.echo(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8-sig')}", nl=False)
 
@@ -69,7 +73,7 @@ def _resolved(
     from mbo_core.recipes.writing import with_sources
 
     if task is not None and kind is not None:
-        raise RecipeError("--task and --kind are both given", "leave out --kind: a task has one kind")
+        raise RecipeError("--task and --kind cannot be combined", "remove --kind: a task has one kind")
     recorded = None if kind else recorded_run(document).get("task")
     task = task or next((name for name in found.tasks if name == recorded), None)
     if task is not None:
@@ -82,7 +86,7 @@ def _resolved(
 
 
 def _only_kind(document: Document, found: Registry, preset: str | None, sets: tuple[str, ...]) -> Kind:
-    """The kind of task that the recipe is for, or any where both kinds give the same."""
+    """The kind of task that the recipe is for, or any if both kinds resolve to the same."""
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import fits_kinds
 
@@ -94,21 +98,21 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
     first = next(iter(fits))
     if any(fit != fits[first] for fit in fits.values()):
         hint = "add --kind continuous, --kind discrete or --task TASK"
-        raise RecipeError("this recipe is not the same for continuous and for discrete tasks", hint)
+        raise RecipeError("recipe differs between continuous and discrete tasks", hint)
     return first
 
 
 @recipe.command()
 @click.argument("name")
-@task_option("The task to check it for; by default both kinds of task.")
+@task_option("The task to check it for; both kinds of task by default.")
 @preset_option
 @set_option
 @json_option
 @plugins_option
 def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...], as_json: bool) -> None:
-    """Resolve NAME (a method, a file or a run's folder) and check that its stages fit, without training.
+    """Check that the recipe NAME is valid and its stages fit.
 
-    All presets and all tables for kinds of task and for tasks are checked too.
+    NAME is a method, a file or a run's folder. Nothing is trained. All its presets and `when` tables are checked too.
     """
     from mbo_core.recipes.layers import find
     from mbo_core.recipes.resolve import check_branches
@@ -130,7 +134,7 @@ def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...]
 def _fits(
     name: str, document: Document, found: Registry, task: str | None, preset: str | None, sets: tuple[str, ...]
 ) -> tuple[dict[str, Recipe], dict[str, str]]:
-    """What the recipe resolves to, by task or kind of task, and why it does not for others."""
+    """What the recipe resolves to, by task or kind of task, and the reasons where it does not."""
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import fits_kinds
 
@@ -147,18 +151,21 @@ def _fits(
 
 
 @recipe.command()
-@click.option("--out", type=click.Path(path_type=Path), help="A file ending in .json; by default the screen.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A file ending in .json; printed on the screen by default."
+)
 @plugins_option
 def schema(out: Path | None) -> None:
-    """Print the JSON schema of recipes, for completion in editors (taplo, Even Better TOML).
+    """Print the JSON schema of recipes, for editors.
 
-    A recipe names it in its first line: #:schema ./recipe.schema.json
+    Editors such as taplo and Even Better TOML complete recipes by it. A recipe names it in its first line:
+    #:schema ./recipe.schema.json
     """
     from mbo_core.recipes import schema as schemas
     from mbo_core.runs.store import to_json, write
 
     if out is not None and out.suffix != ".json":
-        raise RecipeError(f"{out} must end in .json", f"name it {out.with_suffix('.json')}")
+        raise RecipeError(f"output file {out} must end in .json", f"name it {out.with_suffix('.json')}")
     text = to_json(schemas.schema(registry()))
     if out is None:
         click.echo(text)

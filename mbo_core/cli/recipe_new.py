@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--adversary", metavar="NAME", help="The adversary to use.")
 @click.option("--proxy", metavar="NAME", help="The proxy to use.")
 @click.option("--update", metavar="NAME", help="The update to use.")
-@click.option("--out", type=click.Path(path_type=Path), help="The file; by default NAME.toml.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file; NAME.toml by default.")
 @plugins_option
 def new(
     name: str,
@@ -36,10 +36,10 @@ def new(
     update: str | None,
     out: Path | None,
 ) -> None:
-    """Write a recipe NAME.toml with the chosen stages; `mbo list-stages` lists what there is.
+    """Write a recipe NAME.toml with the chosen stages.
 
-    All else is as in the method that it starts from. Every option is there in a comment, with its value, and a preset
-    `quick` for a first look.
+    `mbo list-stages` lists the stages. Everything else comes from the method it starts from. Every option is in a
+    comment with its value. A preset `quick` is included for a first look.
     """
     from mbo_core.runs.store import write
 
@@ -49,7 +49,7 @@ def new(
     stages = {"encoding": encoding, "adversary": adversary, "proxy": proxy, "update": update}
     uses = {role: use for role, use in stages.items() if use is not None}
     if parent is None and not uses:
-        raise RecipeError("there is nothing to start from", "name a method with --from; `mbo list-methods` lists them")
+        raise RecipeError("missing --from or a stage", "name a method with --from; `mbo list-methods` lists them")
     write(path, compose(name, _named(parent, path), uses, path, found))
     click.echo(path)
     click.echo(f"next: mbo recipe check {path}; for completion: mbo recipe schema --out recipe.schema.json", err=True)
@@ -61,15 +61,15 @@ def _check_place(name: str, path: Path, found: Registry) -> None:
     if slug(name) != name:
         raise RecipeError(f'invalid recipe name "{name}"', f'use letters, digits, dots, - and _: "{slug(name)}"')
     if matching(name, found.methods):
-        raise RecipeError(f'a method "{name}" is installed already', "choose another name")
+        raise RecipeError(f'method "{name}" is already installed', "choose another name")
     if path.suffix != ".toml":
-        raise RecipeError(f"{path} must end in .toml", f"name it {path.name}.toml")
+        raise RecipeError(f"output file {path} must end in .toml", f"name it {path.name}.toml")
     if os.path.lexists(path):
-        raise RecipeError(f"{path} exists already", "choose another name, or another file with --out")
+        raise RecipeError(f"{path} already exists", "choose another name, or another file with --out")
 
 
 def _named(parent: str | None, path: Path) -> str | None:
-    """The parent as the new file names it: a file, from where that stands."""
+    """The parent as the new file names it: a file is named relative to it."""
     if parent is None or not parent.endswith(".toml"):
         return parent
     return Path(os.path.relpath(parent, path.parent)).as_posix()
@@ -95,7 +95,7 @@ def compose(name: str, parent: str | None, uses: Mapping[str, str], path: Path, 
         head["extends"] = parent
     tables: dict[str, Any] = {role: {"use": use} for role, use in uses.items()}
     choices = _fill_in(head, tables, path, found) | {"proxy": proxies}
-    # The bare recipe is resolved first: what cannot work is refused, and its values are in the comments.
+    # The bare recipe is resolved first, to refuse what cannot work and to get the values for the comments.
     bare = _document(head, tables, path)
     check_branches(bare, found)
     fits = {kind: fit for kind, fit in fits_kinds(bare, found).items() if isinstance(fit, Recipe)}
@@ -128,7 +128,7 @@ def _document(head: Mapping[str, Any], tables: Mapping[str, Any], path: Path) ->
 
 
 def _fill_in(head: Mapping[str, Any], tables: Mapping[str, Any], path: Path, found: Registry) -> dict[str, list[str]]:
-    """Name a stage inside each chosen stage that has none, the first that fits; tell all that fit, by path."""
+    """Fill each empty inner stage with the first that fits, and return all that fit, by path."""
     from mbo_core.recipes.layers import flatten, lineage
     from mbo_core.recipes.mixes import inner_choices
     from mbo_core.toml import subtable

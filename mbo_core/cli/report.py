@@ -32,19 +32,19 @@ COLUMNS = (
 )
 
 LEGEND = """\
-100th, 50th: percentiles of the normalised scores of a seed's candidates, and raw; population std: over seeds.
-distinct, new: the number of different candidates, and of those that are not in the data.
+100th, 50th: percentiles of a seed's candidates, normalised and raw scores; population std: over seeds.
+distinct, new: the number of distinct candidates, and of those not in the data.
 adversary's gap: how much worse the adversary makes the trained proxy, in standardised units.
-predicted - true: mean over the candidates, raw; far above 0, the search has exploited the proxy."""
+predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy."""
 
 
 def print_result(result: Result) -> None:
-    """Scores by seed, their mean and spread, and what to compare them with."""
+    """Print the scores by seed, their mean and std, and scores to compare with."""
     print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
 
 
 def print_record(record: Mapping[str, Any]) -> None:
-    """The same from a run's record."""
+    """Print the same from a run's record."""
     heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"]]))
     console().print(heading, style="bold")
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
@@ -66,7 +66,7 @@ def print_record(record: Mapping[str, Any]) -> None:
 
 
 def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Notes as people read them: what is said of several seeds once, and figures with mean and std over seeds."""
+    """Notes for people: a text shared by several seeds once, and figures as mean and std over seeds."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for note in notes:
         groups.setdefault((note["source"], note["text"]), []).append(note)
@@ -116,14 +116,14 @@ def _texts(values: Sequence[float | None]) -> tuple[str, str]:
 
 
 def print_folder(path: Path) -> None:
-    """A run's folder, as `mbo show` prints it."""
+    """Print a run's folder, for `mbo show`."""
     from mbo_core.runs.store import Folder
 
     record = Folder(path).load_record()
     try:
         _print_whole(record, path)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise StoreError(f"{path / 'run.json'} is not as mbo writes it: {reason_of(error)}") from error
+        raise StoreError(f"{path / 'run.json'} has an unexpected structure: {reason_of(error)}") from error
 
 
 def _print_whole(record: Mapping[str, Any], path: Path) -> None:
@@ -139,7 +139,7 @@ def _print_whole(record: Mapping[str, Any], path: Path) -> None:
 
 
 def _again(record: Mapping[str, Any], recipe: Path) -> str:
-    """What repeats a run: a command, or lines of Python for a table of one's own."""
+    """How to repeat a run: a command, or lines of Python if the table is the user's own."""
     device, files = record["machine"]["device"], [home for home in record["unpackaged"] if home.endswith(".py")]
     if not record["own_table"]:
         given = "".join(f" --plugin {quote(file)}" for file in files)

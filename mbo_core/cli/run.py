@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from mbo_core.runs.watch import Report
 
 RUNS = Path("mbo-runs")
-"""Where runs are stored when --out is not given."""
+"""The folder for runs without --out."""
 
 
 @click.command()
 @click.argument("recipe")
-@task_option("The task; may be left out where the recipe names one.")
+@task_option("The task; optional if the recipe names one.")
 @click.option("--seeds", metavar="SEEDS", help="A count (8), seeds (0,3,5) or a range (0-15); 8 by default.")
 @preset_option
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder; by default a new one in mbo-runs.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder; a new one in mbo-runs by default.")
 @click.option(
     "--cache",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder of trained proxies: those that fit are used, the others trained and added.",
+    help="A folder of trained proxies: matching ones are reused, others are trained and added.",
 )
-@click.option("--keep-proxy", is_flag=True, help="Store the trained proxies even if they have more than 16 MiB.")
+@click.option("--keep-proxy", is_flag=True, help="Store the trained proxies even if they exceed 16 MiB.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", show_default=True, help="Where to compute.")
 @click.option(
     "--dry-run",
@@ -62,7 +62,7 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Run RECIPE: a method's name, a TOML file, or the recipe.toml of an earlier run, which it repeats."""
+    """Run RECIPE: a method, a TOML file, or the recipe.toml of an earlier run."""
     found = registry()
     from mbo_core.cli.dry_run import print_estimate
     from mbo_core.cli.report import print_result
@@ -72,13 +72,13 @@ def run(
 
     kept = (Cache.create(cache),) if cache else ()
     planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found, kept)
-    # Refused here, it leaves no empty folder behind.
+    # Checked before a folder is made, so that a failure leaves no empty one.
     device = choose_device(device)
     if dry_run:
         print_estimate(planned, device, as_json)
         return
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
-    # What a plugin prints is not a result.
+    # Output of a plugin is not a result.
     with progress() as report, redirect_stdout(sys.stderr):
         result = execute(planned, folder, device, report, keep_proxy or None)
     if as_json:
@@ -104,7 +104,7 @@ def parse_seeds(text: str) -> int | list[int]:
         return [seed for part in text.split(",") if part.strip() for seed in _span(part)]
     except ValueError:
         hint = "write a count (8), seeds (0,3,5; one as 3,) or a range (0-15)"
-        raise RecipeError(f'--seeds "{text}" cannot be read', hint) from None
+        raise RecipeError(f'invalid --seeds "{text}"', hint) from None
 
 
 def _span(part: str) -> range:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 @plugins_option
 def show(name: str, as_json: bool) -> None:
-    """Show all that is known of NAME: a method, a stage, a task, or the folder of a run."""
+    """Show NAME in full: a method, a stage, a task, or the folder of a run."""
     if os.path.isdir(name):
         _show_folder(Path(name), as_json)
         return
@@ -31,7 +31,7 @@ def show(name: str, as_json: bool) -> None:
     things = _things(name, found)
     if not things:
         if os.path.exists(name):
-            raise RecipeError(f"{name} is a file", "name a run's folder; `mbo recipe show` prints a recipe's file")
+            raise RecipeError(f"{name} is a file", "name a run's folder; `mbo recipe show` prints a recipe file")
         known = [*found.methods, *(stage for _, stage in found.stages), *found.tasks]
         raise RecipeError(f'unknown method, stage, task or run "{name}"', nearest(name, known))
     if as_json:
@@ -42,7 +42,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 def _things(name: str, found: Registry) -> list[dict[str, Any]]:
-    """The methods, stages and tasks of a name, whose case does not matter."""
+    """The methods, stages and tasks with a name, regardless of case."""
     method, task = matching(name, found.methods), matching(name, found.tasks)
     stages = [(role, stage) for role, stage in found.stages if stage.casefold() == name.casefold()]
     return [
@@ -105,12 +105,12 @@ def _stage(role: str, offered: Offered, found: Registry) -> dict[str, Any]:
     if role == "update":
         facts["needs of a proxy"] = _needed(needs(stage, found))
     fits = {f"{other} stages it mixes with": names for other, names in partners(stage, found).items()}
-    told = {"infos": infos(stage)} if infos(stage) else {}
-    return {**about, **facts, **fits, **_from(offered.plugin), **told, "options": rows}
+    described = {"infos": infos(stage)} if infos(stage) else {}
+    return {**about, **facts, **fits, **_from(offered.plugin), **described, "options": rows}
 
 
 def _needed(needs: dict[str, list[str]]) -> list[str]:
-    """A line for each choice of inner stages, which are few."""
+    """A line for each choice of inner stages."""
     said = {label: ", ".join(abilities) or "nothing" for label, abilities in needs.items()}
     return [f"with the defaults{f' and {label}' if label else ''}: {abilities}" for label, abilities in said.items()]
 

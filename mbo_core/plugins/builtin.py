@@ -1,4 +1,4 @@
-"""The core as a plugin: the stages that it keeps."""
+"""The core as a plugin: its own stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugins offer, each kept from harming the others: what cannot be used is noted, and the rest is taken."""
+"""Collect what plugins offer. What cannot be used is noted, and the rest still works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mbo_core.plugins.offers import StageOffer
 from mbo_core.plugins.validation import load, refused_stage, refused_task, role_of
 
 REFUSED: Mapping[str, Callable[[Any], str | None]] = {"mbo_stages": refused_stage, "mbo_tasks": refused_task}
-"""By hook, why what is offered cannot be used."""
+"""For each hook, the function that says why an offered value cannot be used."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Offered:
     """A stage or task with the plugin that offers it.
 
     Attributes:
-        offer: a stage's class, or where it is, or a task's offer.
+        offer: a stage's class, a `StageOffer`, or a task's offer.
         plugin: the plugin.
     """
 
@@ -43,13 +43,13 @@ class Offered:
 
     @property
     def value(self) -> Any:
-        """The stage's class, imported when it is first asked for, or the task's offer.
+        """The stage's class, imported on first use, or the task's offer.
 
         Raises:
             RecipeError: if the stage cannot be used, with the reason.
         """
         if self.failure:
-            hint = f"it comes with plugin {self.plugin.name} ({self.plugin.label}); see `mbo plugins -v`"
+            hint = f"see `mbo plugins -v` for plugin {self.plugin.name} ({self.plugin.label}), which offers it"
             raise RecipeError(f"{self.offer} {self.failure}", hint)
         return self._loaded[0]
 
@@ -70,17 +70,17 @@ class Offered:
 
 
 def collect(hook: str, implementations: Iterable[HookImpl], plugins: Mapping[str, Plugin]) -> Iterator[Offered]:
-    """What the implementations of a hook offer and recipes can use.
+    """The usable offers of the implementations of a hook.
 
     Args:
         hook: `mbo_stages` or `mbo_tasks`.
-        implementations: of it.
-        plugins: those that are registered, by name.
+        implementations: those of the hook.
+        plugins: the registered plugins, by name.
     """
-    # The core first, so that no plugin takes a name away from it.
+    # The core comes first, so that no plugin can take one of its names.
     for implementation in sorted(implementations, key=lambda one: (one.plugin_name != "core", one.plugin_name)):
         name = implementation.plugin_name
-        # A tool may register an object of its own by hand.
+        # A tool may have registered an object by hand.
         plugin = plugins.get(name) or Plugin(name, "", "", "")
         for value in _values(hook, implementation, plugin):
             if refusal := REFUSED[hook](value):
@@ -99,7 +99,7 @@ def _values(hook: str, implementation: HookImpl, plugin: Plugin) -> list[Any]:
 
 
 def add(found: dict[Any, Offered], offered: Offered) -> None:
-    """Add what is offered, unless its name is taken, which is noted."""
+    """Add an offer; if its name is taken, note that instead."""
     key, plugin = offered.key, offered.plugin
     label = " ".join(key) if isinstance(key, tuple) else f"task {key}"
     if key not in found:
@@ -111,6 +111,6 @@ def add(found: dict[Any, Offered], offered: Offered) -> None:
 
 
 def silenced(function: Callable[[], Any]) -> Any:
-    """Call it with what it prints on stderr: stdout is for results."""
+    """Call a function with its output sent to stderr, as stdout is for results."""
     with redirect_stdout(sys.stderr):
         return function()

@@ -1,7 +1,7 @@
-"""What can be known of plugins without importing them: names, versions, whether they may be used, and their methods.
+"""What is known about plugins without importing them: names, versions, whether they are usable, and their methods.
 
-All of it comes from the metadata of the installed distributions and from where their modules lie, so that listing is
-fast and no plugin can hold it up.
+All of it comes from the metadata of the installed distributions and the location of their modules. So listing is fast,
+and no plugin can slow it down.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from mbo_core.errors import RecipeError, nearest, reason_of
 from mbo_core.toml import Document, plain, read, subtable
 
 Status = Literal["ok", "broken", "blocked", "incompatible", "duplicate"]
-"""What may be said of a plugin:
+"""The status of a plugin:
 
 * `ok`: it can be used.
-* `broken`: something of it does not work; what works of it can be used.
-* `blocked`: a person left it out, by `--without` or `MBO_PLUGINS`.
-* `incompatible`: it wants another version of the core; it is not imported.
-* `duplicate`: a name of it is taken by another plugin, which keeps it.
+* `broken`: part of it does not work; the rest can be used.
+* `blocked`: excluded by `--without` or `MBO_PLUGINS`.
+* `incompatible`: it needs another version of the core; it is not imported.
+* `duplicate`: one of its names is taken by another plugin, which keeps the name.
 """
 
 
@@ -41,14 +41,14 @@ class Plugin:
         name: its entry point's name.
         distribution: the distribution that installs it.
         version: that distribution's version.
-        module: what its entry point points at.
+        module: the target of its entry point.
         status: see `Status`.
         reason: why it is not `ok`, in one line.
-        trace: the traceback of the first error that it raised.
-        usable: whether it may be imported; what is broken in part is used for the rest.
+        trace: the traceback of the first error it raised.
+        usable: whether it may be imported; a plugin that is partly broken may be.
         point: its entry point.
         requires: what its distribution requires.
-        given: whether it was given for one run, and no distribution installs it.
+        given: whether it was given for one run instead of being installed.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Plugin:
         return f"{self.distribution} {self.version}".strip()
 
     def fault(self, status: Status, reason: str, error: BaseException | None = None) -> None:
-        """Note what is wrong; the first fault gives the status, and all are named."""
+        """Note a problem; the first one sets the status, and all are listed."""
         line = " ".join(reason.split())
         self.status = status if self.status == "ok" else self.status
         self.reason = f"{self.reason}; {line}" if self.reason else line
@@ -77,16 +77,16 @@ class Plugin:
             self.trace = "".join(traceback.format_exception(error))
 
     def fail(self, doing: str, error: BaseException) -> None:
-        """Note an error that it raised, with its hint."""
+        """Note an error the plugin raised, with its hint."""
         self.fault("broken", f"{doing}: {reason_of(error)} {getattr(error, 'hint', None) or ''}", error)
 
     def exclude(self, status: Status, reason: str) -> None:
-        """Note why nothing of it may be used."""
+        """Note why the plugin cannot be used at all."""
         self.fault(status, reason)
         self.usable = False
 
     def answers_to(self, name: str) -> bool:
-        """Whether `name` is its own, or its distribution's."""
+        """Whether `name` is the plugin's name or its distribution's."""
         own = canonicalize_name(self.distribution)
         return name.casefold() == self.name.casefold() or canonicalize_name(name) == own
 
@@ -106,7 +106,7 @@ class Method:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Its table `[method]`: name, summary, paper, deviations; what is wrong, if its file is not TOML."""
+        """Its table `[method]`: name, summary, paper, deviations; the error as summary if the file is not TOML."""
         try:
             table: Mapping[str, Any] = plain(subtable(self.document.table, "method"))
         except RecipeError as error:
@@ -116,40 +116,40 @@ class Method:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which plugins a person wants.
+    """Which plugins the user wants.
 
     Attributes:
         without: plugins or distributions to leave out (`--without`).
-        only: those to use, all others being left out (`MBO_PLUGINS`), or None for all.
+        only: the only plugins to use (`MBO_PLUGINS`), or None for all.
     """
 
     without: tuple[str, ...] = ()
     only: tuple[str, ...] | None = None
 
     def apply(self, plugins: Sequence[Plugin]) -> None:
-        """Block what is not wanted.
+        """Block the plugins that are not wanted.
 
         Raises:
-            RecipeError: for a name that no plugin has, with the nearest.
+            RecipeError: for an unknown name, with the nearest known one.
         """
         for source, names in (("--without", self.without), ("MBO_PLUGINS", self.only or ())):
             _known(names, plugins, source)
         for plugin in plugins:
             if any(plugin.answers_to(name) for name in self.without):
-                plugin.exclude("blocked", "left out by --without")
+                plugin.exclude("blocked", "excluded by --without")
             elif self.only is not None and not any(plugin.answers_to(name) for name in self.only):
-                plugin.exclude("blocked", "not among those that MBO_PLUGINS names")
+                plugin.exclude("blocked", "not listed in MBO_PLUGINS")
 
 
 def _known(names: Collection[str], plugins: Sequence[Plugin], source: str) -> None:
     for name in names:
         if not any(plugin.answers_to(name) for plugin in plugins):
             known = [plugin.name for plugin in plugins]
-            raise RecipeError(f'{source}: there is no plugin "{name}"', nearest(name, known))
+            raise RecipeError(f'{source}: unknown plugin "{name}"', nearest(name, known))
 
 
 def found(entry_points: Iterable[tuple[EntryPoint, Distribution]], choice: Choice) -> list[Plugin]:
-    """The plugins, ordered by name, with all that is wrong with them before they are imported."""
+    """The plugins, ordered by name, with every problem that shows before they are imported."""
     plugins = [_declared(point, distribution) for point, distribution in entry_points]
     plugins.sort(key=lambda plugin: (plugin.name, plugin.distribution))
     choice.apply(plugins)
@@ -160,28 +160,30 @@ def found(entry_points: Iterable[tuple[EntryPoint, Distribution]], choice: Choic
         if plugin.usable:
             _check_name(plugin, taken)
         if plugin.usable and not exists(plugin.module):
-            plugin.exclude("broken", f"there is no module {plugin.module}")
+            plugin.exclude("broken", f"cannot find the module {plugin.module}")
     return plugins
 
 
 def _declared(point: EntryPoint, distribution: Distribution) -> Plugin:
     about = distribution.metadata
-    name, version = about["Name"] or "a distribution without a name", about["Version"] or ""
+    name, version = about["Name"] or "an unnamed distribution", about["Version"] or ""
     requires = tuple(distribution.requires or ())
     return Plugin(point.name, name, version, point.value, point=point, requires=requires)
 
 
 def _check_version(plugin: Plugin) -> None:
-    """Compare the range of the core that its distribution asks for with the core that is here."""
-    here = version_of("mbo-core")
+    """Check that the installed core is in the range its distribution requires."""
+    installed = version_of("mbo-core")
     for text in plugin.requires:
         try:
             needed = Requirement(text)
         except InvalidRequirement:
             continue
         applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
-        if canonicalize_name(needed.name) == "mbo-core" and applies and not needed.specifier.contains(here, True):
-            plugin.exclude("incompatible", f"{plugin.label} needs mbo-core {needed.specifier}, and {here} is here")
+        if canonicalize_name(needed.name) == "mbo-core" and applies and not needed.specifier.contains(installed, True):
+            plugin.exclude(
+                "incompatible", f"{plugin.label} needs mbo-core {needed.specifier}, but {installed} is installed"
+            )
 
 
 def _check_name(plugin: Plugin, taken: dict[str, Plugin]) -> None:
@@ -191,12 +193,12 @@ def _check_name(plugin: Plugin, taken: dict[str, Plugin]) -> None:
 
 
 def clash(plugin: Plugin, what: str, other: Plugin) -> str:
-    """That another plugin has a name already, and what to do about it."""
+    """The message that another plugin already has a name, and what to do about it."""
     ways = [
         f"--without {one.distribution}" for one in (plugin, other) if one.distribution != "mbo-core" and not one.given
     ]
-    hint = f" ({' or '.join(ways)} leaves one out)" if ways else ""
-    return f"{plugin.label} offers {what}, which {other.label} offers already{hint}"
+    hint = f" ({' or '.join(ways)} excludes one)" if ways else ""
+    return f"{plugin.label} offers {what}, which {other.label} already offers{hint}"
 
 
 def exists(module: str) -> bool:
@@ -221,7 +223,7 @@ def home(plugin: Plugin) -> list[Path]:
 
 
 def _folders(top: str) -> list[str] | None:
-    """Where the submodules of a top-level module lie: none for a single file, None if there is no such module."""
+    """The folders of a top-level module: empty for a single file, None for an unknown module."""
     try:
         spec = find_spec(top)
     except (ImportError, ValueError, AttributeError):
@@ -230,7 +232,7 @@ def _folders(top: str) -> list[str] | None:
 
 
 def outside_package(path: Path, plugin: Plugin) -> bool:
-    """Whether a recipe lies outside its plugin, by a link; an installer may link a whole package to its cache."""
+    """Whether a recipe is a link to a file outside its plugin. An installer may link a whole package to its cache."""
     return not any(path.resolve().is_relative_to(_resolved(folder)) for folder in home(plugin))
 
 

@@ -1,4 +1,4 @@
-"""Plugins that no distribution installs: files, modules and objects that are given for one run."""
+"""Plugins given for one run: files, modules and objects, none of them installed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def given(plugin: object) -> list[object]:
-    """What a person gives as a plugin, as objects with hooks; a path is a file of Python code.
+    """The objects with hooks in a plugin given by the user; a path names a Python file.
 
     A file without the hook `mbo_stages` offers the stage classes that it defines.
 
     Raises:
-        RecipeError: for a file that cannot be read or imported, or that offers nothing.
+        RecipeError: for a file that cannot be read or imported, or offers nothing.
     """
     if not isinstance(plugin, (str, Path)):
         return [plugin]
@@ -39,7 +39,7 @@ def given(plugin: object) -> list[object]:
     if classes and "mbo_stages" not in hooks:
         found.append(offering(module.__name__, classes))
     if not found:
-        hint = "define a stage class in it, or a hook: @hookimpl def mbo_tasks(): ..."
+        hint = "define a stage class or a hook in it: @hookimpl def mbo_tasks(): ..."
         raise RecipeError(f"{plugin} offers no stage and no hook", hint)
     return found
 
@@ -52,7 +52,7 @@ def offering(home: str, stages: Sequence[type[Stage]]) -> object:
 
 
 def described(plugin: object, number: int) -> Plugin:
-    """The `number`-th plugin that was given, a module or an instance; its version is a digest of its file."""
+    """Describe the `number`-th given plugin, a module or an instance; its version is a digest of its file."""
     home = str(getattr(plugin, "__name__", None) or type(plugin).__module__)
     name = home if isinstance(plugin, ModuleType) else f"{home}.{type(plugin).__name__}"
     module = sys.modules.get(home)
@@ -60,7 +60,7 @@ def described(plugin: object, number: int) -> Plugin:
 
 
 def _short(name: str) -> str:
-    """A file's name without its folder; a module's name as it is."""
+    """A file's name without its folder; a module's name unchanged."""
     return Path(name).name
 
 
@@ -68,7 +68,7 @@ def _digest(module: ModuleType | None) -> str:
     try:
         content = Path(str(getattr(module, "__file__", ""))).read_bytes()
     except OSError:
-        # Typed in by hand, it may be another at any time: nothing that was cached for it fits.
+        # Code typed into a session may change at any time, so nothing cached for it may be reused.
         return uuid4().hex[:12]
     return sha256(content).hexdigest()[:12]
 
@@ -77,7 +77,7 @@ def _imported(path: Path) -> ModuleType:
     if not path.is_file():
         there = [one.name for one in path.parent.glob("*.py")]
         raise RecipeError(f"cannot find the plugin file {path}", nearest(path.name, there) if there else None)
-    # Named by its path, it is in nobody's way, and its classes are told from those of other files.
+    # The path as module name avoids clashes and tells its classes from those of other files.
     name = str(path.resolve())
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -1,16 +1,15 @@
-"""The hooks (pluggy, project name `mbo`): methods offer, tools wrap.
+"""The hooks (pluggy, project name `mbo`): methods offer stages and tasks, tools wrap the steps of a run.
 
-The two `mbo_stages` and `mbo_tasks` collect what plugins offer. The other four are called once for each group of
-seeds that a run trains together, in the order in which they stand here. The core implements each of them last
-(`trylast`), so a cache may answer first, and a logger or timer may wrap (`@hookimpl(wrapper=True)`). Wrappers are
-around whatever answers.
+`mbo_stages` and `mbo_tasks` collect what plugins offer. The other four are called once for each group of seeds that a
+run trains together, in the order given here. The core implements each of them last (`trylast`), so a cache can answer
+first, and a logger or timer can wrap (`@hookimpl(wrapper=True)`). Wrappers surround whichever implementation answers.
 
-What is answered is checked right away for its type, seeds and shapes; a wrong answer ends the run with an error that
-names the plugin and the option `--without`. So does an implementation of the four that raises, as the core cannot know
-what it was for. In both cases the groups that were finished stay stored.
+Each answer is checked at once for its type, seeds and shapes. A wrong answer ends the run with an error that names the
+plugin and the option `--without`. So does an exception in one of the four, as the core cannot know whether the plugin
+mattered. In both cases the groups that have finished stay stored.
 
-Note pluggy's rules: a parameter is passed by name, so an implementation may leave out those that it does not use,
-must not rename any, and must not give one a default.
+Pluggy passes parameters by name: an implementation may omit those it does not use, but must not rename any or give one
+a default.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 PROJECT = "mbo"
 ENTRY_POINTS = "mbo.plugins"
 COMMANDS = "mbo.commands"
-"""The group of entry points by which a plugin adds a command to `mbo`: name = "module:click command"."""
+"""The entry point group for commands that plugins add to `mbo`: name = "module:click command"."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -37,9 +36,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def mbo_stages() -> Sequence[StageOffer | type[Stage]]:
-    """Offer stages, once, when stages are first asked for.
+    """Offer stages. Called once, when stages are first needed.
 
-    Say where each class is, so that it is imported only when it is used::
+    Name the place of each class, so that it is imported only when it is used::
 
         @hookimpl
         def mbo_stages():
@@ -47,17 +46,17 @@ def mbo_stages() -> Sequence[StageOffer | type[Stage]]:
 
             return [StageOffer("update", "mine", "mine.update:Mine")]
 
-    Classes may be offered as well; import them here and not in the plugin's `__init__`, so that listing stays fast.
-    An implementation that raises makes its plugin `broken` in `mbo plugins`, with the reason; the others work.
+    You may also offer classes. Import them here, not in the plugin's `__init__`, so that listing stays fast.
+    If an implementation raises, `mbo plugins` shows its plugin as `broken` with the reason; other plugins still work.
     """
     raise NotImplementedError
 
 
 @hookspec
 def mbo_tasks() -> Sequence[TaskOffer]:
-    """Offer tasks, once, when tasks are first asked for.
+    """Offer tasks. Called once, when tasks are first needed.
 
-    Load no data here: an offer knows how to load itself::
+    Load no data here; the offer loads the task on demand::
 
         @hookimpl
         def mbo_tasks():
@@ -66,8 +65,8 @@ def mbo_tasks() -> Sequence[TaskOffer]:
 
             return [TaskOffer("Mine-v0", "continuous", TaskInfo("my table"), load)]
 
-    An offer of the name `prefix:*` answers for each `prefix:name` that is not offered, to say why it is not there.
-    An implementation that raises makes its plugin `broken` in `mbo plugins`, with the reason; the others work.
+    An offer named `prefix:*` answers for every `prefix:name` that is not offered, and says why it is not available.
+    If an implementation raises, `mbo plugins` shows its plugin as `broken` with the reason; other plugins still work.
     """
     raise NotImplementedError
 
@@ -80,8 +79,8 @@ def mbo_train_proxy(run: Run) -> TrainedProxy:
         run: the recipe's stages, the encoded data (x (N, d), y (N,)), the seeds and their keys.
 
     Returns:
-        `states`, the trained state of each seed that did not fail, and why the others did. An answer may be for some
-        of the seeds: the hook is called again for the rest. A timer::
+        `states`, the trained state of each seed that did not fail, and `failed`, the reasons for the others. An answer
+        may cover only some of the seeds; the hook is then called again for the rest. A timer::
 
             @hookimpl(wrapper=True)
             def mbo_train_proxy(run):
@@ -102,12 +101,12 @@ def mbo_mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
     """Audit the trained proxy: how far does the recipe's adversary move it?
 
     Args:
-        run: the same run.
+        run: the run, as above.
         proxy: what `mbo_train_proxy` returned.
 
     Returns:
         `by_seed`, the gap of each seed of `proxy`: a float in standardised scores, or None where nothing was
-        measured. It changes nothing that comes after. A tool that tells people of wide gaps::
+        measured. The gap does not affect the rest of the run. A tool that reports wide gaps::
 
             @hookimpl(wrapper=True)
             def mbo_mine_adversary(run, proxy):
@@ -128,7 +127,7 @@ def mbo_update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     """Search for better designs with the recipe's update.
 
     Args:
-        run: the same run.
+        run: the run, as above.
         proxy: what `mbo_train_proxy` returned.
 
     Returns:
@@ -149,16 +148,16 @@ def mbo_update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
 
 @hookspec(firstresult=True)
 def mbo_evaluate(run: Run, candidates: Candidates) -> Scores:
-    """Score the candidates; only here is the oracle called.
+    """Score the candidates. Only this hook calls the oracle.
 
     Args:
-        run: the same run; `run.task` holds the oracle.
+        run: the run, as above; `run.task` holds the oracle.
         candidates: what `mbo_update_solution` returned.
 
     Returns:
-        `by_seed`: for each seed its scores by name, numpy arrays (candidates,) of finite floats, `raw` among them; a
-        name may have texts instead. Seeds without scores are in `failed` with the reason, or, without an oracle, left
-        out. A laboratory may answer before the core::
+        `by_seed`: the scores of each seed by name, numpy arrays (candidates,) of finite floats. `raw` is required; a
+        name may have texts instead. Seeds without scores are in `failed` with the reason, or left out if the task has
+        no oracle. A laboratory can answer before the core::
 
             @hookimpl
             def mbo_evaluate(run, candidates):
@@ -168,6 +167,6 @@ def mbo_evaluate(run: Run, candidates: Candidates) -> Scores:
                 raw = {seed: measure(designs) for seed, designs in zip(candidates.seeds, candidates.raw)}
                 return Scores({seed: {"raw": y, "normalised": run.task.normalise(y)} for seed, y in raw.items()})
 
-    If an implementation raises, the run ends; an oracle that raises fails its seed alone.
+    If an implementation raises, the run ends. If the oracle raises, only its seed fails.
     """
     raise NotImplementedError

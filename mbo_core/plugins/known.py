@@ -1,4 +1,4 @@
-"""The plugins that the core knows of, installed or not."""
+"""The plugins known to the core, installed or not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Known:
 
 
 def known(plugins: Iterable[Plugin]) -> list[Known]:
-    """All known plugins by name, and which of them are among the installed ones."""
+    """All known plugins by name, each with its installed version if it is among `plugins`."""
     versions = {canonicalize_name(plugin.distribution): plugin.version for plugin in plugins}
     listed = plain(read(Path(__file__).with_name("known.toml")).table)
     return [

@@ -1,4 +1,4 @@
-"""What a plugin says of a stage that it offers, so that the stage is imported only when it is used."""
+"""How a plugin describes a stage it offers, so that the stage is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @dataclass(frozen=True)
 class StageOffer:
-    """A stage that a plugin offers, by where its class is.
+    """A stage that a plugin offers, described by the place of its class.
 
     Attributes:
-        role: the slot of a recipe that it fills.
-        name: what recipes call it; the same as the class attribute `name`.
-        place: `module:Class`, imported when a recipe or a list asks for the stage.
+        role: the slot of a recipe it fills.
+        name: its name in recipes; the same as the class attribute `name`.
+        place: `module:Class`, imported when a recipe or a list needs the stage.
 
     >>> print(StageOffer("proxy", "conservative", "mbo_coms.proxy:Conservative"))
     proxy conservative

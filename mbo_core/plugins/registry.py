@@ -1,8 +1,8 @@
-"""The registry: import plugins, keep each from harming the others, and collect what they offer.
+"""The registry: import plugins, isolate their failures, and collect what they offer.
 
-Methods are found without importing a plugin (`mbo_core.plugins.discovery`); stages and tasks need the import, which is
-isolated: a plugin that fails is named with its reason, and the others work. What a `StageOffer` offers is imported when
-it is used.
+Methods are found without importing a plugin (`mbo_core.plugins.discovery`). Stages and tasks need the import. If it
+fails, the plugin is reported with the reason, and the others still work. The stage of a `StageOffer` is imported on
+first use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 RUNNER = "runner"
-"""The name under which the core's own way through a run is registered."""
+"""The name under which the core registers its own implementation of a run's hooks."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Registry:
 
     Args:
         entry_points: the plugins' entry points, each with its distribution.
-        choice: which of them a person wants.
+        choice: which of them the user wants.
     """
 
     entry_points: Sequence[tuple[EntryPoint, Distribution]]
@@ -51,7 +51,7 @@ class Registry:
         self.plugins = discovery.found(self.entry_points, self.choice)
 
     def including(self, plugins: Sequence[object]) -> Registry:
-        """What is installed and these plugins, which no other run sees.
+        """This registry with further plugins, which no other run sees.
 
         Args:
             plugins: modules or instances with hooks, or paths of Python files; see `mbo_core.plugins.files`.
@@ -80,12 +80,12 @@ class Registry:
         return registry
 
     def hooks(self, runner: object) -> pluggy.PluginManager:
-        """The hooks of one run: those of all plugins, and last of the one that carries it out."""
+        """The hooks of one run: those of all plugins, and last those of the runner."""
         return _manager([(RUNNER, runner), *self.manager.list_name_plugin()])
 
     @cached_property
     def methods(self) -> dict[str, Method]:
-        """All methods by name, in order, found without importing a plugin."""
+        """All methods, sorted by name, found without importing a plugin."""
         found: dict[str, Method] = {}
         for plugin in self.plugins:
             for path in discovery.recipes(plugin) if plugin.usable else ():
@@ -94,7 +94,7 @@ class Registry:
                     other = found[method.name].plugin
                     plugin.fault("duplicate", discovery.clash(plugin, f"method {method.name}", other))
                 elif discovery.outside_package(path, plugin):
-                    plugin.fault("broken", f"its recipe {path.name} lies outside its folder, at {path.resolve()}")
+                    plugin.fault("broken", f"its recipe {path.name} links outside its folder, to {path.resolve()}")
                 else:
                     found[method.name] = method
                     _check_readable(method)
@@ -104,20 +104,20 @@ class Registry:
         """A method by name.
 
         Raises:
-            RecipeError: with the nearest known name, or with the reason why its plugin cannot be used.
+            RecipeError: with the nearest known name, or with the reason its plugin cannot be used.
         """
         known = matching(name, self.methods)
         if known is not None:
             return self.methods[known]
         for plugin in self.plugins:
             if not plugin.usable and any(path.stem == name for path in discovery.recipes(plugin)):
-                fact = f'the method "{name}" is offered by plugin {plugin.name} ({plugin.label})'
-                raise RecipeError(f"{fact}, which is {plugin.status}: {plugin.reason}")
-        raise RecipeError(f'there is no method "{name}"', nearest(name, self.methods))
+                fact = f'method "{name}" is not available'
+                raise RecipeError(f"{fact}: plugin {plugin.name} ({plugin.label}) is {plugin.status}: {plugin.reason}")
+        raise RecipeError(f'unknown method "{name}"', nearest(name, self.methods))
 
     @cached_property
     def manager(self) -> pluggy.PluginManager:
-        """The hooks, with all plugins that can be imported."""
+        """The hooks of all plugins that can be imported."""
         from mbo_core.plugins import builtin
 
         manager = _manager()
@@ -136,26 +136,26 @@ class Registry:
             self._registered[plugin.name] = plugin
         except (Exception, SystemExit) as error:
             plugin.fail("cannot be imported", error)
-            # Pluggy 1.5 keeps a plugin that it refuses.
+            # Pluggy 1.5 keeps a plugin that it has refused.
             if manager.has_plugin(plugin.name):
                 manager.unregister(name=plugin.name)
 
     @cached_property
     def stages(self) -> dict[tuple[str, str], Offered]:
-        """All stages by (role, name), e.g. `("proxy", "regression")`; each is imported when its value is asked for."""
+        """All stages by (role, name), e.g. `("proxy", "regression")`; each is imported on first use of its value."""
         return dict(sorted(self._collect("mbo_stages", {}).items()))
 
     def loaded(self, role: str | None = None) -> dict[tuple[str, str], Offered]:
-        """The stages, or those of a role, that can be used; all of them are imported."""
+        """The usable stages, of all roles or of one; all of them are imported."""
         return {key: one for key, one in self.stages.items() if role in {None, key[0]} and not one.failure}
 
     @cached_property
     def tasks(self) -> dict[str, Offered]:
-        """All tasks' offers by name."""
+        """The offers of all tasks, by name."""
         return dict(sorted(self._collect("mbo_tasks", {}).items()))
 
     def _collect(self, hook: str, found: dict[Any, Offered], only: Collection[str] | None = None) -> Any:
-        """Add what all plugins, or those of the names `only`, offer by a hook."""
+        """Add what all plugins, or only those named in `only`, offer through a hook."""
         every = getattr(self.manager.hook, hook).get_hookimpls()
         wanted = [one for one in every if only is None or one.plugin_name in only]
         for offered in collect(hook, wanted, self._registered):
@@ -163,38 +163,38 @@ class Registry:
         return found
 
     def stage(self, role: str, name: str) -> type[Stage]:
-        """A stage class; only the plugin that offers it is imported.
+        """A stage class by name; only the plugin that offers it is imported.
 
         Raises:
-            RecipeError: for an unknown name, with the nearest, or for a stage that cannot be used, with the reason.
+            RecipeError: for an unknown name, with the nearest one, or for an unusable stage, with the reason.
         """
         known = [stage for of, stage in self.stages if of == role]
         found = matching(name, known)
         if found is None:
-            raise RecipeError(f'there is no {role} "{name}"', nearest(name, known))
+            raise RecipeError(f'unknown {role} "{name}"', nearest(name, known))
         stage: type[Stage] = self.stages[role, found].value
         return stage
 
     def task(self, name: str) -> TaskOffer:
-        """A task's offer; one of the name `prefix:*` answers for each `prefix:name` that is not offered.
+        """A task's offer; one named `prefix:*` answers for every `prefix:name` that is not offered.
 
         Raises:
             RecipeError: with the nearest known name.
         """
         offered = self.tasks.get(matching(name, self.tasks) or f"{name.partition(':')[0]}:*")
         if offered is None:
-            raise RecipeError(f'there is no task "{name}"', nearest(name, self.tasks))
+            raise RecipeError(f'unknown task "{name}"', nearest(name, self.tasks))
         offer: TaskOffer = offered.value
         return offer
 
     def examine(self) -> list[Plugin]:
-        """All plugins after everything of them was asked for, so that what is wrong with any is known."""
+        """All plugins after loading everything they offer, so that every problem is known."""
         _ = self.manager, self.methods, self.loaded(), self.tasks
         return self.plugins
 
     @property
     def problems(self) -> list[str]:
-        """One line for each plugin that is known not to work."""
+        """One line for each plugin with a known problem."""
         return [
             f"plugin {plugin.name} ({plugin.label}) is {plugin.status}: {plugin.reason}"
             for plugin in self.plugins
@@ -202,13 +202,13 @@ class Registry:
         ]
 
     def plugin_that_raised(self, error: BaseException) -> Plugin | None:
-        """The plugin in whose code an error was raised, or None if it was in nobody's."""
+        """The plugin whose code raised an error, or None."""
         modules = {plugin.module.partition(":")[0].partition(".")[0]: plugin for plugin in self.plugins}
         raised_in: Plugin | None = None
         trace: TracebackType | None = error.__traceback__
         while trace is not None:
             top = trace.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-            # A plugin that wraps a hook only hands on what is raised below pluggy's call of the others.
+            # A wrapper only passes on an error raised below pluggy's call of the other implementations.
             raised_in = None if top == "pluggy" else modules.get(top, raised_in)
             trace = trace.tb_next
         return raised_in
@@ -234,13 +234,13 @@ def _check_readable(method: Method) -> None:
 
 
 def installed(without: Sequence[str] = ()) -> Registry:
-    """The registry of this environment, with the plugins that `MBO_PLUGINS` names (all, where it is not set).
+    """The registry of this environment, with the plugins listed in `MBO_PLUGINS` (all if it is not set).
 
     Args:
         without: plugins or distributions to leave out.
 
     Raises:
-        RecipeError: for a name that no plugin has.
+        RecipeError: for an unknown plugin.
     """
     wanted = os.environ.get("MBO_PLUGINS")
     only = None if wanted is None else tuple(name.strip() for name in wanted.split(",") if name.strip())

@@ -1,4 +1,4 @@
-"""What a recipe says must be installed for it, `[method] requires`, and what is."""
+"""Compare what a recipe requires, `[method] requires`, with what is installed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORM = 'write distributions and their versions, e.g. ["mbo-coms>=0.1"]'
 
 
 def check_requirements(document: Document, mistakes: Mistakes) -> None:
-    """Note what a recipe requires and is not installed, and what is no requirement."""
+    """Note missing requirements of a recipe, and invalid ones."""
     where = document.where("method", "requires")
     for requirement in _requirements(document, mistakes):
         if lack := _lack(requirement):
@@ -29,7 +29,7 @@ def check_requirements(document: Document, mistakes: Mistakes) -> None:
 
 
 def may_offer(documents: Iterable[Document], registry: Registry) -> str | None:
-    """A hint for a stage or parent that is missing: what the recipes require that does not work, or None."""
+    """A hint for a missing stage or parent: the requirements that do not work, or None."""
     found = [requirement for one in documents for requirement in _requirements(one, Mistakes())]
     states = [f"{_text(one)}, {state}" for one in found if (state := _lack(one) or _sickness(one, registry))]
     return f"it may come with {'; '.join(states)}" if states else None
@@ -43,16 +43,16 @@ def _requirements(document: Document, mistakes: Mistakes) -> Iterator[Requiremen
     where = document.where("method", "requires")
     stated = plain(subtable(document.table, "method").get("requires", Sourced([], "")))
     if not isinstance(stated, list):
-        mistakes.add(where, "method.requires is no list", FORM)
+        mistakes.add(where, "method.requires is not a list", FORM)
         return
     for text in stated:
         try:
             requirement = Requirement(text)
         except (InvalidRequirement, TypeError):
-            mistakes.add(where, f"method.requires holds {text!r}, which is no requirement", FORM)
+            mistakes.add(where, f"method.requires: invalid requirement {text!r}", FORM)
             continue
         if requirement.url:
-            # A recipe comes from anywhere: it may name a package, not where to fetch one.
+            # A recipe may come from anywhere, so it may name a package but not a place to fetch it from.
             mistakes.add(where, f"method.requires names a URL for {requirement.name}", FORM)
         elif requirement.marker is None or requirement.marker.evaluate():
             yield requirement
@@ -75,16 +75,16 @@ def _sickness(requirement: Requirement, registry: Registry) -> str | None:
 
 
 def came_from(documents: Iterable[Document], stage: str) -> str | None:
-    """A hint for a stage, `role name`, that no distribution installed when the recipe was written."""
+    """A hint for a stage, `role name`, that was not installed when the recipe was written."""
     noted = [subtable(subtable(one.table, "method"), "unpackaged").get(stage) for one in documents]
     home = next((one.value for one in noted if isinstance(one, Sourced)), None)
     if home is None or str(home).endswith(".py"):
         return f"add --plugin {home}" if home else None
-    return f"its class was in {home}: save it in a file, and add --plugin FILE.py"
+    return f"its class was in {home}: save it in a file and add --plugin FILE.py"
 
 
 def offering(plugins: Iterable[Plugin]) -> list[str]:
-    """The requirements that state these plugins but for the core and what was given, e.g. `["mbo-coms>=0.1.0"]`."""
+    """The requirements for the installed ones of these plugins without the core, e.g. `["mbo-coms>=0.1.0"]`."""
     installed = [plugin for plugin in plugins if plugin.distribution not in ("", "mbo-core") and not plugin.given]
     found = {plugin.distribution: plugin.version for plugin in installed}
     return [_at_least(distribution, there) for distribution, there in sorted(found.items())]

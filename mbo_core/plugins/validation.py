@@ -1,4 +1,4 @@
-"""What a plugin may offer: hooks that pluggy will call, stages that recipes can name, tasks."""
+"""Validate what a plugin offers: hooks, stages and tasks."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mbo_core.stages.contracts import Ability, Stage, Update
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-"""How plugins and stages are named."""
+"""The form of the names of plugins and stages."""
 OWN_WORD = re.compile(rf"{KEBAB.pattern}:[a-z0-9_-]+")
-"""A word that a plugin adds to those of the core, e.g. the ability `mbo-kernel:kernel`."""
+"""A word that a plugin adds to the core's, e.g. the ability `mbo-kernel:kernel`."""
 NOUNS = {
     "abilities": "ability",
     "needs": "ability",
@@ -27,11 +27,11 @@ NOUNS = {
     "trains_against": "move",
     "kinds": "kind of task",
 }
-"""What the words of a class attribute are."""
+"""What errors call a word of each class attribute."""
 
 
 def check_plugin(plugin: object, manager: pluggy.PluginManager) -> None:
-    """Refuse what pluggy takes without a word: a class, a misspelt hook, a parameter that is never passed.
+    """Refuse what pluggy accepts silently: a class, a misspelt hook, a parameter that is never passed.
 
     Raises:
         MboError: with the fact and a hint.
@@ -45,7 +45,7 @@ def check_plugin(plugin: object, manager: pluggy.PluginManager) -> None:
             continue
         hook = implementation.get("specname") or name
         if hook not in specified:
-            raise MboError(f'there is no hook "{hook}"', nearest(hook, specified))
+            raise MboError(f'unknown hook "{hook}"', nearest(hook, specified))
         _check_parameters(hook, getattr(plugin, name))
 
 
@@ -53,30 +53,30 @@ def _check_parameters(hook: str, function: Any) -> None:
     known = list(signature(getattr(hookspecs, hook)).parameters)
     for name, parameter in signature(function).parameters.items():
         if parameter.kind in {Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL}:
-            raise MboError(f"{hook} takes {parameter}, which pluggy leaves empty", f"name what it uses of: {known}")
+            raise MboError(f"{hook} takes {parameter}, which pluggy never fills", f"name the ones it uses: {known}")
         if parameter.default is not Parameter.empty:
-            raise MboError(f"{hook} gives {name} a default, so pluggy never passes it", "leave the default out")
+            raise MboError(f"{hook} gives {name} a default, so pluggy never passes it", "remove the default")
         if name not in known:
             raise MboError(f'{hook} has no parameter "{name}"', nearest(name, known))
 
 
 def refused_stage(stage: Any) -> str | None:
-    """Why recipes cannot use what a plugin offers as a stage, or None; nothing is imported."""
+    """Why recipes cannot use an offered stage, or None; nothing is imported."""
     return _refused_offer(stage) if isinstance(stage, StageOffer) else _refused_class(stage)
 
 
 def load(offer: StageOffer) -> type[Stage]:
-    """Import the stage that is offered.
+    """Import an offered stage.
 
     Raises:
-        MboError: if it is not what the offer says, or cannot be used.
+        MboError: if it differs from the offer, or cannot be used.
         Exception: whatever the import raises.
     """
     stage: type[Stage] = resolve_name(offer.place)
     if refusal := _refused_class(stage):
         raise MboError(f"{offer.place}: {refusal}")
     if (found := (role_of(stage), stage.name)) != (offer.role, offer.name):
-        raise MboError(f"{offer.place} is the {' '.join(found)}", "correct the role or the name in its StageOffer")
+        raise MboError(f"{offer.place} is the {' '.join(found)}", "fix the role or the name in its StageOffer")
     return stage
 
 
@@ -84,13 +84,13 @@ def _refused_offer(offer: StageOffer) -> str | None:
     if offer.role not in ROLES:
         return f'unknown role "{offer.role}"; {nearest(str(offer.role), ROLES)}'
     if not re.fullmatch(r"[\w.]+:\w+", offer.place):
-        return f'"{offer.place}" does not say where the class is; write "module:Class"'
+        return f'invalid place "{offer.place}"; write "module:Class"'
     return _misnamed(offer.name)
 
 
 def _misnamed(name: Any) -> str | None:
     fine = isinstance(name, str) and KEBAB.fullmatch(name)
-    return None if fine else f"the name {name!r} is not in lower case with hyphens, e.g. gradient-ascent"
+    return None if fine else f"invalid name {name!r}; use lower case with hyphens, e.g. gradient-ascent"
 
 
 def _refused_class(stage: Any) -> str | None:
@@ -122,13 +122,13 @@ def _unreadable(stage: type[Stage]) -> str | None:
         role_of(stage)
         options(stage)
     except Exception as error:
-        # Resolving the annotations of a third party's class can raise anything.
+        # Resolving the annotations of a third-party class can raise anything.
         return f"it cannot be read: {error}"
     return None
 
 
 def _misdeclared(stage: type[Stage]) -> str | None:
-    """The first class attribute that is not what the contract of its role declares."""
+    """The first class attribute that does not match the contract of its role."""
     from mbo_core.stages import contracts
 
     contract = next(base for base in stage.__mro__ if base.__module__ == contracts.__name__)
@@ -140,10 +140,10 @@ def _misdeclared(stage: type[Stage]) -> str | None:
 
 
 def _misfit(name: str, hint: Any, value: Any) -> str | None:
-    """What is wrong with a class attribute, which `hint` declares."""
+    """What is wrong with a class attribute declared as `hint`."""
     outer, inner = get_origin(hint) or hint, get_args(hint)
     if isinstance(value, property):
-        return f"{name} is a property, and cannot depend on the options; offer two stages"
+        return f"{name} is a property, but cannot depend on the options; offer two stages"
     if outer is frozenset:
         return _unknown_word(name, get_args(inner[0]), value)
     if outer is Literal:
@@ -157,11 +157,11 @@ def _unknown_word(name: str, known: tuple[str, ...], value: Any) -> str | None:
     unknown = sorted(word for word in value if word not in known and not OWN_WORD.fullmatch(word))
     if not unknown:
         return None
-    return f'{name} has the unknown {NOUNS.get(name, "word")} "{unknown[0]}"; {nearest(unknown[0], known)}'
+    return f'unknown {NOUNS.get(name, "word")} "{unknown[0]}" in {name}; {nearest(unknown[0], known)}'
 
 
 def default_needs(update: type[Update]) -> frozenset[Ability] | None:
-    """What an update needs of its proxy where no option is set; None where that depends on a stage inside it."""
+    """What an update with default options needs of its proxy; None if that depends on a stage inside it."""
     from mbo_core.stages.options import options
 
     bare = object.__new__(update)
@@ -170,12 +170,12 @@ def default_needs(update: type[Update]) -> frozenset[Ability] | None:
     try:
         return bare.needs
     except Exception:
-        # A stage that is missing, or that a third party's code cannot do without, can raise anything.
+        # Third-party code can raise anything if an inner stage is missing.
         return None
 
 
 def refused_task(offer: Any) -> str | None:
-    """Why a run cannot use what a plugin offers as a task, or None."""
+    """Why a run cannot use an offered task, or None."""
     from mbo_core.tasks.task import TaskOffer
 
     if isinstance(offer, TaskOffer):
@@ -187,7 +187,7 @@ def role_of(stage: type[Stage]) -> Role:
     """The role of a stage class.
 
     Raises:
-        MboError: for a class that derives from the contract of no role.
+        MboError: for a class that derives from no contract of a role.
     """
     from mbo_core.stages import contracts
 

@@ -1,1 +1,1 @@
-"""Recipes: from TOML to five stages that fit each other."""
+"""Recipes: from TOML to five stages that fit together."""

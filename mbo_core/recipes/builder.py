@@ -1,4 +1,4 @@
-"""The resolved recipe: one stage for each role, built from tables and checked to fit each other."""
+"""Build the stages of a recipe, one for each role, from tables."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mbo_core.toml import Sourced, Table, subtable
 
 @dataclass
 class Builder:
-    """Makes stages of tables, noting what is wrong.
+    """Builds stages from tables and notes mistakes.
 
     Attributes:
         registry: what is installed.
-        lineage: the recipe, to tell where it says what.
-        mistakes: takes what is wrong.
+        lineage: the recipe, to locate mistakes in its files.
+        mistakes: collects the mistakes.
     """
 
     registry: Registry
@@ -34,7 +34,7 @@ class Builder:
     mistakes: Mistakes
 
     def stages(self, table: Table) -> dict[str, Stage | None]:
-        """The five stages; None for one that could not be made."""
+        """The five stages; None for one that could not be built."""
         made: dict[str, Stage | None] = {}
         for role in ROLES:
             made[role] = self.stage(role, role, subtable(table, role), made)
@@ -46,7 +46,7 @@ class Builder:
         name = use.value if isinstance(use, Sourced) else None
         where = self.lineage.where(*path.split(".")) if use is None else location(use)
         if not isinstance(name, str):
-            self.mistakes.add(where, f"{path} names no stage", f'write use = "..." in [{path}]')
+            self.mistakes.add(where, f"missing stage in {path}", f'write use = "..." in [{path}]')
             return None
         try:
             stage = self.registry.stage(role, name)
@@ -82,11 +82,11 @@ class Builder:
             return None
 
     def _misfit(self, error: ValueError, stage: type[Stage], path: str, table: Table) -> None:
-        """Note what a stage says against its options together, where one that it names as `option=value` stands."""
+        """Note why a stage refuses its options together, at the place of an option it names as `option=value`."""
         known = options(stage)
         named = [name for name in dict.fromkeys(re.findall(r"(\w+)=", str(error))) if name in known]
         places = [location(table[name]) for name in named if name in table]
-        # One that was given on the command line is the likelier to be mistaken.
+        # An option given on the command line is the more likely mistake.
         places.sort(key=lambda place: not place.startswith("--set"))
         where = places[0] if places else self.lineage.where(*path.split("."))
         hint = "; ".join(f"{name}: {known[name].limits.doc}" for name in named)

@@ -1,4 +1,4 @@
-"""What may stand in a recipe's file: which tables and keys, and of which type. Nothing here imports torch."""
+"""Check which tables and keys a recipe file holds, and their types. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from mbo_core.toml import Document, Sourced, Table, assignment, plain, subtable
 
 
 def check_words(document: Document, mistakes: Mistakes) -> None:
-    """Note the tables and keys of a document, in use or not, that no recipe has."""
+    """Note unknown tables and keys of a document, whether or not they apply."""
     for key, value in document.table.items():
         if key not in TABLES:
-            mistakes.add(document.where(key), f'"{key}" is no part of a recipe', nearest(key, TABLES))
+            mistakes.add(document.where(key), f'unknown table or key "{key}"', nearest(key, TABLES))
         elif key != "extends" and not isinstance(value, dict):
-            mistakes.add(document.where(key), f"{key} is a table", f"write [{key}]")
+            mistakes.add(document.where(key), f"{key} must be a table", f"write [{key}]")
     for layer in ("when", "preset"):
         for name, value in subtable(document.table, layer).items():
             if isinstance(value, Sourced):
-                mistakes.add(value.where, f"{layer}.{name} is a table", f"write [{layer}.{name}]")
+                mistakes.add(value.where, f"{layer}.{name} must be a table", f"write [{layer}.{name}]")
                 continue
             for key, inner in value.items():
                 check_role(key, inner, document.where(layer, name, key), mistakes)
     for table, names in (("method", ABOUT), ("run", RUN), ("listing", LISTING)):
         for key in subtable(document.table, table):
             if key not in names:
-                mistakes.add(document.where(table, key), f'{table} has no key "{key}"', nearest(key, names))
+                mistakes.add(document.where(table, key), f'unknown key "{key}" in {table}', nearest(key, names))
     for table, key in (("method", "name"), ("run", "task"), ("run", "preset"), ("run", "applied")):
         if not isinstance(plain(subtable(document.table, table)).get(key, ""), str):
-            mistakes.add(document.where(table, key), f"{table}.{key} is a string")
+            mistakes.add(document.where(table, key), f"{table}.{key} must be a string")
     check_facts(document, mistakes)
     for table, keys in (("published", PUBLISHED), ("measured", MEASURED)):
         for task, scores in subtable(document.table, table).items():
@@ -38,13 +38,13 @@ def check_words(document: Document, mistakes: Mistakes) -> None:
 
 
 def check_facts(document: Document, mistakes: Mistakes) -> None:
-    """Note facts about a method that are of the wrong type."""
+    """Note facts about a method with the wrong type."""
     facts = {"method": {"mix": _FACTS["mix"]}, "listing": {key: _FACTS[key] for key in LISTING}}
     for table, tests in facts.items():
         for key, (holds, form) in tests.items():
             value = subtable(document.table, table).get(key)
             if value is not None and not holds(plain(value)):
-                mistakes.add(document.where(table, key), f"{table}.{key} is {form}")
+                mistakes.add(document.where(table, key), f"{table}.{key} must be {form}")
 
 
 _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -59,19 +59,19 @@ _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_scores(scores: Table | Sourced, table: str, keys: Sequence[str], where: str, mistakes: Mistakes) -> None:
-    """Note scores of a task that could not be shown beside those of a run."""
+    """Note scores of a task that cannot be shown beside those of a run."""
     if not isinstance(scores, dict):
-        mistakes.add(where, f"{table} scores are a table", f'write [{table}."TASK"]')
+        mistakes.add(where, f"{table} scores must be a table", f'write [{table}."TASK"]')
         return
     for key, value in scores.items():
         if key not in keys:
-            mistakes.add(where, f'{table} scores have no key "{key}"', nearest(key, keys))
+            mistakes.add(where, f'unknown key "{key}" in {table} scores', nearest(key, keys))
         elif key in {"source", "preset"} and not isinstance(plain(value), str):
-            mistakes.add(where, f"{key} is a string")
+            mistakes.add(where, f"{key} must be a string")
         elif key == "seeds" and type(plain(value)) is not int:
-            mistakes.add(where, "seeds is a whole number")
+            mistakes.add(where, "seeds must be a whole number")
         elif key in {"100th", "50th"} and not _mean_and_std(plain(value)):
-            mistakes.add(where, f"{key} is a mean and a standard deviation", f'write "{key}" = [0.5, 0.1]')
+            mistakes.add(where, f"{key} must be a mean and a standard deviation", f'write "{key}" = [0.5, 0.1]')
 
 
 def _mean_and_std(value: Any) -> bool:
@@ -79,15 +79,15 @@ def _mean_and_std(value: Any) -> bool:
 
 
 def check_sets(sets: Iterable[str], mistakes: Mistakes) -> None:
-    """Note what is set for no role."""
+    """Note assignments outside any role."""
     for text in sets:
         for key, value in assignment(text).items():
             check_role(key, value, f"--set {text}", mistakes)
 
 
 def check_role(key: str, value: Table | Sourced, where: str, mistakes: Mistakes) -> None:
-    """Note a key of a layer that names no role, or is no table."""
+    """Note a key of a layer that is not a role, or whose value is not a table."""
     if key not in ROLES:
         mistakes.add(where, f'unknown role "{key}"', nearest(key, ROLES))
     elif not isinstance(value, dict):
-        mistakes.add(where, f"{key} is a table", f"name its stage with {key}.use")
+        mistakes.add(where, f"{key} must be a table", f"name its stage with {key}.use")

@@ -1,4 +1,4 @@
-"""Whether the stages of a recipe fit each other and the kind of task."""
+"""Check that the stages of a recipe fit each other and the kind of task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mbo_core.tasks.space import Kind
 
 
 def check(recipe: Recipe, kind: Kind, registry: Registry, mistakes: Mistakes) -> None:
-    """Note every way in which the stages do not fit each other or the kind of task."""
+    """Note every mismatch between the stages, or between them and the kind of task."""
     if kind not in recipe.encoding.kinds:
         fits = _fitting(registry, "encoding", lambda stage: kind in cast("type[Encoding]", stage).kinds)
         mistakes.add("", f'encoding "{recipe.encoding.name}" cannot encode {kind} designs', fits)

@@ -1,4 +1,4 @@
-"""Which option of a stage a person means who wrote one that it does not have."""
+"""Guess which option of a stage was meant by an unknown one."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SYNONYMS = (
     ("radius", "epsilon"),
     ("overestimation_limit", "tau", "alpha"),
 )
-"""Names of one meaning; the first that a stage has is meant."""
+"""Names with one meaning; the first that the stage has is suggested."""
 
 MOST = 3
-"""A word that more options' texts hold tells nothing."""
+"""A word in the texts of more options than this is no use as a hint."""
 
 
 def option_hint(name: str, known: Mapping[str, Option]) -> str:
-    """The option that is spelt alike, that means the same, or whose text mentions the word.
+    """A hint at an option with a similar name, with the same meaning, or whose text has the word.
 
     Args:
         name: what was written.
-        known: the options that the stage has.
+        known: the options of the stage.
     """
     if not known:
         return "it has no options"

@@ -1,8 +1,8 @@
-"""A recipe's layers: which lies over which, and what may stand in them. Nothing here imports torch.
+"""A recipe's layers, and the order in which they override each other. This module does not import torch.
 
-A parent, which `extends` names, is resolved whole before its child is laid over it: base, `when.<kind>`, `when.<task>`
-of the oldest, then of its child, and so on; what is for a task is also for `prefix:<task>`. Then come the presets in
-the same order, and `--set`.
+Later layers override earlier ones. First come the base, `when.<kind>` and `when.<task>` of the oldest parent (named by
+`extends`), then those of its child, and so on down to the recipe. Then come the presets in the same order, and `--set`
+last. `when.<task>` also applies to `prefix:<task>`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def find(name: str | Path, registry: Registry) -> Document:
     """A recipe's document: a method by name, else a file or a run's folder (write ./coms for a folder called coms).
 
     Raises:
-        RecipeError: if there is none, with the nearest known name.
+        RecipeError: for an unknown recipe, with the nearest known name.
     """
     if matching(str(name), registry.methods):
         return registry.method(str(name)).document
     path = Path(name)
-    # Of os.path, for which a name that is too long or lies in a locked folder is no folder; pathlib raises.
+    # os.path, because pathlib raises for a name that is too long or in a locked folder.
     if os.path.isdir(path):
         if not os.path.exists(path / "recipe.toml"):
             raise RecipeError(f"{path} is a folder without a recipe.toml", "name a file, a run's folder or a method")
@@ -74,16 +74,16 @@ class Lineage:
 
     @property
     def presets(self) -> Table:
-        """All presets by name, each as its documents write it."""
+        """All presets by name, merged over the documents."""
         return reduce(merge, (subtable(one.table, "preset") for one in self.documents), {})
 
     def where(self, *keys: str) -> str:
-        """File and line of a table: in the recipe or, if it is inherited, in a parent."""
+        """File and line of a table, in the recipe or in the parent it is inherited from."""
         holding = [one for one in self.documents if keys[:1] in one.lines]
         return (holding or self.documents)[-1].where(*keys)
 
     def about(self) -> dict[str, Any]:
-        """The table `[method]`, in which nothing is inherited: what changes a method is another method."""
+        """The table `[method]`. Nothing in it is inherited, as a changed method is a different method."""
         return {"name": self.recipe.name, **plain(subtable(self.recipe.table, "method"))}
 
 
@@ -91,7 +91,7 @@ def lineage(document: Document, registry: Registry) -> Lineage:
     """A recipe with all its parents.
 
     Raises:
-        RecipeError: if one cannot be found, or descends from itself.
+        RecipeError: for an unknown parent, or a circular `extends`.
     """
     documents = [document]
     while "extends" in documents[0].table:
@@ -99,7 +99,7 @@ def lineage(document: Document, registry: Registry) -> Lineage:
         documents.insert(0, parent)
         if any(_same(parent, other) for other in documents[1:]):
             names = " -> ".join(one.path.name if one.path else one.name for one in reversed(documents))
-            raise RecipeError(f"{documents[1].where('extends')}: extends goes round in a circle: {names}")
+            raise RecipeError(f"{documents[1].where('extends')}: circular extends: {names}")
     return Lineage(tuple(documents))
 
 
@@ -111,7 +111,7 @@ def _parent(document: Document, registry: Registry) -> Document:
     named = document.table["extends"]
     where = document.where("extends")
     if not isinstance(named, Sourced) or not isinstance(named.value, str):
-        raise RecipeError(f"{where}: extends names one method or file")
+        raise RecipeError(f"{where}: extends must name one method or file")
     try:
         if not named.value.endswith(".toml"):
             return _method(named.value, document, registry)
@@ -132,12 +132,12 @@ def _method(name: str, document: Document, registry: Registry) -> Document:
 def _stay_inside(document: Document, parent: Path, registry: Registry) -> None:
     home = shipped_in(document, registry)
     if home is not None and not parent.resolve().is_relative_to(home):
-        hint = "name a method, or a file in the plugin's own folder of recipes"
-        raise RecipeError(f"a plugin's recipe cannot extend {parent}", hint)
+        hint = "name a method, or a file in the plugin's recipes folder"
+        raise RecipeError(f"recipe of a plugin cannot extend {parent}", hint)
 
 
 def shipped_in(document: Document, registry: Registry) -> Path | None:
-    """The folder of recipes of the plugin that a recipe ships with, or None for a person's own."""
+    """The recipes folder of the plugin that ships a recipe, or None for a user's own recipe."""
     if document.path is None:
         return None
     folders = {method.path.parent.resolve() for method in registry.methods.values()}
@@ -153,11 +153,11 @@ def flatten(
         lineage: the recipe and its parents.
         kind: of the task.
         task: its name.
-        preset: one of the lineage's.
+        preset: the name of one of the lineage's presets.
         sets: `role.option=VALUE` assignments.
 
     Raises:
-        RecipeError: if what is set is no assignment.
+        RecipeError: for an invalid assignment in `sets`.
     """
     table: Table = {
         name: {"use": Sourced(use, "")} for name, use in {**DEFAULT_STAGES, "encoding": DEFAULT_ENCODINGS[kind]}.items()
@@ -177,7 +177,7 @@ def flatten(
 
 
 def _names(task: str) -> Sequence[str]:
-    """The names by which `when` means a task, the nearest last: `prefix:NAME` is another's version of NAME.
+    """The names by which `when` matches a task, the most specific last: `prefix:NAME` is a version of NAME.
 
     >>> _names("design_bench:TFBind8-Exact-v0")
     ('TFBind8-Exact-v0', 'design_bench:TFBind8-Exact-v0')
@@ -191,7 +191,7 @@ def _roles(layer: Table) -> Table:
 
 
 def _for_kept_stages(preset: Table, before: Table, after: Table) -> Table:
-    """A preset without what is meant for stages of its recipe that a child has exchanged."""
+    """A preset without the settings for stages that a child has replaced."""
     kept: Table = {}
     for key, value in preset.items():
         old, new = subtable(before, key), subtable(after, key)
@@ -208,10 +208,10 @@ def _use(table: Table) -> Any:
 
 
 def named_stages(table: Table) -> dict[tuple[str, ...], str]:
-    """The names of all stages of a flat table, also of those inside others, by where they stand."""
+    """The names of all stages of a flat table, including inner ones, by their path."""
     return {keys[:-1]: str(value.value).casefold() for keys, value in leaves(table) if keys[-1] == "use"}
 
 
 def _precedence(given: Table) -> float:
-    """Outer stages are named first, then inner ones, then options are set: a new name drops what was set before it."""
+    """The order of assignments: outer stages, then inner ones, then options, as a new name resets the options."""
     return min((len(keys) for keys, _ in leaves(given) if keys[-1] == "use"), default=math.inf)

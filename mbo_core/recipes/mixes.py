@@ -1,4 +1,4 @@
-"""With which stages a stage can be mixed, for people who choose."""
+"""Which stages a stage can be mixed with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mbo_core.stages.options import options
 
 
 def partners(stage: type[Stage], registry: Registry) -> dict[str, list[str]]:
-    """The stages that fit a stage, by role; what the options of an update change is told for its defaults."""
+    """The stages that fit a stage, by role. An update is taken with its default options."""
     if issubclass(stage, Adversary):
         return {"proxy": [one.name for one in _all("proxy", registry) if stage.moves <= _proxy(one).trains_against]}
     if issubclass(stage, Proxy):
@@ -27,12 +27,12 @@ def partners(stage: type[Stage], registry: Registry) -> dict[str, list[str]]:
 
 
 def needs(update: type[Update], registry: Registry) -> dict[str, list[str]]:
-    """What an update needs of a proxy with its default options, by the stages inside it: `""` where it has none."""
+    """What an update with default options needs of a proxy, by its inner stages; the key is `""` if it has none."""
     return {label: sorted(made.needs) for label, made in _examples(update, registry)}
 
 
 def inner_choices(stage: type[Stage], registry: Registry) -> dict[str, list[str]]:
-    """By each option of a stage that holds another stage and not the recipe's own: the names that it accepts."""
+    """For each option that holds an inner stage other than the recipe's own: the names it accepts."""
     held = inner_roles(stage)
     made = [one for _, one in _examples(stage, registry)] if held else []
     return {name: list(dict.fromkeys(getattr(one, name).name for one in made)) for name in held}
@@ -50,7 +50,7 @@ def _some_fit(update: type[Stage], proxy: type[Proxy], registry: Registry) -> bo
 
 
 def _examples(stage: type[Stage], registry: Registry) -> Iterator[tuple[str, Any]]:
-    """The stage with its defaults, once with each choice of the stages inside it; what it refuses is left out."""
+    """The stage with default options, once for each valid choice of its inner stages."""
     inner = inner_roles(stage)
     own = [name for name, one in options(stage).items() if one.stage and name not in inner]
     filled = {name: _default(name, registry) for name in own}
@@ -64,7 +64,7 @@ def _examples(stage: type[Stage], registry: Registry) -> Iterator[tuple[str, Any
 
 
 def _plain(role: str, registry: Registry) -> list[Stage]:
-    """The stages of a role that hold no others but the recipe's own, with their defaults."""
+    """The stages of a role without inner stages other than the recipe's own, with default options."""
     return [made for one in _all(role, registry) for label, made in _simple(one, registry)]
 
 

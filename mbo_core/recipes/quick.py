@@ -1,4 +1,4 @@
-"""A preset for a first look at a new recipe: the sizes that shipped methods have in theirs, else fewer steps."""
+"""The preset `quick` of a new recipe: the values of a shipped method's preset, or else fewer steps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mbo_core.toml import leaves, plain, subtable
 
 NAME = "quick"
 SHARE = 5
-"""By how much a number of steps is divided where no shipped preset tells."""
+"""The divisor of a number of steps that no shipped preset sets."""
 STEPS = ("epochs", "steps", "iterations", "generations", "rounds")
 
 
 def preset(fits: Mapping[Kind, Recipe], registry: Registry) -> dict[str, Any]:
-    """The options of the preset, as `role.option`, and their values; those that would change nothing are left out."""
+    """The options of the preset, as `role.option`, with their values; only those that change something."""
     kind, recipe = next(iter(fits.items()))
     found: dict[str, Any] = {}
     for role, stage in recipe.stages().items():
@@ -32,7 +32,7 @@ def preset(fits: Mapping[Kind, Recipe], registry: Registry) -> dict[str, Any]:
 
 
 def _shipped(role: str, stage: Stage, kind: Kind, registry: Registry) -> dict[str, Any]:
-    """What the first shipped preset of this name says of a stage."""
+    """The settings for a stage in the first shipped preset of this name."""
     for method in registry.methods.values():
         try:
             whole = lineage(method.document, registry)

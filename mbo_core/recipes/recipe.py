@@ -13,29 +13,29 @@ from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, St
 from mbo_core.stages.options import options, to_toml
 
 LEFT_OUT: Any = None
-"""In the place of a stage that is filled in when a recipe is resolved."""
+"""A stage to be filled in when the recipe is resolved."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One stage for each role: what `mbo.run` runs, and what it ran.
+    """One stage for each role.
 
-    As a person writes it, the stages may be left out (`encoding`: the default of the kind of task; `evaluation`: the
-    oracle; else none), and so may their fields named `adversary` and `proxy`, which receive the recipe's. Resolved,
-    all are there, checked to fit each other and the task.
+    Any stage may be left out. The defaults are the encoding of the kind of task, the evaluation `oracle`, and else
+    `none`. Fields of a stage named `adversary` and `proxy` may be left out as well and receive the recipe's. A resolved
+    recipe has all its stages, and they fit each other and the task.
 
     Attributes:
-        encoding: the map from designs to vectors and back.
+        encoding: maps designs to vectors and back.
         adversary: what the proxy is trained against.
         proxy: the model of the objective.
         update: the search.
-        evaluation: what scores the candidates.
+        evaluation: scores the candidates.
         name: the method's name.
         about: the table `[method]`: summary, paper, code, deviations.
-        published: scores that the paper or its code report, by task: `{"100th": [mean, std], ...}`.
+        published: scores reported by the paper or its code, by task: `{"100th": [mean, std], ...}`.
         preset: the preset that was applied, or None.
         changed: the options that `--set` changed, as `role.option=VALUE`.
-        distributions: by role, the versions of the distributions that its stage and those inside it come from.
+        distributions: by role, the versions of the distributions of its stage and inner stages.
     """
 
     encoding: Encoding = LEFT_OUT
@@ -52,24 +52,24 @@ class Recipe:
 
     @property
     def constants(self) -> str:
-        """Whose constants it has, e.g. `preset quick, 1 option set`; nobody published those of a mix."""
+        """The source of its constants, e.g. `preset quick, 1 option set`; those of a mix are not published."""
         published = "paper" in self.about and not self.about.get("mix")
         base = f"preset {self.preset}" if self.preset else "published constants" if published else ""
         count = len(self.changed)
         return ", ".join(filter(None, [base, f"{count} option{'s' * (count > 1)} set" if count else ""]))
 
     def stages(self) -> dict[str, Stage]:
-        """The stages by role, without those that are left out."""
+        """The stages that are given, by role."""
         return {role: stage for role in ROLES if (stage := getattr(self, role)) is not None}
 
     def to_toml(self, run: Mapping[str, Any]) -> str:
-        """The recipe with every option written out, and what to run it on; reading it back gives the same."""
+        """The recipe with every option written out, and what to run it on; reading it back gives an equal recipe."""
         about = {key: value for key, value in self.about.items() if key in ABOUT}
         tables: dict[str, Any] = {"method": {**about, "name": self.name}}
         if self.published:
             tables["published"] = dict(self.published)
         if run or self.preset or self.changed:
-            # The values below hold them already.
+            # The values below already include them.
             done = {"applied": self.preset, "changed": list(self.changed) or None}
             tables["run"] = to_toml({**run, **done})
         tables.update({role: written(stage) for role, stage in self.stages().items()})
@@ -77,7 +77,7 @@ class Recipe:
 
 
 def written(stage: Stage) -> dict[str, Any]:
-    """A stage as its TOML table; the recipe's own adversary and proxy are written in their own tables only."""
+    """A stage as its TOML table, without the recipe's own adversary and proxy, which have their own tables."""
     table: dict[str, Any] = {"use": stage.name}
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)

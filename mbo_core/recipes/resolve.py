@@ -1,4 +1,4 @@
-"""Recipes: from a document and its layers to five stages that fit each other. All mistakes are reported at once."""
+"""Resolve a recipe: from its layers to five stages that fit together. All mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Misfit", "check_branches", "find", "fits_kinds", "recorded_run", "re
 
 
 class Misfit(RecipeError):
-    """Stages each of which is right, but which do not fit each other or the kind of task."""
+    """Valid stages that do not fit each other or the kind of task."""
 
 
 def resolve(
@@ -44,11 +44,11 @@ def resolve(
         registry: what is installed.
         kind: continuous or discrete.
         task: the task's name, for `when`.
-        preset: a preset of the recipe or of a parent.
+        preset: the name of a preset of the recipe or of a parent.
         sets: `role.option=VALUE` assignments, VALUE in TOML.
 
     Raises:
-        RecipeError: with all mistakes, each with file, line and a hint; a `Misfit` if only the mix is wrong.
+        RecipeError: with all mistakes, each with file, line and a hint; a `Misfit` if only the combination is wrong.
     """
     mistakes = Mistakes()
     whole = _lineage(document, task, registry, mistakes)
@@ -66,7 +66,7 @@ def resolve(
         raise RecipeError(f'preset "{chosen}" changes nothing in this recipe for {kind} tasks', _PRESET_HINT)
     about, published = whole.about(), plain(subtable(document.table, "published"))
     if named_stages(flat) != named_stages(laid):
-        # What `--set` made of it is nobody's published method.
+        # With other stages it is no longer the published method.
         about, published = {key: value for key, value in about.items() if key not in ORIGIN}, {}
     recipe = Recipe(
         name=about["name"],
@@ -81,11 +81,11 @@ def resolve(
     return _with_requires(recipe, registry)
 
 
-_PRESET_HINT = "leave out the preset, or write it in your recipe: [preset.NAME]"
+_PRESET_HINT = "remove the preset, or define it in your recipe: [preset.NAME]"
 
 
 def _preset(whole: Lineage, asked: str | None, mistakes: Mistakes) -> str | None:
-    """The preset to apply: the one that is asked for, else the one that `[run]` names."""
+    """The preset to apply: the one asked for, else the one named in `[run]`."""
     named = recorded_run(whole.recipe).get("preset")
     where = "" if asked else whole.recipe.where("run", "preset")
     wanted = asked or named
@@ -98,7 +98,7 @@ def _preset(whole: Lineage, asked: str | None, mistakes: Mistakes) -> str | None
 
 
 def _lineage(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> Lineage:
-    """The recipe with its parents; if one is missing that is said with what is wrong in the recipe's own text."""
+    """The recipe with its parents; a missing one is reported together with the mistakes in the recipe's text."""
     try:
         return lineage(document, registry)
     except RecipeError as error:
@@ -109,20 +109,20 @@ def _lineage(document: Document, task: str | None, registry: Registry, mistakes:
 
 
 def _check_text(document: Document, task: str | None, registry: Registry, mistakes: Mistakes) -> None:
-    """Note what is wrong with a document's words and requirements."""
+    """Note mistakes in a document's keys and requirements."""
     check_requirements(document, mistakes)
     check_words(document, mistakes)
     if shipped_in(document, registry) is None:
-        # A shipped recipe may name tasks of a plugin that is not installed; in a person's own that is a mistake.
+        # A shipped recipe may name tasks that are not installed; in a user's own recipe that is a mistake.
         known = (*DEFAULT_ENCODINGS, *registry.tasks, *([task] if task else []))
         for condition in subtable(document.table, "when"):
             if condition not in known:
-                fact = f'"{condition}" is neither a kind of task nor a task'
+                fact = f'unknown task or kind of task "{condition}"'
                 mistakes.add(document.where("when", condition), fact, nearest(condition, known))
 
 
 def _with_requires(recipe: Recipe, registry: Registry) -> Recipe:
-    """The recipe, stating what has to be installed for its stages, and where those come from that cannot be."""
+    """The recipe with the requirements of its stages, and the place of each stage that cannot be installed."""
     used = {role: _plugins(stage, registry) for role, stage in recipe.stages().items()}
     plugins = {name: plugin for each in used.values() for name, plugin in each.items()}
     stated = {
@@ -136,7 +136,7 @@ def _with_requires(recipe: Recipe, registry: Registry) -> Recipe:
 
 
 def _plugins(stage: Stage, registry: Registry) -> dict[str, Plugin]:
-    """Where a stage and those inside it come from, by role and name."""
+    """The plugins of a stage and its inner stages, by role and name."""
     keys = [(role_of(type(one)), one.name) for one in with_inner(stage)]
     return {" ".join(key): registry.stages[key].plugin for key in keys}
 
@@ -144,7 +144,7 @@ def _plugins(stage: Stage, registry: Registry) -> dict[str, Plugin]:
 def fits_kinds(
     document: Document, registry: Registry, preset: str | None = None, sets: Sequence[str] = ()
 ) -> dict[Kind, Recipe | MboError]:
-    """The recipe resolved for each kind of task, or why it cannot be."""
+    """The recipe resolved for each kind of task, or the error."""
     resolved: dict[Kind, Recipe | MboError] = {}
     for kind in DEFAULT_ENCODINGS:
         try:
@@ -155,10 +155,10 @@ def fits_kinds(
 
 
 def check_branches(document: Document, registry: Registry, sets: Sequence[str] = ()) -> None:
-    """Look for mistakes in a recipe and in every `when` table and preset of its own, whether or not they apply.
+    """Check a recipe with each of its own `when` tables and presets, whether or not they apply.
 
-    What stands in a branch is right if it is for one kind of task at least. A `when` table may be for stages that
-    `--set` exchanges, so a mix that does not fit is no mistake there.
+    A branch is valid if it is valid for at least one kind of task. A `when` table may assume stages that `--set`
+    replaces, so stages that do not fit are not a mistake there.
 
     Raises:
         RecipeError: with all mistakes.
@@ -166,7 +166,7 @@ def check_branches(document: Document, registry: Registry, sets: Sequence[str] =
     mistakes = Mistakes()
     for kinds, task, preset in _branches(document, registry):
         refused = [_refusal(document, registry, kind, task, preset, sets) for kind in kinds]
-        # What is wrong for one kind may be right for the other: the shorter list is what is meant.
+        # A mistake for one kind may be right for the other, so the shorter list is reported.
         shortest = min(refused, key=lambda error: len(error.mistakes) if error else 0)
         if shortest is not None and not isinstance(shortest, Misfit):
             mistakes.take(shortest.mistakes)
@@ -178,7 +178,7 @@ def check_branches(document: Document, registry: Registry, sets: Sequence[str] =
 
 
 def _branches(document: Document, registry: Registry) -> Iterator[tuple[list[Kind], str | None, str | None]]:
-    """The kinds of task, the task and the preset that each branch can be meant for, the base first."""
+    """The kinds of task, the task and the preset of each branch, the base first."""
     kinds = list(DEFAULT_ENCODINGS)
     yield kinds, None, None
     for name in subtable(document.table, "when"):
@@ -202,6 +202,6 @@ def _refusal(
 
 
 def recorded_run(document: Document) -> Mapping[str, Any]:
-    """The table `[run]`: what an earlier run was run on; empty for a method."""
+    """The table `[run]`, written by an earlier run; empty for a method."""
     recorded: Mapping[str, Any] = plain(subtable(document.table, "run"))
     return recorded

@@ -1,7 +1,7 @@
-"""A JSON schema (draft-07) of the recipes that can be written with what is installed, for editors that complete TOML.
+"""A JSON schema (draft-07) of recipes with the installed stages, for completion in editors.
 
-A stage's options depend on its `use`. In a recipe with a parent, and in `when` and `preset`, a table may leave `use`
-to another layer: then it may hold the options of any stage of its role.
+A stage's options depend on its `use`. In a recipe with a parent, and in `when` and `preset`, another layer may set
+`use`. The table may then hold the options of any stage of its role.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mbo_core.stages.options import Limits, Option, first_line, options, to_toml
 from mbo_core.toml import subtable
 
 FILE = "recipe.schema.json"
-"""The name that new recipes look for."""
+"""The file name that new recipes refer to."""
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -29,7 +29,7 @@ SCORE: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 2, "m
 
 
 def schema(registry: Registry) -> Schema:
-    """The schema of all recipes; a plain nest that JSON holds."""
+    """The schema of all recipes, as plain JSON values."""
     definitions = {
         f"{role}-{where}": _table(role, where, registry) for role in ROLES for where in ("whole", "inner", "layer")
     }
@@ -64,16 +64,16 @@ def _properties(registry: Registry) -> Schema:
 
 def _method() -> Schema:
     described = {
-        "name": {**TEXT, "description": "by default the file's name"},
+        "name": {**TEXT, "description": "the file's name by default"},
         "summary": {**TEXT, "description": "what it does, in one line"},
         "paper": {**TEXT, "description": "where it was published, e.g. arXiv:2107.06882"},
-        "code": {**TEXT, "description": "the released code that it was read from, with its commit"},
+        "code": {**TEXT, "description": "the released code it follows, with its commit"},
         "mix": {"type": "boolean", "description": "whether it mixes stages of several methods"},
-        "deviations": {**TEXTS, "description": "where it differs from the paper or the released code"},
-        "requires": {**TEXTS, "description": "what has to be installed, e.g. mbo-coms>=0.1"},
-        "unpackaged": {"type": "object", "description": "where those of a run's stages were that no package installs"},
+        "deviations": {**TEXTS, "description": "differences from the paper or the released code"},
+        "requires": {**TEXTS, "description": "the required distributions, e.g. mbo-coms>=0.1"},
+        "unpackaged": {"type": "object", "description": "the place of each stage that is not installed by a package"},
     }
-    return _object(described, "what the recipe is")
+    return _object(described, "about the recipe")
 
 
 def _scores() -> Schema:
@@ -88,9 +88,9 @@ def _measured() -> Schema:
 def _listing() -> Schema:
     kinds = {"type": "array", "items": {"enum": list(DEFAULT_ENCODINGS)}, "minItems": 1}
     described = {
-        "kinds": {**kinds, "description": "the kinds of space that it works on"},
-        "rows": {"type": "integer", "minimum": 1, "description": "the fewest rows that it accepts"},
-        "cost": {"type": "number", "exclusiveMinimum": 0, "description": "time of a run, in runs of grad-ascent"},
+        "kinds": {**kinds, "description": "the kinds of space it works on"},
+        "rows": {"type": "integer", "minimum": 1, "description": "the minimum number of rows"},
+        "cost": {"type": "number", "exclusiveMinimum": 0, "description": "run time relative to grad-ascent"},
     }
     return _object(described, "what `mbo list-methods` prints")
 
@@ -99,32 +99,32 @@ def _run() -> Schema:
     number = {"type": "integer", "minimum": 0}
     seeds = [{"type": "integer", "minimum": 1}, {"type": "array", "items": number, "minItems": 1, "uniqueItems": True}]
     described = {
-        "task": {**TEXT, "description": "the task, where --task is not given"},
-        "seeds": {"description": "how many, or which", "anyOf": seeds},
-        "preset": {**TEXT, "description": "the preset to apply, where --preset is not given"},
-        "applied": {**TEXT, "description": "the preset that the values hold already"},
-        "changed": {**TEXTS, "description": "the options that --set changed, which the values hold already"},
+        "task": {**TEXT, "description": "the task, unless --task is given"},
+        "seeds": {"description": "how many seeds, or which", "anyOf": seeds},
+        "preset": {**TEXT, "description": "the preset to apply, unless --preset is given"},
+        "applied": {**TEXT, "description": "the preset already included in the values"},
+        "changed": {**TEXTS, "description": "the options changed by --set, already included in the values"},
     }
-    return _object(described, "what an earlier run was run on")
+    return _object(described, "the settings of an earlier run")
 
 
 def _conditions(registry: Registry) -> list[str]:
-    """Kinds and tasks; also those of packages that are not installed, where an installed method names them."""
+    """Kinds and tasks, including tasks that are not installed but are named by an installed method."""
     named = []
     for method in registry.methods.values():
         try:
             named += [*subtable(method.document.table, "when")]
         except RecipeError:
-            # The registry says what is wrong with that file.
+            # The registry reports what is wrong with that file.
             continue
     return list(dict.fromkeys([*DEFAULT_ENCODINGS, *registry.tasks, *sorted(named)]))
 
 
 def _table(role: str, where: str, registry: Registry) -> Schema:
-    """A stage's table: `whole`, where nothing else names the stage; `inner` to another; or a `layer` over one."""
+    """A stage's table: `whole` if it alone defines the stage, `inner` to another, or a `layer` over one."""
     stages = [cast("type[Stage]", offered.value) for offered in registry.loaded(role).values()]
     inside = "layer" if where == "layer" else "inner"
-    # All options are named here, as editors complete from `properties`; which go together stands below.
+    # All options are listed, as editors complete from `properties`; `allOf` says which go together.
     every = _object({"use": _use(stages), **_any(stages, inside)}, f"the {role}")
     return {**every, "allOf": [*(_if_used(stage, inside) for stage in stages), *_if_unnamed(role, where, stages)]}
 
@@ -151,7 +151,7 @@ def _use(stages: Iterable[type[Stage]]) -> Schema:
 
 
 def _any(stages: Iterable[type[Stage]], where: str) -> Schema:
-    """The options of all these stages; one that several have may be what any of them allows."""
+    """The options of all these stages; a shared one may have any value that one of them allows."""
     found: dict[str, list[Schema]] = {}
     for stage in stages:
         for name, one in _options(stage, where).items():

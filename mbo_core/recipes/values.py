@@ -1,4 +1,4 @@
-"""A recipe as a value: stages, made in Python, in the place of a file."""
+"""Recipes given as Python values instead of files."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from mbo_core.stages.options import options
 from mbo_core.toml import Document, Sourced, Table
 
 AnyRecipe: TypeAlias = "str | Path | Recipe | Mapping[str, Any]"
-"""A method's name, a file or a run's folder; or a value: a `Recipe`, or a dict of the tables that a file has, in which
-a stage may stand for its table."""
+"""A method's name, a file or a run's folder; or a `Recipe`; or a dict like a file's tables, where a stage may replace
+its table."""
 
 
 def opened(recipe: AnyRecipe, registry: Registry) -> tuple[Document, Registry]:
-    """A recipe's document, and what is installed with those of its stage classes that no plugin offers.
+    """A recipe's document, and the registry extended by those of its stage classes that no plugin offers.
 
     Raises:
-        RecipeError: if there is none; for a value, with all that is no recipe's.
+        RecipeError: for an unknown recipe, or a value that is not a valid recipe.
     """
     if isinstance(recipe, (str, Path)):
         return find(recipe, registry), registry
     if not isinstance(recipe, (Recipe, Mapping)):
         hint = "name a method or a file, or give mbo.Recipe(proxy=..., update=...)"
-        raise RecipeError(f"the recipe is of type {type(recipe).__name__}", hint)
+        raise RecipeError(f"recipe has the unsupported type {type(recipe).__name__}", hint)
     tables = _tables(recipe) if isinstance(recipe, Recipe) else recipe
-    # First, as only classes that a registry takes can be read.
+    # First, as only classes that the registry accepts can be read.
     found = registry.including(_not_offered(tables, registry))
     return _document(tables), found
 
 
 def _tables(recipe: Recipe) -> Mapping[str, Any]:
     if recipe.preset is not None and not recipe.distributions:
-        raise RecipeError("a recipe of stages has no preset", "set the options of its stages")
+        raise RecipeError("recipe made of stages cannot have a preset", "set the options of its stages")
     done = {"applied": recipe.preset, "changed": list(recipe.changed) or None}
     about = {**recipe.about, "name": recipe.name}
     return {"method": about, "published": recipe.published, "run": done, **recipe.stages()}
@@ -91,17 +91,15 @@ def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes
 
 def _check_role(key: str, stage: Stage, mistakes: Mistakes) -> None:
     if key in ROLES and stage.role != key:
-        fact = f"{key} is {type(stage).__name__}, which is for the role {stage.role}"
+        fact = f"{key} is {type(stage).__name__}, a stage for the role {stage.role}"
         mistakes.add("", fact, f"write {stage.role}=...")
 
 
 def _check_options(stage: Stage, recipe: Mapping[str, Any], mistakes: Mistakes) -> None:
-    """Note what of a stage its table would not say."""
+    """Note options of a stage that cannot be written to its table."""
     for name, option in options(type(stage)).items():
         value, where = getattr(stage, name), f"{name} of {type(stage).__name__}"
         if option.stage and name in ROLES and value is not None and value != recipe.get(name):
-            mistakes.add("", f"{where} is not the recipe's {name}", f"leave it out, and write {name}=... in the recipe")
+            mistakes.add("", f"{where} is not the recipe's {name}", f"leave it out and write {name}=... in the recipe")
         elif option.stage is None and value is None and option.default is not None:
-            mistakes.add(
-                "", f"{where} is None, which cannot be written in a recipe", f"its default is {option.default!r}"
-            )
+            mistakes.add("", f"{where} is None, but a recipe cannot contain None", f"its default is {option.default!r}")

@@ -1,4 +1,4 @@
-"""The words of a recipe: its roles, its tables, and what it has where it says nothing."""
+"""The names in a recipe: roles, tables and keys; and the defaults of its stages."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ if TYPE_CHECKING:
 
 
 ABOUT = ("name", "summary", "paper", "code", "mix", "deviations", "requires", "unpackaged")
-"""The keys of `[method]`. They describe this recipe alone: none is inherited through `extends`."""
+"""The keys of `[method]`. They describe this recipe only; none is inherited through `extends`."""
 
 ORIGIN = ("paper", "code", "deviations")
-"""What no longer holds once a stage is exchanged."""
+"""The keys that no longer apply once a stage is replaced."""
 
 
 RUN = ("task", "seeds", "preset", "applied", "changed")
-"""The keys of `[run]`: `preset` is still to be applied; `applied` and `changed` tell what the values hold already."""
+"""The keys of `[run]`: `preset` is still to be applied; `applied` and `changed` are already in the values."""
 
 
 PUBLISHED = ("100th", "50th", "source")
 
 
 MEASURED = (*PUBLISHED, "seeds", "preset")
-"""The keys of `[measured."TASK"]`: our own scores of a method, which `mbo list-methods` prints."""
+"""The keys of `[measured."TASK"]`: our own scores, printed by `mbo list-methods`."""
 
 
 LISTING = ("kinds", "rows", "cost")
-"""The keys of `[listing]`: what else `mbo list-methods` prints."""
+"""The keys of `[listing]`: other facts printed by `mbo list-methods`."""
 
 
 TABLES = (*ROLES, "method", "published", "measured", "listing", "extends", "when", "preset", "run")
 
 
 DEFAULT_STAGES: Mapping[str, str] = {"adversary": "none", "proxy": "none", "update": "none", "evaluation": "oracle"}
-"""The stage that a role has where the recipe names none."""
+"""The default stage of each role."""
 
 
 DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits"}
-"""The encoding that a recipe has where it says nothing."""
+"""The default encoding for each kind of task."""

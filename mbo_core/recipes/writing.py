@@ -1,4 +1,4 @@
-"""Recipes as text for people: resolved, with the source of each value, or new, with every option in a comment."""
+"""Recipes as text: a resolved one with the source of each value, a new one with every option in a comment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mbo_core.stages.options import Option, first_line, options
 from mbo_core.tasks.space import Kind
 from mbo_core.toml import Table, leaves, one_line, parse
 
-UNCOMMENT = "# Every option is below in a comment, with its present value: remove the # to change it."
+UNCOMMENT = "# Every option is listed in a comment with its current value. To change one, remove the #."
 
 Choices: TypeAlias = Mapping[str, Sequence[str]]
 
@@ -24,11 +24,11 @@ Stages: TypeAlias = Mapping[Kind, Stage]
 
 
 def with_sources(toml: str, flat: Table) -> str:
-    """A resolved recipe's text in which each option of a stage is followed by where its value comes from.
+    """A resolved recipe's text, with the source of each stage option in a comment.
 
     Args:
         toml: what `Recipe.to_toml` writes.
-        flat: the layers that it was built from.
+        flat: the merged layers it was built from.
     """
     sources = {keys: value.where for keys, value in leaves(flat)}
     document = parse(toml, "resolved")
@@ -49,11 +49,11 @@ def new(
     """The text of a new recipe.
 
     Args:
-        head: `extends`, if there is a parent, and `method`.
-        uses: the tables of the stages that are chosen, by role: `use`, and a table for each stage inside it.
-        fits: what the recipe resolves to, by kind of task.
+        head: `method`, and `extends` if it has a parent.
+        uses: the tables of the chosen stages, by role: `use`, and a table for each inner stage.
+        fits: the resolved recipe, by kind of task.
         preset: the options of its preset `quick`.
-        choices: the names that an inner stage may have, by its path.
+        choices: the possible names of each inner stage, by its path.
     """
     lines = [f"#:schema ./{FILE}"]
     if "extends" in head:
@@ -69,7 +69,7 @@ def new(
 
 
 def _stage(path: str, stages: Stages, chosen: Mapping[str, Any], choices: Choices) -> Iterator[str]:
-    """The table of a stage, or one for each kind of task where these have different stages."""
+    """The table of a stage, or one for each kind of task if they have different stages."""
     if len({stage.name for stage in stages.values()}) == 1:
         yield from _table(path, stages, chosen, choices)
         return
@@ -105,7 +105,7 @@ def _option(option: Option, values: Mapping[Kind, Any]) -> str:
 
 
 def toml(value: Any) -> str:
-    """A value as TOML on one line; what JSON writes of words, numbers and lists is TOML too.
+    """A value as TOML on one line. For strings, numbers and lists, JSON is also TOML.
 
     >>> toml((64, 64)), toml("soft"), toml(True), toml(3e-4)
     ('[64, 64]', '"soft"', 'true', '0.0003')

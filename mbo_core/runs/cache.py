@@ -1,8 +1,8 @@
-"""A cache of trained proxies: a plugin that answers `mbo_train_proxy` where the same was trained before.
+"""A cache of trained proxies: a plugin that answers `mbo_train_proxy` if the same proxy was trained before.
 
-It has one entry a seed: `<key>.json` with the steps of the training and the description of the state, and the
-tensors in `<digest>.safetensors`, named by the checksum of both, so that two runs that write the same entry at once
-cannot mix theirs. The key holds versions and no code: while you edit a stage, run without a cache.
+Each seed has one entry: `<key>.json` with the training steps and the description of the state, and the tensors in
+`<digest>.safetensors`. The digest covers both files, so two runs that write the same entry at once cannot mix them up.
+The key depends on versions, not on code: while you edit a stage, run without a cache.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ FORMAT = 1
 """The version of the entries' layout; it is part of the key."""
 
 ROLES = ("encoding", "adversary", "proxy")
-"""The roles of a recipe that a trained proxy depends on: updates may be tried on one proxy."""
+"""The roles that a trained proxy depends on. The update is not one: several can share a proxy."""
 
 CHECKED_ROWS = 16
-"""Of so many designs a state that was packed and unpacked has to predict what it did before."""
+"""The number of designs on which a stored state must predict the same as before."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Entry:
 
     Attributes:
         state: its state.
-        steps: the kept infos of its training, as `Watch.rows` tells them.
+        steps: the kept infos of its training, from `Watch.rows`.
     """
 
     state: Any
@@ -55,7 +55,7 @@ class Entry:
 
 @dataclass(eq=False)
 class Cache:
-    """The plugin; give it to a run: `mbo.run(..., plugins=[Cache.create(folder)])`.
+    """The plugin, for `mbo.run(..., plugins=[Cache.create(folder)])`.
 
     Args:
         folder: where the entries are.
@@ -66,10 +66,10 @@ class Cache:
 
     @classmethod
     def create(cls, folder: Path) -> Cache:
-        """The cache in a folder, which is made where there is none.
+        """The cache in a folder, which is created if needed.
 
         Raises:
-            StoreError: if it is a file, or cannot be made.
+            StoreError: if it is a file, or cannot be created.
         """
         with creating(folder, "--cache"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,9 +77,9 @@ class Cache:
 
     @hookimpl(tryfirst=True, specname="mbo_train_proxy")
     def recall(self, run: Run) -> TrainedProxy | None:
-        """The seeds that are here; the others are left to whoever comes next."""
+        """Return the cached seeds; the others are left to the next plugin."""
         if not run.recipe.proxy.schedule(run.data).epochs:
-            return None  # It is complete after `init`, which a cache has to call as well.
+            return None  # A proxy without epochs is complete after `init`, so a cache gains nothing.
         found = {seed: entry for seed in run.seeds if (entry := self._load(run.only([seed])))}
         for seed, entry in found.items():
             run.watch.replay(run.recipe.proxy, seed, entry.steps)
@@ -90,7 +90,7 @@ class Cache:
 
     @hookimpl(wrapper=True, trylast=True, specname="mbo_train_proxy")
     def keep(self, run: Run) -> Generator[None, TrainedProxy, TrainedProxy]:
-        """Store what was trained now, and hand it on as it comes back from what is stored."""
+        """Store the newly trained proxies, and return them as read back from the stored form."""
         trained = yield
         if trained.cached or not run.recipe.proxy.schedule(run.data).epochs:
             return trained
@@ -98,7 +98,7 @@ class Cache:
         return replace(trained, states=BySeed.of(states, mode(run.recipe.proxy))) if states else trained
 
     def _load(self, run: Run) -> Entry | None:
-        """The entry of the one seed of `run`; what is wrong with it is told, and then it counts as missing."""
+        """The entry of the only seed of `run`; a damaged one is reported and counts as missing."""
         path = self._path(key(run))
         try:
             if not path.exists():
@@ -106,14 +106,14 @@ class Cache:
             record = json.loads(path.read_bytes())
             entry, tensors = record["entry"], self._tensors(record["digest"]).read_bytes()
             if _digest(entry, tensors) != record["digest"]:
-                raise StoreError("its checksum is another")
+                raise StoreError("checksum mismatch")
             return Entry(unpack(load(tensors), entry["state"], untrained(run, "loop")[0]), entry["steps"])
         except (MboError, OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-            warn(f"the cached proxy {path} is trained anew: {reason_of(error)}")
+            warn(f"cached proxy {path} cannot be used, retraining: {reason_of(error)}")
             return None
 
     def _kept(self, run: Run, state: Any) -> Any:
-        """The state of the one seed of `run` as it comes back from what is stored, so that all runs go on alike."""
+        """Store the state of the only seed of `run` and read it back, so that all runs continue with equal states."""
         if not self._writes:
             return state
         try:
@@ -122,7 +122,7 @@ class Cache:
             _check_alike(run, state, back)
             self._write(key(run), {"state": described, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
         except MboError as error:
-            warn(f'the proxy "{run.recipe.proxy.name}" is not cached: {reason_of(error)}')
+            warn(f'proxy "{run.recipe.proxy.name}" is not cached: {reason_of(error)}')
             self._writes = False
             return state
         return back
@@ -130,7 +130,7 @@ class Cache:
     def _write(self, name: str, entry: Json, tensors: bytes) -> None:
         digest = _digest(entry, tensors)
         write(self._tensors(digest), tensors)
-        # Last, as an entry without its tensors would be complained of.
+        # Last, as an entry without its tensors counts as damaged.
         write(self._path(name), json.dumps({"digest": digest, "entry": entry}))
 
     def _path(self, name: str) -> Path:
@@ -141,7 +141,7 @@ class Cache:
 
 
 def key(run: Run) -> str:
-    """What a trained proxy depends on, of the one seed of `run`, as 64 hexadecimal digits."""
+    """A digest of everything the trained proxy of the only seed of `run` depends on, as 64 hexadecimal digits."""
     table, stages = run.task.table, [getattr(run.recipe, role) for role in ROLES]
     content = {
         "format": FORMAT,
@@ -160,13 +160,13 @@ def _of_array(values: NDArray[Any]) -> list[Any]:
 
 
 def _versions(run: Run) -> dict[str, str]:
-    """Of the core, what it computes with, and the distributions of the stages."""
+    """The versions of the core, torch, numpy, and the distributions of the stages."""
     plugins = {name: of for role in ROLES for name, of in run.recipe.distributions.get(role, {}).items()}
     return {**plugins, "mbo-core": version("mbo-core"), "torch": torch.__version__, "numpy": np.__version__}
 
 
 def _check_alike(run: Run, state: Any, back: Any) -> None:
-    """Notice an object whose state dict is not all that it needs.
+    """Detect an object whose state dict is incomplete.
 
     Raises:
         Unstorable: if the two predict differently.
@@ -174,7 +174,7 @@ def _check_alike(run: Run, state: Any, back: Any) -> None:
     x = run.data.x[:CHECKED_ROWS]
     for before, after in zip(*(run.recipe.proxy.predict(one, x) for one in (state, back)), strict=True):
         if not torch.allclose(before, after, rtol=1e-4, atol=1e-5, equal_nan=True):
-            raise Unstorable("its state predicts differently after a round trip through its state_dict()")
+            raise Unstorable("its state predicts differently after a round trip through state_dict()")
 
 
 def _digest(entry: Json, tensors: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The core's own way through the four hooks of a run; the runner registers this module as a plugin."""
+"""The core's implementation of the four hooks of a run; the runner registers this module as a plugin."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from mbo_core.stages.contracts import Adversary, WithParams
 from mbo_core.stages.data import Batch, Data, Mined
 
 AUDIT_ROWS = 512
-"""The most rows of data from which the audit lets the adversary start."""
+"""The maximum number of data rows from which the adversary starts in the audit."""
 
 
 def check_data(run: Run) -> None:
-    """Let the stages refuse data that they cannot work on, before any work.
+    """Let the stages refuse unsupported data before any work.
 
     Raises:
         TaskError: with a hint.
@@ -44,7 +44,7 @@ def untrained(run: Run, how: Mode) -> Any:
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")
 def train_proxy(run: Run) -> TrainedProxy:
-    """Train the proxy of each seed through the epochs of its schedule; a seed whose info is NaN fails."""
+    """Train the proxy of each seed for the epochs of its schedule; a seed with a NaN info fails."""
     proxy, rows = run.recipe.proxy, len(run.data.y)
     schedule, how = proxy.schedule(run.data), mode(run.recipe.proxy)
     state, failed = untrained(run, how), dict[int, str]()
@@ -70,7 +70,7 @@ def _proxy_step(run: Run, how: Mode, part: slice) -> Callable[..., Any]:
 
 @hookimpl(trylast=True, specname="mbo_mine_adversary")
 def mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
-    """Start the adversary from rows of the data, for each seed, and measure what it gains."""
+    """For each seed, start the adversary from rows of the data and measure its gain."""
     adversary, stage = run.recipe.adversary, run.recipe.proxy
     if not adversary.moves or not isinstance(stage, WithParams):
         return Gap(dict.fromkeys(proxy.seeds))
@@ -96,7 +96,7 @@ def _opened(adversary: Adversary, proxy: WithParams, key: Tensor, state: Any, ba
 
 @hookimpl(trylast=True, specname="mbo_update_solution")
 def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
-    """Take the update's steps for each seed, and decode its designs; a seed with designs not finite fails."""
+    """Take the update's steps for each seed and decode its designs; a seed with non-finite designs fails."""
     run = run.only(proxy.seeds)
     update = run.recipe.update
     how = mode(update, run.recipe.proxy)
@@ -130,7 +130,7 @@ def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, 
 
 @hookimpl(trylast=True, specname="mbo_evaluate")
 def evaluate(run: Run, candidates: Candidates) -> Scores:
-    """Score each seed's candidates; without an oracle there are no scores, and that is no failure."""
+    """Score each seed's candidates. A missing oracle gives no scores, but is not a failure."""
     scores: dict[int, Mapping[str, NDArray[np.float64] | Sequence[str]]] = {}
     failed: dict[int, str] = {}
     for seed, raw in zip(candidates.seeds, candidates.raw, strict=True) if run.task.oracle is not None else ():

@@ -31,18 +31,18 @@ class ScoreScale(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """A table as the stages see it, and the way back; for a seeded encoding, as each seed sees it.
+    """A table as the stages see it, and the way back to raw designs; per seed for a seeded encoding.
 
     Attributes:
         encoding: the encoding.
-        seeds: who sees it so.
+        seeds: the seeds it is for.
         state: the state of the encoding, or `BySeed` if the encoding is seeded.
         x: (N, d) float32, or (seeds, N, d).
         y: (N,) float32 standardised scores.
         w: (N,) float32 weights.
-        scores: what the scores were standardised by.
+        scores: the scale by which the scores were standardised.
         space: the encoded space; its bounds are (seeds, d) if the encoding is seeded.
-        raw: (N, length) the visible designs as they are.
+        raw: (N, length) the visible raw designs.
     """
 
     encoding: Encoding
@@ -56,7 +56,7 @@ class Encoded:
     raw: Tensor
 
     def notes(self, table: Table) -> list[Note]:
-        """What the encoding tells of itself: one note a seed, or one for all; none where it loses nothing."""
+        """The infos of the encoding as notes: one per seed, or one for all; none if it is lossless."""
         encoding = self.encoding
         if not isinstance(encoding, WithInfo):
             return []
@@ -73,13 +73,13 @@ class Encoded:
 
     @property
     def first(self) -> Data:
-        """The data as the first seed sees them; without a seeded encoding, as all do."""
+        """The data as the first seed sees them; the same for all seeds unless the encoding is seeded."""
         if not self.encoding.seeded:
             return Data(self.x, self.y, self.space, self.w)
         return self.own(self.x[0], self.space.lower[0], self.space.upper[0])
 
     def own(self, x: Tensor, lower: Tensor, upper: Tensor) -> Data:
-        """The data as one seed sees them: x (N, d) and its bounds (d,)."""
+        """The data as one seed sees them, from its x (N, d) and bounds (d,)."""
         return Data(x, self.y, replace(self.space, lower=lower, upper=upper), self.w)
 
     def only(self, seeds: Sequence[int]) -> Encoded:
@@ -92,10 +92,10 @@ class Encoded:
         return replace(some, state=self.state.only(seeds), x=self.x[index], space=space)
 
     def decode(self, x: Tensor, seed: int) -> Tensor:
-        """Encoded (n, d) of a seed to raw designs on the processor.
+        """Decode the vectors (n, d) of a seed to raw designs on the processor.
 
-        A vector that is still that of a visible design gives that design to the last bit: where an objective is
-        chaotic, the rounding of float32 would give it another score.
+        A vector equal to that of a visible design gives exactly that design. For a chaotic objective, float32 rounding
+        would otherwise change its score.
         """
         decoded = self.encoding.decode(self.state_of(seed), x.cpu())
         rows = self._rows[self.seeds.index(seed) if self.encoding.seeded else 0]
@@ -118,10 +118,10 @@ def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device:
     """Fit an encoding to the visible designs of a table, encode them, and standardise the scores.
 
     Args:
-        encoding: the encoding; a seeded one is fitted for each seed.
+        encoding: the encoding; a seeded one is fitted once per seed.
         seeds: the seeds of the run.
         table: the designs and scores.
-        device: where the encoded data go.
+        device: the device for the encoded data.
     """
     raw, seed_keys = torch.tensor(table.x), stream_keys(seeds, Stream.ENCODING, "cpu")
     state: Any

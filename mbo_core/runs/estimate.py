@@ -1,7 +1,7 @@
-"""How long a run would take and how much memory it needs, from a few of its steps on the real shapes.
+"""Estimate the time and memory of a run from a few of its steps on the real shapes.
 
-Nothing is trained: the proxy takes some steps and the search some from an untrained proxy, and all of it is thrown
-away. Training that a stage does before its first step (an autoencoder, a prior) is timed with no epoch and with one.
+Nothing is kept: the proxy takes a few steps, then the search takes a few with an untrained proxy. If a stage trains
+something before its first step (an autoencoder, a prior), that is timed with zero epochs and with one.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from mbo_core.stages.options import options
 from mbo_core.tasks.table import Table
 
 ENOUGH = 0.5
-"""Seconds for which the steps of a phase are timed."""
+"""Seconds of timed steps in a phase."""
 
 PATIENCE = 3.0
-"""Seconds after which a preparation, or a step after the first, is given up."""
+"""Time limit in seconds for a preparation, or for a step after the first."""
 
 FIRST = 15.0
-"""Seconds after which the first step of a phase, which also warms up, is given up."""
+"""Time limit in seconds for the first step of a phase, which includes warm-up."""
 
 TOGETHER = 4 * 2**20
-"""Bytes of proxy state up to which seeds are timed together; larger networks gain little from it."""
+"""Maximum bytes of proxy state for timing seeds together; larger networks gain little from it."""
 
 ROWS = 1024
-"""The most rows on which an epoch of a preparation is timed; an epoch's time is in proportion to its rows."""
+"""Maximum rows for timing an epoch of a preparation; its time is proportional to the rows."""
 
 HOW = (
     "a few steps of each phase were timed on this machine, and one epoch of what a stage trains before its first step;"
@@ -59,10 +59,10 @@ class Phase:
     """A phase of a run.
 
     Attributes:
-        name: as the progress bar calls it.
-        steps: how many each seed takes, or None for a preparation.
-        seconds: of all seeds together, or None where it could not be timed.
-        at_least: whether it takes longer than that, as it was given up.
+        name: its name in the progress bar.
+        steps: the number per seed, or None for a preparation.
+        seconds: for all seeds together, or None if it could not be timed.
+        at_least: whether the true time is longer, because a limit was reached.
     """
 
     name: str
@@ -73,12 +73,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would cost.
+    """The estimated cost of a run.
 
     Attributes:
         rows: visible rows of the task.
         phases: in order.
-        memory: the most bytes that this process has held, or None where the system does not tell.
+        memory: peak bytes of this process so far, or None if unknown.
     """
 
     rows: int
@@ -100,11 +100,11 @@ class Estimate:
 
 
 class _Enough(Exception):
-    """Enough was timed, or it takes longer than anybody waits for an estimate."""
+    """Enough was timed, or the time limit was reached."""
 
 
 class _Deadline(TorchFunctionMode):
-    """Stops at the first call of torch after a deadline."""
+    """Stops at the first torch call after a deadline."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ def estimate(plan: Plan, device: str = "auto") -> Estimate:
     """Time some steps of a plan.
 
     Raises:
-        TaskError: for data that the stages refuse.
+        TaskError: for data refused by a stage.
     """
     with precision.fast_products():
         return _Timing(plan, choose_device(device)).estimate()
@@ -152,7 +152,7 @@ class _Timing:
         return _preparation("encode", seconds, times), encoded
 
     def _run(self, encoded: Encoded) -> Run:
-        """The first seeds; one where each has an encoding of its own, for only one was fitted."""
+        """A run of the first seeds; of one if the encoding is seeded, as only one was fitted."""
         seeds, recipe = self.plan.seeds, self.plan.recipe
         run = Run(recipe, self.plan.task, encoded, seeds[:1])
         few = TOGETHER // max(1, lifting.bytes_of(default.untrained(run, lifting.mode(recipe.proxy))))
@@ -198,7 +198,7 @@ class _Timing:
 
 
 class _Clock:
-    """Told of every step, it stops when enough were timed; the first, which warms up, counts only if no other ends."""
+    """Called at every step; stops when enough were timed. The first includes warm-up and counts only if alone."""
 
     def __init__(self) -> None:
         self.total, self.done, self.whole, self.deadline = 0, 0, 0.0, _Deadline(math.inf)
@@ -219,14 +219,14 @@ class _Clock:
 
 
 def _prepared(stage: S, prepare: Callable[[S, T], Any], whole: T, few: T, times: float) -> tuple[float | None, Any]:
-    """How long `prepare` takes, and what it makes without training.
+    """The time of `prepare`, and its result without training.
 
     Args:
-        stage: its options that count epochs are set to 0, and then to 1.
-        prepare: makes the first state of a stage.
-        whole: what it is made from.
-        few: the same with fewer rows, for an epoch.
-        times: how many times more rows the whole has.
+        stage: the stage; its options that count epochs are set to 0, and then to 1.
+        prepare: makes the first state of the stage.
+        whole: the input of `prepare`.
+        few: the same input with fewer rows, to time an epoch.
+        times: the ratio of rows, whole to few.
     """
     most = _most_epochs(stage)
     try:

@@ -1,4 +1,4 @@
-"""From a recipe, a task and seeds to a result: the function behind `mbo run`."""
+"""Run a recipe on a task: the function behind `mbo run`."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ from mbo_core.runs.watch import Report, Watch
 from mbo_core.tasks.task import Task
 
 SEEDS = 8
-"""Trials by default, as in the published tables."""
+"""The default number of seeds, as in the published tables."""
 
 MOST_SEEDS = 10_000
-"""A larger count is more likely a seed."""
+"""A larger count is probably meant as a seed."""
 
 _TURN = threading.RLock()
-"""Runs in threads take turns: the precision of products and the registered cache are those of the process."""
+"""Runs in threads take turns, because the precision of products is set for the whole process."""
 
 
 class Interrupted(MboError):
-    """A run that was stopped from outside; what was finished is kept."""
+    """A run was stopped by the user; finished seeds are kept."""
 
     exit_code = 130
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that was checked and can start."""
+    """A checked run, ready to start."""
 
     recipe: Recipe
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
     own_table: bool = False
-    """Whether the task was given as an object, so that no name finds it again."""
+    """Whether the task was given as an object, so it cannot be found again by name."""
 
 
 def plan(
@@ -72,7 +72,7 @@ def plan(
 ) -> Plan:
     """Check everything that can be checked before any work; see `run` for the arguments."""
     if isinstance(set, str):
-        raise RecipeError(f"set is the text {set!r}", f"give a list: set=[{set!r}]")
+        raise RecipeError(f"set must be a list, not the text {set!r}", f"write set=[{set!r}]")
     found = (registry or installed()).including(plugins)
     document, found = opened(recipe, found)
     recorded = recipes.recorded_run(document)
@@ -86,9 +86,11 @@ def _task(task: Any, registry: Registry) -> Task:
     if isinstance(task, Task):
         return task
     if task is None:
-        raise RecipeError("no task is named", "name one with --task; `mbo list-tasks` lists them")
+        raise RecipeError("missing task", "name one with --task; `mbo list-tasks` lists them")
     if not isinstance(task, str):
-        raise RecipeError(f"the task is of type {type(task).__name__}", "name one, or give mbo.Task(name, x, y)")
+        raise RecipeError(
+            f"task has the unsupported type {type(task).__name__}", "give a name, or mbo.Task(name, x, y)"
+        )
     return registry.task(task).load()
 
 
@@ -96,23 +98,23 @@ def seed_numbers(seeds: int | Sequence[int]) -> tuple[int, ...]:
     """The seeds asked for: a count, or the seeds themselves.
 
     Raises:
-        RecipeError: if there are none, or one is negative or given twice.
+        RecipeError: for no seeds, a negative seed or a duplicate one.
     """
     given: Any = seeds
     given = range(given) if _whole(given) else given
     if isinstance(given, range) and len(given) > MOST_SEEDS:
-        hint = f"for the one seed write [{seeds}], or {seeds}, on the command line, with its comma"
-        raise RecipeError(f"{seeds} seeds are asked for, more than {MOST_SEEDS}", hint)
+        hint = f"for the single seed {seeds} write [{seeds}], or `--seeds {seeds},` on the command line"
+        raise RecipeError(f"too many seeds: {seeds}, at most {MOST_SEEDS}", hint)
     numbers = tuple(given) if isinstance(given, Iterable) else ()
     if not numbers or not all(_whole(number) and 0 <= number < 2**64 for number in numbers):
-        raise RecipeError(f"seeds are {seeds!r}", "give a count, or whole numbers from 0 to 2**64 - 1")
+        raise RecipeError(f"invalid seeds {seeds!r}", "give a count, or whole numbers from 0 to 2**64 - 1")
     if len(dict.fromkeys(numbers)) != len(numbers):
-        raise RecipeError(f"a seed stands twice in {list(map(int, numbers))}")
+        raise RecipeError(f"duplicate seed in {list(map(int, numbers))}")
     return tuple(map(int, numbers))
 
 
 def _whole(number: Any) -> bool:
-    # Also numpy's; True is an int to Python only.
+    # Includes numpy integers; bool is excluded, though it is a subclass of int.
     return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
 
 
@@ -134,28 +136,28 @@ def run(
     """Run a recipe on a task.
 
     Args:
-        recipe: a method's name, a TOML file, or the folder of an earlier run; or stages, as a `Recipe` or a dict of the
-            tables that a file has.
-        task: a task's name, or a `Task` made of your own table; may be left out where the recipe names one.
+        recipe: a method's name, a TOML file, or the folder of an earlier run; or stages, as a `Recipe` or as a dict
+            like a file's tables.
+        task: a task's name, or a `Task` made from your own table; optional if the recipe names one.
         seeds: how many (seeds 0, 1, ...), or which; 8 by default.
         preset: a preset of the recipe, e.g. `quick`; the base is the published method.
         set: options to change, e.g. `["proxy.epochs=5"]`, values in TOML.
         out: the folder to store the run in; nothing is stored without.
-        device: `auto` (cuda where there is one, else cpu), `cpu`, `cuda` or `mps`.
-        cache: a folder of trained proxies, which are used where they fit and added to.
-        plugins: Python files, modules or instances with stages, tasks or hooks, used for this run alone.
-        keep_proxy: whether to store the trained proxies in `out`; by default if they have 16 MiB at most together.
-        report: is told of every step: phase, steps done, total.
-        registry: what is installed, by default in this environment.
+        device: `auto` (cuda if available, else cpu), `cpu`, `cuda` or `mps`.
+        cache: a folder of trained proxies; matching ones are reused, others are trained and added.
+        plugins: Python files, modules or instances with stages, tasks or hooks, used for this run only.
+        keep_proxy: whether to store the trained proxies in `out`; by default if they total at most 16 MiB.
+        report: called at every step with phase, steps done and total.
+        registry: the installed plugins; by default those of this environment.
 
     Returns:
-        Designs, scores and what else is known of the run.
+        The result: designs, scores and records of the run.
 
     Raises:
-        RecipeError: for a recipe, option, task or mix that cannot be carried out, before any work.
-        TaskError: for data that cannot be used, before any training.
-        StoreError: for a folder that cannot be made or written.
-        Interrupted: on Ctrl-C; what was finished is in the folder.
+        RecipeError: for an invalid recipe, option, task or mix, before any work.
+        TaskError: for unusable data, before any training.
+        StoreError: for a folder that cannot be created or written.
+        Interrupted: on Ctrl-C; finished seeds are in the folder.
     """
     kept = () if cache is None else (Cache.create(Path(cache)),)
     planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept))
@@ -165,7 +167,7 @@ def run(
 def execute(
     planned: Plan, out: Path | None, device: str, report: Report | None = None, keep_proxy: bool | None = None
 ) -> Result:
-    """Carry out a plan, storing each group of seeds as soon as it is finished."""
+    """Carry out a plan, storing each group of seeds as soon as it finishes."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
         result.own_table = planned.own_table
@@ -180,21 +182,21 @@ def choose_device(device: str) -> str:
     """The device by name, `auto` resolved.
 
     Raises:
-        RecipeError: if torch has no such device here.
+        RecipeError: if the device is not available.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device):
         raise RecipeError(
-            f'there is no device "{device}" here', f"there is {', '.join(d for d, ok in there.items() if ok)}"
+            f'device "{device}" is not available', f"available: {', '.join(d for d, ok in there.items() if ok)}"
         )
     return device
 
 
 @dataclass
 class Job:
-    """A plan on its way."""
+    """A plan being carried out."""
 
     plan: Plan
     result: Result
@@ -203,7 +205,7 @@ class Job:
     keeper: Keeper | None = None
 
     def go(self) -> None:
-        """Run all groups; whatever happens, the folder says so."""
+        """Run all groups, and record the outcome in the folder even if the run fails."""
         start = time.perf_counter()
         self._store_recipe()
         try:
@@ -286,7 +288,7 @@ class Job:
 
 
 def at_once(run: Run) -> int:
-    """How many seeds of a run are trained together."""
+    """The number of seeds that are trained together."""
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1
@@ -294,7 +296,7 @@ def at_once(run: Run) -> int:
 
 
 def versions(registry: Registry) -> Mapping[str, str]:
-    """The core's and each plugin's version, by distribution."""
+    """The versions of the core and of each plugin, by distribution."""
     from importlib.metadata import version
 
     return {"mbo-core": version("mbo-core"), **{plugin.distribution: plugin.version for plugin in registry.plugins}}

@@ -1,4 +1,4 @@
-"""The hooks of a run, typed: each answer is checked, and a wrong one names the plugin that gave it."""
+"""The hooks of a run, typed. Each answer is checked, and an error names the plugin that gave it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What a hook was answered.
+    """The answer to a hook.
 
     Attributes:
         hook: the hook's name.
-        plugin: who answered.
+        plugin: the plugin that answered.
         value: the answer.
     """
 
@@ -35,7 +35,7 @@ class Answer(Generic[T]):
     value: T
 
     def demand(self, condition: object, fact: str) -> None:
-        """Refuse an answer that is not as the hook says.
+        """Refuse an answer that breaks the hook's specification.
 
         Raises:
             MboError: naming the plugin.
@@ -43,14 +43,14 @@ class Answer(Generic[T]):
         if condition:
             return
         if self.plugin == RUNNER:
-            raise MboError(f"{self.hook}: the answer {fact}", "fix the stage of the recipe that made it")
+            raise MboError(f"{self.hook}: the answer {fact}", "fix the stage of the recipe that produced it")
         fact = f"{self.hook}: the answer of plugin {self.plugin} {fact}"
-        raise MboError(fact, "fix the plugin, or leave it out: --without NAME for an installed one")
+        raise MboError(fact, "fix the plugin, or disable it: --without NAME for an installed one")
 
     def demand_seeds(self, given: Iterable[int], failed: Iterable[int], asked: Sequence[int]) -> None:
-        """Refuse one for seeds that were not asked for, or that both failed and did not."""
+        """Refuse an answer for seeds that were not asked for, or with seeds that are also listed as failed."""
         both, other = set(given) & set(failed), {*given, *failed} - set(asked)
-        self.demand(not both, f"has the seeds {_listed(both)} both failed and not")
+        self.demand(not both, f"lists the seeds {_listed(both)} both as failed and with a result")
         self.demand(not other, f"is for the seeds {_listed(other)}, which were not asked for")
 
     def demand_shape(self, what: str, values: Any, *shape: int) -> None:
@@ -62,13 +62,12 @@ class Answer(Generic[T]):
 
 
 class Hooks:
-    """The four hooks that a run goes through, in order.
+    """The four hooks of a run, in order.
 
     Args:
-        manager: the plugins of this run; their implementations are watched from now on.
+        manager: the plugins of this run; their implementations are wrapped to record who answers.
 
-    Each method raises an `MboError` where the answer is not of the type, for the seeds, or of the shapes that the hook
-    says.
+    Each method raises an `MboError` if the answer has the wrong type, seeds or shapes.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
@@ -85,14 +84,14 @@ class Hooks:
     def _ask(self, hook: str, kind: type[T], **arguments: Any) -> Answer[T]:
         self._answers.clear()
         value = getattr(self._caller, hook)(**arguments)
-        # The first that gave it: wrappers may have handed it on.
+        # The first that gave it; wrappers may have passed it on.
         plugin = next((plugin for plugin, one in self._answers if one is value), RUNNER)
         answer = Answer(hook, plugin, value)
         answer.demand(isinstance(value, kind), f"is of type {type(value).__name__}, not {kind.__name__}")
         return answer
 
     def train_proxy(self, run: Run) -> TrainedProxy:
-        """The trained proxies of all seeds; the hook is called again for those that an answer leaves out."""
+        """The trained proxies of all seeds; the hook is called again for seeds missing from an answer."""
         answers: list[TrainedProxy] = []
         left = run.seeds
         while left:

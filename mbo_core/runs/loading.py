@@ -1,4 +1,4 @@
-"""A stored run as the result that it was."""
+"""Load a stored run as a result."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def load(
     """The result of a run from its folder, with its proxies if they were stored.
 
     Args:
-        folder: the run's.
-        task: the task, where neither an installed plugin has it nor the folder its table.
-        plugins: as for `mbo.run`: what the run was given that is not installed.
-        registry: what is installed, by default in this environment.
+        folder: the run's folder.
+        task: the task, if no installed plugin offers it and the folder does not hold its table.
+        plugins: as for `mbo.run`: the plugins given to the run that are not installed.
+        registry: the installed plugins; by default those of this environment.
 
     Raises:
-        StoreError: for a folder that is no run's, is corrupt, or lacks its task.
+        StoreError: for a folder that is not a run, is corrupt, or lacks its task.
         RecipeError: for a recipe whose stages are not installed.
     """
     place = Folder(Path(folder))
@@ -60,7 +60,7 @@ def load(
 
 
 def store_table(folder: Folder, task: Task) -> None:
-    """Store the table of a task of one's own, unless it is large, so that the run can be used without it."""
+    """Store the user's own table unless it is large, so that the run can be loaded without it."""
     if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
         about = {"name": task.name, "space": asdict(task.space), "y_min": task.y_min, "y_max": task.y_max}
         tensors = {name: torch.tensor(getattr(task.table, name)) for name in "xyw"}
@@ -68,7 +68,7 @@ def store_table(folder: Folder, task: Task) -> None:
 
 
 def stored_table(folder: Folder) -> Task | None:
-    """The task whose table is stored in a run's folder, without its oracle; None where there is none.
+    """The task from a run's stored table, without its oracle; None if no table is stored.
 
     Raises:
         StoreError: if the file is corrupt.
@@ -86,14 +86,14 @@ def stored_table(folder: Folder) -> Task | None:
         x, y, w = (tensors[name].numpy() for name in "xyw")
         return Task(task["name"], x, y, w=w, **more)
     except (LookupError, TypeError) as error:
-        raise StoreError(f"{path} is not as mbo writes it: {error!r}") from error
+        raise StoreError(f"{path} has an unexpected structure: {error!r}") from error
 
 
 def _named(name: str, registry: Registry, place: Folder) -> Task:
     try:
         return registry.task(name).load()
     except MboError as error:
-        fact = f'the task "{name}" of the run {place.path} cannot be loaded: {error.message}'
+        fact = f'task "{name}" of the run {place.path} cannot be loaded: {error.message}'
         raise StoreError(fact, f"{error.hint}; or give it: mbo.load(folder, task=mbo.Task(...))") from error
 
 
@@ -117,7 +117,7 @@ def _rows(place: Folder, seed: int, name: str) -> list[Mapping[str, str]]:
 
 
 def _value(cell: str) -> int | float | str:
-    """A cell of a CSV as it was written.
+    """The value of a CSV cell.
 
     >>> _value("3"), _value("3.0"), _value("train")
     (3, 3.0, 'train')

@@ -1,4 +1,4 @@
-"""Notes: what stages and tools tell people about a trial or a run."""
+"""Notes: messages for people from stages and tools about a trial or a run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mbo_core.stages.contracts import Stage, infos, notes
 
 @dataclass(frozen=True)
 class Note:
-    """Something that people have to know of a trial, though it gave designs.
+    """Something people should know about a trial that still gave designs, or about the run.
 
     Attributes:
-        seed: of which trial, or None for the whole run.
-        source: who says so, e.g. `update bo-qei`, or the name of a plugin.
-        text: the fact; empty where the values say all.
+        seed: the trial, or None for the whole run.
+        source: the author, e.g. `update bo-qei`, or the name of a plugin.
+        text: the fact; may be empty if there are values.
         values: measured figures by name.
     """
 
@@ -27,20 +27,20 @@ class Note:
     values: Mapping[str, float] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """The note as JSON holds it."""
+        """The note as plain values for JSON."""
         return asdict(self)
 
 
 def source(stage: Stage) -> str:
-    """How notes and errors call a stage, e.g. `update bo-qei`."""
+    """The name of a stage in notes and errors, e.g. `update bo-qei`."""
     return f"{stage.role} {stage.name}"
 
 
 def check_declared(stage: Stage, given: Iterable[str]) -> None:
-    """Refuse infos that a stage does not declare, so that a typo is found at the first step.
+    """Refuse undeclared infos of a stage, so that a typo is found at the first step.
 
     Raises:
-        MboError: with the nearest name that is declared.
+        MboError: with the nearest declared name.
     """
     known = infos(stage)
     for name in given:
@@ -50,5 +50,5 @@ def check_declared(stage: Stage, given: Iterable[str]) -> None:
 
 
 def final_notes(stage: Stage, seed: int, last: Mapping[str, float]) -> list[Note]:
-    """The notes that a stage declares for infos which are not 0 at a trial's last step."""
+    """The declared notes of a stage for infos that are not 0 at a trial's last step."""
     return [Note(seed, source(stage), text) for name, text in notes(stage).items() if last.get(name)]

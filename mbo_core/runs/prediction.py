@@ -1,4 +1,4 @@
-"""Trained proxies that outlive their run: what they expect of new designs, and their files."""
+"""Trained proxies after a run: their predictions for new designs, and their files."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from mbo_core.stages.contracts import Encoding, Proxy
 from mbo_core.tasks.task import Task
 
 KEPT_BYTES = 16 * 2**20
-"""The most bytes of all proxies of a run that are stored without being asked for."""
+"""The proxies of a run are stored by default if they total at most this many bytes."""
 
 CHECKED_ROWS = 16
-"""Of so many visible designs a proxy that was read has to expect what it did in its run."""
+"""The number of visible designs on which a loaded proxy must predict the same as in its run."""
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What trained proxies expect of n designs, in raw scores.
+    """Predictions of trained proxies for n designs, in raw scores.
 
     Attributes:
-        seeds: whose proxies.
-        means: (seeds, n) by each of them.
+        seeds: the seeds of the proxies.
+        means: (seeds, n) by each proxy.
         stds: (seeds, n) their own standard deviations; 0 from a proxy without the ability `uncertainty`.
     """
 
@@ -50,21 +50,21 @@ class Predicted:
 
     @property
     def std(self) -> NDArray[np.float64]:
-        """(n,) the spread of all seeds together: their own variance on average, and the variance of their means."""
+        """(n,) the std over all seeds: the root of the mean variance plus the variance of the means."""
         variance: NDArray[np.float64] = (self.stds**2).mean(axis=0) + self.means.var(axis=0)
         return np.sqrt(variance)
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """One seed's trained proxy with its way from raw designs and to raw scores.
+    """One seed's trained proxy, from raw designs to raw scores.
 
     Attributes:
-        encoding: the recipe's.
-        encoding_state: what it was fitted to.
-        proxy: the recipe's.
-        state: what it was trained to.
-        scale: what the scores were standardised by.
+        encoding: the encoding of the recipe.
+        encoding_state: its fitted state.
+        proxy: the proxy of the recipe.
+        state: its trained state.
+        scale: the scale by which the scores were standardised.
         device: where the state is.
     """
 
@@ -84,7 +84,7 @@ class Predictor:
 
 
 def predictors(run: Run, trained: TrainedProxy) -> dict[int, Predictor]:
-    """The trained proxies of a run by seed; none where they cannot predict scores."""
+    """The trained proxies of a run by seed; empty if they cannot predict scores."""
     if "values" not in run.recipe.proxy.abilities:
         return {}
     return {seed: _predictor(run, seed, state) for seed, state in trained.states.items()}
@@ -97,17 +97,17 @@ def _predictor(run: Run, seed: int, state: Any) -> Predictor:
 
 
 def predict(task: Task, trained: Mapping[int, Predictor], x: ArrayLike) -> Predicted:
-    """What each of some proxies expects of raw designs (n, length).
+    """Predictions of each proxy for raw designs (n, length).
 
     Raises:
         TaskError: for designs outside the task's space.
-        MboError: if there are no proxies.
+        MboError: if `trained` is empty.
     """
     designs = np.asarray(x, dtype=np.float64) if task.kind == "continuous" else np.asarray(x)
     task.table.check(designs)
     found = [each.predict(designs) for each in trained.values()]
     if not found:
-        raise MboError("this run has no trained proxy that predicts scores")
+        raise MboError("run has no trained proxy that predicts scores")
     means, stds = (np.stack(one) for one in zip(*found, strict=True))
     return Predicted(tuple(trained), means, stds)
 
@@ -117,10 +117,10 @@ class Keeper:
     """Stores the proxies of a run, all or none.
 
     Attributes:
-        folder: the run's.
-        task: its visible designs are what a proxy that is read is checked by.
-        seeds: how many there will be.
-        wanted: whether to store them; None where they are small.
+        folder: the folder of the run.
+        task: its visible designs are used to check a proxy when it is loaded.
+        seeds: the number of proxies in total.
+        wanted: whether to store them; None to store them if they are small.
     """
 
     folder: Folder
@@ -129,7 +129,7 @@ class Keeper:
     wanted: bool | None = None
 
     def keep(self, trained: Mapping[int, Predictor]) -> None:
-        """Store those of a group; one that cannot be stored is complained of where it was asked for."""
+        """Store the proxies of a group; warn of one that cannot be stored if storing was requested."""
         for seed, predictor in trained.items():
             if self.wanted is not False:
                 self._keep(seed, predictor)
@@ -139,11 +139,11 @@ class Keeper:
             tensors, described = pack(predictor.state)
         except MboError as error:
             if self.wanted:
-                warn(f'the proxy "{predictor.proxy.name}" is not stored: {error.message}')
+                warn(f'proxy "{predictor.proxy.name}" is not stored: {error.message}')
             self.wanted = False
             return
         size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-        # The first decides for all: they are of one size.
+        # The first decides for all, as they have the same size.
         self.wanted = size * self.seeds <= KEPT_BYTES if self.wanted is None else self.wanted
         if self.wanted:
             expected, _ = predictor.predict(self.task.x[:CHECKED_ROWS])
@@ -153,12 +153,12 @@ class Keeper:
 
 @dataclass(frozen=True)
 class Stored(Mapping[int, Predictor]):
-    """The proxies in a run's folder, read when one is first asked for; the encoding is fitted to the task again.
+    """The proxies in a run's folder, read on first use; the encoding is fitted to the task again.
 
     Attributes:
-        folder: the run's.
-        recipe: the run's.
-        task: the run's.
+        folder: the folder of the run.
+        recipe: the recipe of the run.
+        task: the task of the run.
         seeds: all seeds of the run.
     """
 
@@ -180,7 +180,7 @@ class Stored(Mapping[int, Predictor]):
     def _found(self) -> dict[int, Predictor]:
         there = [seed for seed in self.seeds if self.folder.of_seed(seed, PROXY).exists()]
         if not there:
-            hint = "run with --keep-proxy (keep_proxy=True), which also stores large ones"
+            hint = "run with --keep-proxy (keep_proxy=True) to store large ones too"
             raise StoreError(f"{self.folder.path} holds no proxies", hint)
         encoded = encode_table(self.recipe.encoding, self.seeds, self.task.table)
         run = Run(self.recipe, self.task, encoded, self.seeds)
@@ -192,6 +192,6 @@ class Stored(Mapping[int, Predictor]):
         predictor = _predictor(run, seed, unpack(tensors, about["state"], untrained(run.only([seed]), "loop")[0]))
         found, _ = predictor.predict(self.task.x[:CHECKED_ROWS])
         if not np.allclose(found, expected, rtol=1e-3, atol=1e-3 * predictor.scale.std):
-            fact = f"the stored proxy of seed {seed} no longer predicts what it did in its run"
-            raise StoreError(fact, "the table, the encoding or a plugin has changed: run the recipe again")
+            fact = f"stored proxy of seed {seed} predicts differently than in its run"
+            raise StoreError(fact, "run the recipe again: the table, the encoding or a plugin has changed")
         return predictor

@@ -1,4 +1,4 @@
-"""What a run hands from hook to hook."""
+"""The data passed between the hooks of a run."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from mbo_core.tasks.task import Task
 
 @dataclass(frozen=True)
 class Run:
-    """What the hooks are given.
+    """The input of the hooks.
 
     Attributes:
         recipe: the resolved recipe with its stages.
-        task: the task; no stage but evaluation is given it.
-        encoded: its table as the stages see it.
+        task: the task; only evaluation is given it.
+        encoded: the table of the task as the stages see it.
         seeds: the seeds of this group.
-        watch: where progress and infos go.
-        folder: where the run is stored, or None; a plugin may add files of its own.
+        watch: collects progress and infos.
+        folder: the folder of the run, or None; a plugin may add its own files.
     """
 
     recipe: Recipe
@@ -46,16 +46,19 @@ class Run:
         return self.encoded.first
 
     def keys(self, stream: Stream, use: int | None = None) -> Tensor:
-        """One key a seed for a stage, (seeds, 2), or for one use that it makes of its stream."""
+        """One key per seed for a stage, (seeds, 2), or for one use of its stream."""
         own = stream_keys(self.seeds, stream, self.encoded.y.device)
         return own if use is None else fold(own, use)
 
     def only(self, seeds: Sequence[int]) -> Run:
-        """The run of some of the seeds."""
+        """The run for some of the seeds."""
         return replace(self, seeds=tuple(seeds), encoded=self.encoded.only(seeds))
 
     def lift(self, function: Callable[..., Any], how: Mode, *returns: Returns) -> Callable[..., Any]:
-        """A function of one seed's data and more, as a function of the rest for all seeds; see `seeds.lift`."""
+        """Lift a function of one seed's data and other arguments to all seeds; see `seeds.lift`.
+
+        The lifted function takes only the other arguments.
+        """
         encoded = self.encoded
         if not encoded.encoding.seeded:
             return lift(partial(function, encoded.first), how, *returns)
@@ -73,8 +76,8 @@ class TrainedProxy:
 
     Attributes:
         states: the trained state of each seed.
-        failed: why the others failed.
-        cached: those of them that were not trained now.
+        failed: the reason for each seed that failed.
+        cached: the seeds of `states` that were not trained in this run.
     """
 
     states: BySeed
@@ -83,7 +86,7 @@ class TrainedProxy:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Which seeds have a state."""
+        """The seeds with a state."""
         return self.states.seeds
 
 
@@ -92,8 +95,8 @@ class Gap:
     """How far the adversary moves the trained proxy.
 
     Attributes:
-        by_seed: in predicted standardised scores if the adversary moves designs, else in loss; positive where it found
-            the proxy wanting. None where nothing was measured: the adversary `none`, or a proxy without `params`.
+        by_seed: in predicted standardised scores if the adversary moves designs, else in loss; positive if it made the
+            proxy worse. None if nothing was measured: the adversary is `none`, or the proxy lacks `params`.
     """
 
     by_seed: Mapping[int, float | None]
@@ -106,9 +109,9 @@ class Candidates:
     Attributes:
         x: (seeds, candidates, d) encoded, on the processor.
         raw: (seeds, candidates, length) as the oracle takes them.
-        predicted: (seeds, candidates) raw scores that the proxy expects, or None without the ability `values`.
-        seeds: whose they are.
-        failed: why the other seeds failed.
+        predicted: (seeds, candidates) raw scores predicted by the proxy, or None without the ability `values`.
+        seeds: the seeds, in the order of the first axis.
+        failed: the reason for each seed that failed.
     """
 
     x: Tensor
@@ -120,11 +123,11 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the evaluation says of the candidates.
+    """The evaluation of the candidates.
 
     Attributes:
-        by_seed: for each seed that has scores, (candidates,) arrays or texts by name; empty without an oracle.
-        failed: why another seed has none.
+        by_seed: for each seed with scores, (candidates,) arrays or texts by name; empty without an oracle.
+        failed: the reason for each seed whose scoring failed.
     """
 
     by_seed: Mapping[int, Mapping[str, NDArray[np.float64] | Sequence[str]]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a run gives back: designs, scores and how they came about, as objects, tables and JSON."""
+"""The result of a run: designs, scores and records, as objects, tables and JSON."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial.
+    """The result of one seed.
 
     Attributes:
         raw: (candidates, length) the designs as the oracle takes them.
-        encoded: (candidates, d) as the stages moved them.
-        predicted: (candidates,) raw scores that the proxy expected, or None.
-        scores: (candidates,) a name: `raw` and `normalised`, and more where there are several oracles; empty without.
-        gap: how far the adversary moved the trained proxy, or None where that was not measured.
+        encoded: (candidates, d) the same as encoded vectors.
+        predicted: (candidates,) raw scores predicted by the proxy, or None.
+        scores: (candidates,) by name: `raw`, `normalised`, and more with several oracles; empty without an oracle.
+        gap: how far the adversary moved the trained proxy, or None if not measured.
         steps: the infos of training and search.
-        columns: what else is known of each candidate: the infos of the search's last step, e.g. NEMO's log Gamma, and
-            the evaluation's texts, e.g. `fault`.
+        columns: other values of each candidate: the infos of the search's last step, e.g. NEMO's log Gamma, and the
+            evaluation's texts, e.g. `fault`.
     """
 
     raw: NDArray[Any]
@@ -53,14 +53,14 @@ class Trial:
     columns: Mapping[str, Sequence[float | str]] = field(default_factory=dict)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All arrays as tensors, to store."""
+        """All arrays as tensors, for storing."""
         arrays = {"designs": self.raw, **self.scores}
         if self.predicted is not None:
             arrays["predicted"] = self.predicted
         return {"encoded": self.encoded, **{name: torch.tensor(array) for name, array in arrays.items()}}
 
     def rows(self, task: Task, seen: set[bytes]) -> list[dict[str, Any]]:
-        """One row a candidate: the design, whether it is in the data, and its scores."""
+        """One row per candidate: the design, whether it is in the data, and its scores."""
         values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.columns)
         if self.predicted is not None:
             values["predicted"] = self.predicted.tolist()
@@ -81,16 +81,16 @@ class Result:
     Attributes:
         recipe: the resolved recipe.
         task: the task.
-        seeds: the seeds asked for.
-        trials: what each seed gave that has designs.
-        failed: why a seed has none, or why the oracle could not score them.
+        seeds: the requested seeds.
+        trials: the trial of each seed with designs.
+        failed: the reason for each seed without designs, or whose designs could not be scored.
         seconds: the wall time.
-        status: `running`, `done`, `failed` (a seed or more) or `interrupted`.
-        folder: where the run is stored, or None.
-        notes: what stages and tools tell people of the run and its trials.
-        cached: the seeds whose proxies were not trained in this run.
-        predictors: the trained proxies by seed, where they predict scores.
-        own_table: whether the task was given as an object, so that no name finds it again.
+        status: `running`, `done`, `failed` (at least one seed) or `interrupted`.
+        folder: the folder of the run, or None.
+        notes: notes by stages and tools on the run and its trials.
+        cached: the seeds whose proxies came from a cache.
+        predictors: the trained proxies by seed, if they predict scores.
+        own_table: whether the task was given as an object, so it cannot be found again by name.
     """
 
     recipe: Recipe
@@ -122,17 +122,17 @@ class Result:
 
     @cached_property
     def seen(self) -> set[bytes]:
-        """The visible designs, to tell new ones from old."""
+        """The visible designs, to recognise new ones."""
         return {design.tobytes() for design in self.task.x}
 
     @property
     def scores(self) -> dict[str, dict[str, list[float | None]]]:
-        """Percentiles, one a seed, None where there is none: `{"normalised": {"100th": [...], ...}, "raw": ...}`."""
+        """Percentiles, one per seed or None if missing: `{"normalised": {"100th": [...], ...}, "raw": ...}`."""
         return {name: self._percentiles(name) for name in ("normalised", "raw")}
 
     @property
     def scores_by_oracle(self) -> dict[str, dict[str, list[float | None]]]:
-        """The percentiles of the normalised scores by each of several oracles; empty where there is one or none."""
+        """The percentiles of the normalised scores by each of several oracles; empty for a single oracle or none."""
         columns = self.task.oracle.columns if isinstance(self.task.oracle, OracleSet) else {}
         return {oracle: self._percentiles(name) for oracle, name in columns.items()}
 
@@ -159,7 +159,7 @@ class Result:
         return {"normalised": float(self.task.normalise(best)[0]), "raw": float(best[0])}
 
     def predicted_less_true(self) -> list[float | None]:
-        """By how much each seed's predictions exceed the true raw scores, on average over its candidates."""
+        """The mean of predicted minus true raw score over each seed's candidates."""
         return [self._excess(self.trials.get(seed)) for seed in self.seeds]
 
     def _excess(self, trial: Trial | None) -> float | None:
@@ -168,7 +168,7 @@ class Result:
         return float(np.mean(trial.predicted - trial.scores["raw"]))
 
     def counts(self) -> dict[str, list[int | None]]:
-        """How many of each seed's candidates are distinct, and how many of the distinct ones are not in the data."""
+        """The number of distinct candidates of each seed, and the number of those not in the data."""
         distinct = {seed: {design.tobytes() for design in trial.raw} for seed, trial in self.trials.items()}
         return {
             "distinct": [len(distinct[seed]) if seed in distinct else None for seed in self.seeds],
@@ -176,20 +176,20 @@ class Result:
         }
 
     def predict(self, x: ArrayLike) -> Predicted:
-        """What the trained proxies expect of raw designs x (n, length).
+        """Predictions of the trained proxies for raw designs x (n, length).
 
         Returns:
             Raw scores: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds` (seeds, n) by each.
 
         Raises:
             TaskError: for designs outside the task's space.
-            StoreError: if the run's folder holds no proxies, or they no longer predict what they did.
+            StoreError: if the run's folder holds no proxies, or they predict differently than in the run.
             MboError: if the run has no proxy that predicts scores.
         """
         return predict(self.task, self.predictors, x)
 
     def frame(self) -> DataFrame:
-        """One row a candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
+        """One row per candidate: seed, the design's cells, in_data, raw, normalised and predicted score."""
         from pandas import DataFrame
 
         return DataFrame(
@@ -223,7 +223,7 @@ class Result:
         }
 
     def record(self, versions: Mapping[str, str]) -> dict[str, Any]:
-        """The summary with all that is needed to repeat the run."""
+        """The summary with everything needed to repeat the run."""
         machine = {
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -246,7 +246,7 @@ class Result:
         }
 
     def add(self, candidates: Candidates, scores: Scores, gap: Gap, watch: Watch) -> tuple[int, ...]:
-        """Take in a group of seeds, and tell which have designs: also those that the oracle failed to score."""
+        """Add a group of seeds, and return those with designs, scored or not."""
         for i, seed in enumerate(candidates.seeds):
             scores_of = scores.by_seed.get(seed, {})
             self.trials[seed] = Trial(
@@ -269,7 +269,7 @@ def _texts(scores: Mapping[str, Any]) -> dict[str, Sequence[str]]:
 
 
 def fault_notes(scores: Scores, evaluation: Evaluation) -> list[Note]:
-    """A note for each seed with candidates that could not be scored; `fault` in its designs.csv says which and why."""
+    """A note for each seed with unscored candidates; the column `fault` of its designs.csv has the reasons."""
     faults = {seed: [text for text in by_name.get("fault", ()) if text] for seed, by_name in scores.by_seed.items()}
     return [
         Note(seed, source(evaluation), f"{len(texts)} candidates could not be scored; the first: {texts[0]}")

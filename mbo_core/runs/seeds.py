@@ -1,7 +1,7 @@
-"""Lift what is written for one seed to many at once.
+"""Lift functions of one seed to many seeds at once.
 
-Seeds that can be stacked go through `torch.func.vmap`; a stage with `lift = "loop"` is called for one seed after
-another and may then keep any object as its state.
+Seeds that can be stacked go through `torch.func.vmap`. A stage with `lift = "loop"` is called for one seed after
+another, and its state may be any object.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ Mode = Literal["vmap", "loop"]
 Returns = Literal["state", "tensors"]
 
 AT_ONCE = 16
-"""The most seeds that are stacked."""
+"""The maximum number of stacked seeds."""
 
 STACK_BYTES = 32 * 2**20
-"""Stack no more seeds than have this much proxy state together.
+"""The maximum total size of the proxy states of stacked seeds.
 
-Measured on two cores: beyond the processor's cache the products no longer gain from stacking, and the update of
-the weights, which is bound by memory, loses. 32 MB stacks 16 seeds of two layers of 256, and one of 2048.
+Measured on two cores: beyond the processor's cache, products gain nothing from stacking, and the memory-bound update
+of the weights gets slower. 32 MB stacks 16 seeds of two layers of 256, and one of 2048.
 """
 
 
 class PerSeed(list[Any]):
-    """The states of seeds that are run one after another."""
+    """The states of seeds run one after another."""
 
 
 def mode(*stages: Stage) -> Mode:
-    """`loop` if one of the stages, or a stage inside one, asks for it."""
+    """`loop` if any of the stages or their inner stages asks for it."""
     return "loop" if any(one.lift == "loop" for stage in stages for one in with_inner(stage)) else "vmap"
 
 
 def lift(function: Callable[..., Any], how: Mode, *returns: Returns) -> Callable[..., Any]:
-    """A function of one seed's arguments, as a function of all seeds'.
+    """Lift a function of one seed's arguments to all seeds.
 
     Args:
         function: takes one seed's values.
         how: stack the seeds, or loop over them.
-        returns: what each of its results is; a single one is not a tuple.
+        returns: the kind of each of its results; a single result is not a tuple.
 
     Returns:
         A function whose arguments are nests of tensors with a leading seed axis, or `PerSeed`. Results marked
-        `tensors` have a leading seed axis in either mode, those marked `state` are whatever the mode keeps.
+        `tensors` have a leading seed axis in both modes; those marked `state` are as the mode keeps them.
     """
     if how == "vmap":
         return vmap(function, randomness="error")
@@ -74,12 +74,12 @@ def _gather(values: list[Any], kind: Returns) -> Any:
 
 
 def stack(values: Sequence[Any]) -> Any:
-    """Nests of tensors, one a seed, as one nest with a leading seed axis."""
+    """Join nests of tensors, one per seed, into one nest with a leading seed axis."""
     return optree.tree_map(lambda *leaves: torch.stack(leaves), *values, namespace="mbo")
 
 
 def unstack(values: Any) -> list[Any]:
-    """What `stack` joined, one a seed."""
+    """Undo `stack`: one nest per seed."""
     if isinstance(values, PerSeed):
         return list(values)
     count = len(cast(Tensor, optree.tree_leaves(values)[0]))
@@ -88,11 +88,11 @@ def unstack(values: Any) -> list[Any]:
 
 @dataclass(frozen=True, eq=False)
 class BySeed(Mapping[int, Any]):
-    """What is known of each of some seeds, by the seed's number.
+    """Values by seed.
 
     Attributes:
-        seeds: which, in order.
-        lifted: a nest of tensors with a leading seed axis, or `PerSeed`: what `lift` takes and gives.
+        seeds: the seeds, in order.
+        lifted: a nest of tensors with a leading seed axis, or `PerSeed`: the input and output of `lift`.
     """
 
     seeds: tuple[int, ...]
@@ -100,7 +100,7 @@ class BySeed(Mapping[int, Any]):
 
     @classmethod
     def of(cls, values: Mapping[int, Any], how: Mode) -> BySeed:
-        """Join what is known of single seeds, as stages of a mode keep it."""
+        """Join the values of single seeds in the form of a mode."""
         each = list(values.values())
         return cls(tuple(values), PerSeed(each) if how == "loop" or not each else stack(each))
 
@@ -119,7 +119,7 @@ class BySeed(Mapping[int, Any]):
         return len(self.seeds)
 
     def only(self, seeds: Iterable[int]) -> BySeed:
-        """Some of the seeds, in the order given."""
+        """The values of some seeds, in the given order."""
         kept = tuple(seeds)
         index = [self.seeds.index(seed) for seed in kept]
         if isinstance(self.lifted, PerSeed):
@@ -127,30 +127,30 @@ class BySeed(Mapping[int, Any]):
         return BySeed(kept, optree.tree_map(lambda leaf: leaf[index], self.lifted))
 
     def without(self, failed: Container[int]) -> BySeed:
-        """The seeds that did not fail."""
+        """The values of the seeds that did not fail."""
         return self.only(seed for seed in self.seeds if seed not in failed)
 
 
 def bytes_of(state: Any) -> int:
-    """The bytes of all tensors of a state; an object that is no nest of tensors counts as nothing."""
+    """The total bytes of the tensors of a state; other objects count as 0."""
     leaves = [leaf for leaf in optree.tree_leaves(state) if isinstance(leaf, Tensor)]
     return sum(leaf.numel() * leaf.element_size() for leaf in leaves)
 
 
 def at_once(state: Any) -> int:
-    """How many seeds to stack, given one seed's proxy state; it does not depend on how many were asked for."""
+    """The number of seeds to stack, from one seed's proxy state; independent of the number of seeds in the run."""
     return max(1, min(AT_ONCE, STACK_BYTES // max(1, bytes_of(state))))
 
 
 def groups(seeds: Sequence[int], size: int) -> list[tuple[int, ...]]:
-    """The seeds in their order, cut into groups of at most `size`."""
+    """Split the seeds, in order, into groups of at most `size`."""
     return [tuple(seeds[start : start + size]) for start in range(0, len(seeds), size)]
 
 
 class Stream(IntEnum):
-    """The stream of random keys of each stage, so that another update leaves the training as it is.
+    """The stream of random keys of each stage, so that changing the update does not affect the training.
 
-    The numbers here and below are part of what a seed means: changing one changes the designs of every seed.
+    The numbers here and below define the meaning of a seed: changing one changes the designs of every seed.
     """
 
     ENCODING = 0
@@ -161,21 +161,21 @@ class Stream(IntEnum):
 
 
 class Audit(IntEnum):
-    """What the key of the stream `AUDIT` is folded with."""
+    """The numbers folded into the key of the stream `AUDIT`."""
 
     ROWS = 0
     MINE = 1
 
 
 class Search(IntEnum):
-    """What the key of the stream `UPDATE` is folded with; that of the steps once more, with the step's number."""
+    """The numbers folded into the key of the stream `UPDATE`; for `STEP`, the step's number is then folded in."""
 
     INIT = 0
     STEP = 1
 
 
 def stream_keys(seeds: Sequence[int], stream: Stream, device: torch.device | str) -> Tensor:
-    """One key a seed for a stage, (seeds, 2)."""
+    """One key per seed for a stage, (seeds, 2)."""
     return torch.stack([keys.fold_in(keys.key(seed, device), stream) for seed in seeds])
 
 

@@ -1,8 +1,8 @@
-"""A stage's state as tensors and JSON, and back: what a file can hold without pickle.
+"""Convert a stage's state to tensors and JSON and back, to store it without pickle.
 
 A state is a nest (tuples, named tuples, lists, dicts, dataclasses) of tensors, plain values (None, bool, int, float,
-str) and objects with `state_dict()` and `load_state_dict()`: modules, optimisers, schedulers. Of such an object
-only the state dict is kept, so it is loaded into one that the stage's `init` made.
+str) and objects with `state_dict()` and `load_state_dict()`: modules, optimisers, schedulers. For such
+an object only the state dict is kept, and it is loaded into an object made by the stage's `init`.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from torch import Tensor
 from mbo_core.errors import MboError, reason_of
 
 Json: TypeAlias = Any
-"""What JSON can hold: here pairs `[kind, content]`, nested."""
+"""A JSON value: nested pairs `[kind, content]`."""
 
 DTYPES = frozenset(
     {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
     | {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 )
-"""What safetensors can hold."""
+"""The dtypes supported by safetensors."""
 
 _SEQUENCES = {"list": list, "tuple": tuple}
 _MAPPINGS = {"dict": dict, "OrderedDict": OrderedDict, "Counter": Counter}
 
 
 class Unstorable(MboError):
-    """A state that holds something which is neither tensors nor JSON."""
+    """A state with a value that is neither a tensor nor JSON."""
 
 
 class StateMismatch(MboError):
-    """A stored state that is not one of this stage with these options and data."""
+    """A stored state that does not match this stage with these options and data."""
 
 
 @runtime_checkable
 class WithStateDict(Protocol):
-    """A module, an optimiser, a scheduler, or anything else that can be saved as they are."""
+    """A module, an optimiser, a scheduler, or anything else saved through a state dict."""
 
     def state_dict(self) -> Any:
-        """What is worth keeping: a nest of tensors and plain values."""
+        """The state: a nest of tensors and plain values."""
 
     def load_state_dict(self, state_dict: Any) -> Any:
-        """Take that over."""
+        """Restore the state."""
 
 
 def pack(state: Any) -> tuple[dict[str, Tensor], Json]:
-    """A state as tensors by name, and the description of what they make up.
+    """A state as tensors by name, and a description of its structure.
 
     The tensors are contiguous copies on the processor. `unpack` undoes it:
 
@@ -63,22 +63,22 @@ def pack(state: Any) -> tuple[dict[str, Tensor], Json]:
     {'weight': tensor([1., 1.]), 'steps': 3}
 
     Raises:
-        Unstorable: with the place of what cannot be stored.
+        Unstorable: with the place of the unsupported value.
     """
     tensors: dict[str, Tensor] = {}
     return tensors, _described(state, "state", tensors)
 
 
 def unpack(tensors: Mapping[str, Tensor], described: Json, like: Any) -> Any:
-    """The state that `pack` took apart.
+    """Rebuild a state from the output of `pack`.
 
     Args:
         tensors: by name.
-        described: what they make up.
-        like: a fresh state of the same stage, from its `init`; it is copied, and not changed.
+        described: the structure.
+        like: a fresh state of the same stage, from its `init`; it is not changed.
 
     Raises:
-        StateMismatch: with all that differs from `like` in structure, shape or dtype, or is missing.
+        StateMismatch: with every difference from `like` in structure, shape or dtype.
         Unstorable: if `like` itself cannot be stored.
     """
     fresh, expected = pack(like)
@@ -86,7 +86,7 @@ def unpack(tensors: Mapping[str, Tensor], described: Json, like: Any) -> Any:
         wrong = [*_other_structure(described, expected, "state"), *_other_tensors(tensors, fresh)]
         if wrong:
             raise StateMismatch("the stored state does not fit: " + "; ".join(wrong))
-        # One copy of all, as an optimiser holds the weights of the module beside it.
+        # One deep copy, as an optimiser shares the weights of its module.
         return _filled(described, deepcopy(like), "state", tensors)
     except (KeyError, TypeError, ValueError) as error:
         raise StateMismatch(f"the stored state cannot be read: {reason_of(error)}") from error
@@ -113,7 +113,7 @@ def _copied(tensor: Tensor, where: str) -> Tensor:
 
 
 def _parts(value: Any, where: str) -> tuple[str, Mapping[Any, Any]]:
-    """The kind of a container, and what it holds by name, key or position."""
+    """The kind of a container, and its items by name, key or position."""
     kind = type(value).__name__
     if type(value) is _SEQUENCES.get(kind):
         return kind, dict(enumerate(value))
@@ -132,11 +132,11 @@ def _inside(where: str, kind: str, key: int | str) -> str:
 
 
 def _other_structure(node: Json, expected: Json, where: str) -> Iterator[str]:
-    """How a described state differs from a fresh one; what a state dict holds is judged where it is loaded."""
+    """The differences between a described state and a fresh one; state dicts are checked when loaded."""
     (kind, content), (wanted, fresh) = node, expected
     plain = {"plain", "float"}
     if kind != wanted and not {kind, wanted} <= plain:
-        yield f"{where} is stored as {kind}, and should be {wanted}"
+        yield f"{where} is stored as {kind}, but should be {wanted}"
     elif kind not in {*plain, "tensor", "state_dict"}:
         stored, fresh = dict(content), dict(fresh)
         for key in [*fresh, *(key for key in stored if key not in fresh)]:
@@ -152,7 +152,7 @@ def _other_tensors(tensors: Mapping[str, Tensor], fresh: Mapping[str, Tensor]) -
         if name not in tensors:
             yield f"the tensor {name} is missing"
         elif (tensors[name].shape, tensors[name].dtype) != (expected.shape, expected.dtype):
-            yield f"{name} is {_looks(tensors[name])}, and should be {_looks(expected)}"
+            yield f"{name} is {_looks(tensors[name])}, but should be {_looks(expected)}"
 
 
 def _looks(tensor: Tensor) -> str:
@@ -160,7 +160,7 @@ def _looks(tensor: Tensor) -> str:
 
 
 def _filled(node: Json, like: Any, where: str, tensors: Mapping[str, Tensor]) -> Any:
-    """The state of a node, made of `like`, which is used up."""
+    """The state of a node, built from `like`, which is consumed."""
     kind, content = node
     if kind == "state_dict":
         return _loaded(like, _value(content, tensors), where)
@@ -176,7 +176,7 @@ def _filled(node: Json, like: Any, where: str, tensors: Mapping[str, Tensor]) ->
 def _tensor(stored: Tensor, like: Tensor) -> Tensor:
     if not like.requires_grad:
         return stored.to(like.device, copy=True)
-    # In place, as an optimiser beside it may hold this very tensor.
+    # In place, as an optimiser may hold this same tensor.
     with torch.no_grad():
         return like.copy_(stored)
 
@@ -185,10 +185,10 @@ def _loaded(like: WithStateDict, state_dict: Any, where: str) -> Any:
     try:
         like.load_state_dict(state_dict)
     except Exception as error:
-        # A third party's object may raise anything.
+        # A third-party object may raise anything.
         reason = " ".join(str(error).split())
         raise StateMismatch(
-            f"{where}: {type(like).__name__}.load_state_dict refuses what is stored: {reason}"
+            f"{where}: {type(like).__name__}.load_state_dict refuses the stored state: {reason}"
         ) from error
     return like
 
@@ -206,7 +206,7 @@ def _container(kind: str, filled: Mapping[Any, Any]) -> Any:
 
 
 def _value(node: Json, tensors: Mapping[str, Tensor]) -> Any:
-    """What a node of a state dict stands for, by the description alone: a fresh optimiser has no moments yet."""
+    """The value of a node of a state dict, from the description alone, as a fresh optimiser has no moments yet."""
     kind, content = node
     if kind == "tensor":
         return tensors[content].clone()

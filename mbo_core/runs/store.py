@@ -25,7 +25,7 @@ TABLE = "table.safetensors"
 
 
 def write(path: Path, text: str | bytes) -> None:
-    """Write a file whole or not at all.
+    """Write a file completely or not at all.
 
     Raises:
         StoreError: if the disk is full, or the folder cannot be written.
@@ -58,7 +58,7 @@ def read(path: Path, parse: Callable[[str], Any]) -> Any:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> None:
-    """Write tensors by name, with values about them that JSON can hold."""
+    """Write tensors by name, with JSON metadata."""
     from safetensors.torch import save
 
     text = {name: json.dumps(value) for name, value in (about or {}).items()}
@@ -66,7 +66,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], about: Mapping[str, An
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `write_tensors` wrote: the tensors, and the values about them.
+    """Read the output of `write_tensors`: the tensors and their metadata.
 
     Raises:
         StoreError: if the file is missing or corrupt.
@@ -76,13 +76,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             about = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 - it is no dict
+            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 - not a dict
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise StoreError(f"cannot read {path}: {error}") from error
 
 
 def slug(name: str) -> str:
-    """A name that stays in its folder.
+    """A name that is safe as a file name.
 
     >>> slug("../my table.csv")
     'my-table.csv'
@@ -92,7 +92,7 @@ def slug(name: str) -> str:
 
 @contextmanager
 def creating(folder: Path, option: str = "--out") -> Iterator[None]:
-    """Say which folder cannot be created, and which option names another.
+    """Turn a file system error into one that names the folder and the option to change.
 
     Raises:
         StoreError: for an error of the file system.
@@ -104,17 +104,17 @@ def creating(folder: Path, option: str = "--out") -> Iterator[None]:
 
 
 def fresh(parent: Path, name: str) -> Path:
-    """A new folder `name` in `parent`, numbered where that name is taken."""
+    """Create a new folder `name` in `parent`, numbered if that name is taken."""
     for number in range(1, 10_000):
         path = parent / (slug(name) if number == 1 else f"{slug(name)}-{number}")
         with creating(path), suppress(FileExistsError):
             path.mkdir(parents=True)
             return path
-    raise StoreError(f"{parent} holds 10,000 runs of the name {name}", "name another --out")
+    raise StoreError(f"{parent} already holds 10,000 runs named {name}", "name another --out")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; a cell that a row lacks is empty."""
+    """Rows as CSV; missing cells are empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -124,7 +124,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def to_json(values: Any) -> str:
-    """Values as JSON: what is not finite becomes null, as JSON knows no NaN, and what JSON cannot hold becomes text.
+    """Values as JSON: non-finite numbers become null, as JSON has no NaN; unsupported values become text.
 
     >>> print(to_json({"gap": float("nan")}))
     {
@@ -150,10 +150,10 @@ class Folder:
     recipe.toml                 the resolved recipe with task and seeds: `mbo run recipe.toml` repeats the run
     run.json                    status, scores, seeds, versions, platform, seconds
     seeds/<seed>/designs.csv    the candidates, raw, with their scores
-    seeds/<seed>/designs.safetensors   the same raw and encoded, exactly
+    seeds/<seed>/designs.safetensors   the same as exact tensors, raw and encoded
     seeds/<seed>/steps.csv      the infos of training and search
-    seeds/<seed>/proxy.safetensors     the trained proxy, if it is small or was asked for
-    table.safetensors           the visible designs and scores of a table of one's own, if they are small
+    seeds/<seed>/proxy.safetensors     the trained proxy, if small or requested
+    table.safetensors           the visible designs and scores of the user's own table, if small
     ```
     """
 
@@ -164,7 +164,7 @@ class Folder:
         """A new run's folder at `path`.
 
         Raises:
-            StoreError: if it holds a run already, or cannot be made.
+            StoreError: if it already holds a run, or cannot be created.
         """
         with creating(path):
             taken = path.exists() and (not path.is_dir() or any(path.iterdir()))

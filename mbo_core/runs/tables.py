@@ -24,11 +24,11 @@ Rows: TypeAlias = "list[list[str]]"
 
 OF = tuple(f"{q}th" for q in PERCENTILES)
 MOST_SEEDS = 16
-"""The most seeds that are shown one by one."""
+"""The maximum number of seeds shown one by one."""
 
 
 def number(value: float | None) -> str:
-    """A number, or a dash where there is none.
+    """A number, or a dash if it is missing.
 
     >>> number(0.81249), number(431.81), number(None), number(7)
     ('0.812', '431.8', '-', '7')
@@ -39,7 +39,7 @@ def number(value: float | None) -> str:
 
 
 def mean_std(values: Sequence[float | None], between: str = " ± ") -> str:
-    """Mean and population standard deviation of those that are there, or a dash where none is.
+    """Mean and population standard deviation of the values that are not None, or a dash if all are None.
 
     >>> mean_std([1.0, None, 2.0])
     '1.500 ± 0.500'
@@ -91,19 +91,19 @@ def compare(
     form: Form = "markdown",
     scores: ScoreName = "normalised",
 ) -> str:
-    r"""Results side by side, one a row: mean ± population standard deviation over seeds of each percentile.
+    r"""Results side by side, one per row: mean ± population standard deviation over seeds of each percentile.
 
     Args:
-        results: results or the folders of runs; as a dict, by the name that each is to have.
-        form: `markdown`, `latex` (with booktabs), or `csv` with mean and std in columns of their own.
+        results: results or the folders of runs; a dict gives each a name.
+        form: `markdown`, `latex` (with booktabs), or `csv` with mean and std in separate columns.
         scores: `normalised` or `raw`.
 
     Returns:
-        The table's text. What is missing is `-`, in CSV an empty cell.
+        The table's text. A missing value is `-`, in CSV an empty cell.
 
     Raises:
         MboError: for an unknown form or score.
-        StoreError: for a folder that holds no run.
+        StoreError: for a folder that is not a run.
     """
     if form not in get_args(Form):
         raise MboError(f'unknown form "{form}"', nearest(str(form), get_args(Form)))
@@ -115,26 +115,26 @@ def compare(
 
 
 class Line(NamedTuple):
-    """A row to be."""
+    """The content of a row."""
 
     method: str
     task: str
     scores: Mapping[str, Sequence[float | None]]
-    """Of each percentile, one a seed."""
+    """For each percentile, one value per seed."""
 
     @property
     def seeds(self) -> int:
-        """How many were asked for."""
+        """The number of requested seeds."""
         return len(self.scores[OF[0]])
 
     @property
     def scored(self) -> int:
-        """How many have scores."""
+        """The number of seeds with scores."""
         return sum(value is not None for value in self.scores[OF[0]])
 
     @property
     def share(self) -> str:
-        """The number of seeds for people."""
+        """The seeds with scores, as text."""
         return str(self.seeds) if self.scored == self.seeds else f"{self.scored} of {self.seeds}"
 
 
@@ -147,7 +147,7 @@ def _line(name: str | int, record: Mapping[str, Any], scores: str) -> Line:
         method = name if isinstance(name, str) else _method(record["recipe"], record["preset"])
         return Line(method, record["task"], record["scores"][scores])
     except (LookupError, TypeError) as error:
-        raise StoreError(f"the run {record.get('run')} is not as mbo writes it: {error!r}") from error
+        raise StoreError(f"run {record.get('run')} has an unexpected structure: {error!r}") from error
 
 
 def _method(recipe: str, preset: str | None) -> str:
@@ -165,7 +165,7 @@ def _markdown(lines: Sequence[Line], scores: str) -> str:
 
 
 def _plain(text: str) -> str:
-    r"""Text that Markdown shows as it is.
+    r"""Text escaped for Markdown.
 
     >>> print(_plain("a|b_c"))
     a\|b\_c
@@ -193,7 +193,7 @@ _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasci
 
 
 def _escaped(text: str) -> str:
-    r"""Text that LaTeX sets as it is.
+    r"""Text escaped for LaTeX.
 
     >>> print(_escaped("50% of a_b"))
     50\% of a\_b

@@ -1,4 +1,4 @@
-"""What people see of a run while it goes on: progress, and each step's infos."""
+"""Watch a run: progress and the infos of each step."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Report: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase (`encode`, `train`, `prepare the search`, `search`), the steps done, and their total."""
 
 KEPT = 1000
-"""About so many steps of a phase are kept for its CSV file; a longer phase is thinned evenly, its last step kept."""
+"""About how many steps of a phase go into its CSV file; a longer phase is thinned evenly, but keeps its last step."""
 
 
 @dataclass
 class Phase:
-    """The steps that a stage takes for a group of seeds."""
+    """The steps of a stage for a group of seeds."""
 
     name: str
     stage: Stage
@@ -32,16 +32,16 @@ class Phase:
     done: int = 0
     checked: int = 0
     series: dict[str, Tensor] = field(default_factory=dict)
-    """Each info of all steps, (seeds, total); one tensor, as many small ones that are kept split up the memory from
-    which the large ones of a step are taken: 1.7 MB a kept step were lost at width 2048."""
+    """Each info over all steps, (seeds, total). It is one tensor, because keeping many small ones fragments the memory
+    for the large tensors of a step: 1.7 MB per kept step were lost at width 2048."""
     latest: Mapping[str, Tensor] = field(default_factory=dict)
-    """The infos of the last step that have a value for each candidate, (seeds, candidates)."""
+    """The infos of the last step with a value per candidate, (seeds, candidates)."""
     failed: dict[int, str] = field(default_factory=dict)
     numbers: Sequence[int] = ()
-    """The steps' own numbers, where they are those of an earlier run."""
+    """The numbers of the steps, if they come from an earlier run."""
 
     def keep(self, name: str, values: Tensor) -> None:
-        """Note an info of the step being taken, (seeds,)."""
+        """Keep an info (seeds,) of the current step."""
         if name not in self.series:
             shape = (len(self.seeds), self.total)
             kind = values.dtype if values.is_floating_point() else torch.float32
@@ -53,7 +53,7 @@ class Phase:
         return {name: value[self.seeds.index(seed)] for name, value in values.items()}
 
     def shown(self) -> list[int]:
-        """The steps that people see: about `KEPT`, and the last."""
+        """The steps that are kept: about `KEPT`, and the last."""
         apart = max(1, self.total // KEPT)
         return [step for step in range(self.done) if step % apart == 0 or step == self.total - 1]
 
@@ -63,8 +63,8 @@ class Watch:
     """Collects infos and notes, reports progress, and notices NaN.
 
     Args:
-        report: told of every step.
-        notes: what was noted with `note`; a plugin may add its own.
+        report: called at every step.
+        notes: the notes so far; a plugin may add its own.
     """
 
     report: Report = lambda phase, done, total: None
@@ -72,19 +72,19 @@ class Watch:
     notes: list[Note] = field(default_factory=list)
 
     def begin(self, name: str, stage: Stage, total: int, seeds: Sequence[int]) -> None:
-        """A phase of `total` steps of a stage begins."""
+        """Begin a phase of `total` steps of a stage."""
         self.phases.append(Phase(name, stage, total, tuple(seeds)))
         self.report(name, 0, total)
 
     def step(self, info: Mapping[str, Tensor]) -> None:
-        """One step was taken.
+        """Record one step.
 
         Args:
-            info: (seeds,) tensors, of the same names at every step; or (seeds, candidates), of which the mean is
-                kept, and of the last step all.
+            info: (seeds,) tensors, with the same names at every step; or (seeds, candidates) tensors, of which the mean
+                is kept, and all values of the last step.
 
         Raises:
-            MboError: at the first step, for an info that the stage does not declare.
+            MboError: at the first step, for an undeclared info.
         """
         phase = self.phases[-1]
         if not phase.done:
@@ -96,7 +96,7 @@ class Watch:
         self.report(phase.name, phase.done, phase.total)
 
     def replay(self, stage: Stage, seed: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Restore the logged steps of a seed that a stage took in an earlier run."""
+        """Restore the logged steps of a seed from an earlier run."""
         for name, steps in groupby(rows, itemgetter("phase")):
             kept = list(steps)
             self.phases.append(phase := Phase(name, stage, len(kept), (seed,), numbers=[row["step"] for row in kept]))
@@ -106,7 +106,7 @@ class Watch:
                 phase.done += 1
 
     def diverged(self, what: str) -> dict[int, str]:
-        """The seeds of which an info was not finite in this phase so far, each with the first such step."""
+        """The seeds with a non-finite info in this phase so far, each with the first such step."""
         phase = self.phases[-1]
         for name, series in phase.series.items():
             new = series[:, phase.checked : phase.done].cpu()
@@ -120,7 +120,7 @@ class Watch:
         return dict(phase.failed)
 
     def of_candidates(self, seed: int) -> dict[str, list[float]]:
-        """What the last step of the search told of each candidate of a seed."""
+        """The infos of the last search step for each candidate of a seed."""
         latest = [phase.of(seed, phase.latest) for phase in self._of(seed)]
         return {name: value.tolist() for infos in latest for name, value in infos.items()}
 
@@ -129,7 +129,7 @@ class Watch:
         return [row for phase in self._of(seed) for row in _rows(phase, seed)]
 
     def notes_of(self, seeds: Sequence[int]) -> list[Note]:
-        """What was noted of the run and of some seeds, and what the last infos of their stages amount to."""
+        """The notes on the run and on some seeds, including those declared for the last infos of their stages."""
         noted = [note for note in self.notes if note.seed is None or note.seed in seeds]
         return noted + [note for seed in seeds for phase in self._of(seed) for note in _final_notes(phase, seed)]
 

@@ -1,4 +1,4 @@
-"""Several modules as one: their imports together at the top, then what each defines."""
+"""Join several modules into one: all imports at the top, then the definitions of each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ WIDTH = 120
 
 
 def joined(docstring: str, modules: Sequence[str]) -> str:
-    """One module of several, without their docstrings, laid out as ruff does.
+    """Several modules as one, without their docstrings, formatted like ruff.
 
     Args:
         docstring: of the whole.
-        modules: their sources, which begin with a docstring and imports and nowhere else import anything.
+        modules: their sources; each starts with a docstring and imports, with no imports below.
     """
     imports: list[ast.Import | ast.ImportFrom] = []
     bodies = []

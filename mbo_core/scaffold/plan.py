@@ -1,4 +1,4 @@
-"""What a new plugin is to hold: its stages, its task, and the words that its templates are filled with."""
+"""The plan of a new plugin: its stages, its task, and the words for its templates."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mbo_core.plugins.validation import KEBAB
 from mbo_core.recipes.words import ROLES
 
 Style = Literal["functional", "torch", "closed-form"]
-"""How a proxy is written:
+"""The style of a proxy:
 
-* `functional`: for one seed, lifted to many by `vmap`.
-* `torch`: with modules and optimizers, one seed after another.
-* `closed-form`: fitted at once, without training.
+* `functional`: written for one seed, run for many by `vmap`.
+* `torch`: modules and optimizers, one seed after another.
+* `closed-form`: fitted in one go, without training.
 """
 STYLES: tuple[str, ...] = get_args(Style)
 
@@ -30,15 +30,15 @@ TASK = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a new plugin is to hold.
+    """The plan of a new plugin.
 
     Attributes:
-        slug: the plugin's name, in kebab case, and that of its method.
+        slug: the name of the plugin and its method, in kebab case.
         stages: the name of its stage by role; at most one for each.
-        style: how its proxy is written.
+        style: the style of its proxy.
         task: the name of its task, or None.
         tool: whether it wraps a hook.
-        single: whether it is one file, and not a package.
+        single: whether it is one file instead of a package.
     """
 
     slug: str
@@ -58,18 +58,18 @@ class Plan:
         tool: bool = False,
         single: bool = False,
     ) -> Plan:
-        """A plan from what a person asks for; by default a proxy that is named after the plugin.
+        """A plan from the user's options; by default a proxy named after the plugin.
 
         Args:
             slug: the plugin's name.
             stages: `role:name` each, e.g. `update:bdi`.
-            style: how its proxy is written.
+            style: the style of its proxy.
             task: the name of its task.
             tool: whether it wraps a hook.
             single: whether it is one file.
 
         Raises:
-            RecipeError: for a name that cannot be used, an unknown role, or parts that do not go together.
+            RecipeError: for an invalid name, an unknown role, or options that cannot be combined.
         """
         check_slug(slug)
         named = _named(stages) if stages or task or tool else {"proxy": slug}
@@ -78,15 +78,14 @@ class Plan:
         if style is not None and "proxy" not in named:
             raise RecipeError(f"--style {style} has no effect without a proxy", "add --stage proxy:NAME")
         if "adversary" in named and style not in {None, "functional"}:
-            fact = f"a {style} proxy cannot be trained against an adversary"
-            raise RecipeError(fact, "use --style functional, or make two plugins")
+            raise RecipeError(f"{style} proxy cannot be trained against an adversary", "use --style functional")
         return cls(slug, named, style or "functional", task, tool, single)
 
     def check_free(self, registry: Registry) -> None:
-        """Refuse names that are taken.
+        """Refuse a name that is already taken.
 
         Raises:
-            RecipeError: with the plugin that has the name.
+            RecipeError: naming the plugin that has it.
         """
         taken = {plugin.name: f"plugin of {plugin.label}" for plugin in registry.plugins}
         taken |= {name: f"method of {method.plugin.label}" for name, method in registry.methods.items()}
@@ -99,13 +98,13 @@ class Plan:
 
     @property
     def module(self) -> str:
-        """The name of the package that is imported, or of the single file."""
+        """The name of the import package, or of the single file."""
         name = self.slug.replace("-", "_")
         return name if self.single else f"mbo_{name}"
 
     @cached_property
     def words(self) -> dict[str, str]:
-        """What templates are filled with: `$update` is the name of the update, and `$Update` that of its class."""
+        """The words for templates: `$update` is the name of the update, `$Update` that of its class."""
         classes = {role.capitalize(): _camel(name) + role.capitalize() for role, name in self.stages.items()}
         offered = [f"the {role} `{name}`" for role, name in self.stages.items()]
         role, name = next(iter(self.stages.items()), ("", ""))
@@ -128,7 +127,7 @@ class Plan:
 
     @cached_property
     def facts(self) -> set[str]:
-        """What holds of it, for the lines of templates that depend on that."""
+        """Facts about the plugin, for the conditional lines of templates."""
         closed = "proxy" in self.stages and self.style == "closed-form"
         found = {
             "package": not self.single,
@@ -146,7 +145,7 @@ class Plan:
 
     @property
     def _partners(self) -> list[str]:
-        """The distributions of the stages that its recipe takes from others."""
+        """The distributions of other plugins whose stages its recipe uses."""
         if not self.stages:
             return []
         ascent = "update" not in self.stages or not {"proxy", "adversary"} & set(self.stages)
@@ -155,7 +154,7 @@ class Plan:
 
     @property
     def dependencies(self) -> list[str]:
-        """What its package has to be installed with."""
+        """The dependencies of its package."""
         libraries = ["torch>=2.4"] * (bool(self.stages) or self.tool) + ["numpy>=1.26"] * (self.task is not None)
         return [*_with_range("mbo-core", *self._partners), *libraries]
 
@@ -166,13 +165,13 @@ class Plan:
 
 
 def check_slug(slug: str) -> None:
-    """Refuse a name that no plugin may have.
+    """Refuse an invalid plugin name.
 
     Raises:
         RecipeError: with a hint.
     """
     if slug.startswith("mbo-"):
-        raise RecipeError(f'"{slug}" names the distribution', f"name the plugin: mbo new {slug.removeprefix('mbo-')}")
+        raise RecipeError(f'invalid plugin name "{slug}"', f"leave out the prefix: mbo new {slug.removeprefix('mbo-')}")
     if not KEBAB.fullmatch(slug) or slug == "core":
         raise RecipeError(f'invalid plugin name "{slug}"', "use lower-case words of letters and digits: my-method")
 
@@ -182,21 +181,21 @@ def _named(stages: Sequence[str]) -> dict[str, str]:
     for text in stages:
         role, colon, name = text.partition(":")
         if not colon:
-            raise RecipeError(f'--stage "{text}" has no role', f"write --stage ROLE:NAME, e.g. proxy:{text}")
+            raise RecipeError(f'missing role in --stage "{text}"', f"write --stage ROLE:NAME, e.g. proxy:{text}")
         if role not in ROLES:
             raise RecipeError(f'unknown role "{role}" in --stage {text}', nearest(role, ROLES))
         if not KEBAB.fullmatch(name):
             raise RecipeError(f'invalid stage name "{name}"', "use lower-case words of letters and digits: my-stage")
         if role in found:
             fact = f"duplicate {role}: {found[role]} and {name}"
-            raise RecipeError(fact, "name one stage for each role, and add others by hand to what is written")
+            raise RecipeError(fact, "name one stage per role, and add others by hand later")
         found[role] = name
     return {role: found[role] for role in ROLES if role in found}
 
 
 def _refuse_taken(name: str, taken: Mapping[str, str]) -> None:
     if name in taken:
-        raise RecipeError(f'"{name}" is taken by the {taken[name]}', "choose another name")
+        raise RecipeError(f'duplicate name "{name}": already used by the {taken[name]}', "choose another name")
 
 
 def _camel(name: str) -> str:
@@ -208,6 +207,6 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _with_range(*distributions: str) -> list[str]:
-    """The distributions with the range of versions that go with the core that is installed."""
-    here = Version(version("mbo-core"))
-    return [f"{name}>={here.major}.{here.minor},<{here.major}.{here.minor + 1}" for name in distributions]
+    """The distributions with the range of versions that match the installed core."""
+    core = Version(version("mbo-core"))
+    return [f"{name}>={core.major}.{core.minor},<{core.major}.{core.minor + 1}" for name in distributions]

@@ -1,7 +1,7 @@
-"""Templates: texts with `$words`, and with lines that stand only where some facts hold.
+"""Templates: texts with `$words` and conditional lines.
 
-A line that begins with `?fact ` stands where the fact holds, one with `!fact ` where it does not, and one with
-`?first+second ` where both hold.
+A line that starts with `?fact ` is kept if the fact holds, one with `!fact ` if it does not, and one with
+`?first+second ` if both hold.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ def filled(name: str, words: Mapping[str, str], facts: Set[str]) -> str:
     """The text of a template.
 
     Args:
-        name: its path below the folder of templates, without `.tmpl`.
-        words: what each `$word` becomes; `$$` is a dollar sign.
-        facts: what holds.
+        name: its path in the templates folder, without `.tmpl`.
+        words: the replacement of each `$word`; `$$` is a dollar sign.
+        facts: the facts that hold.
     """
     text = (files("mbo_core.scaffold") / "templates" / f"{name}.tmpl").read_text(encoding="utf-8")
     return Template("\n".join(chosen(text, facts))).substitute(words)
 
 
 def chosen(text: str, facts: Set[str]) -> Iterator[str]:
-    r"""The lines that stand, without their conditions.
+    r"""The lines that are kept, without their conditions.
 
     >>> list(chosen("?one 1\n!one 2\n?one+two 3\n4", {"one"}))
     ['1', '4']

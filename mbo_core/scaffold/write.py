@@ -24,33 +24,33 @@ PACKAGE: Mapping[str, tuple[str, str | None]] = {
     "{module}/recipes/{slug}.toml": ("package/recipe.toml", "stages"),
     "tests/test_conformance.py": ("tests/conformance.py", None),
 }
-"""The template of each file of a package, and what has to hold for it to be written; its parts come on top."""
+"""The template of each file of a package, and the fact on which it depends; its parts are added."""
 
 PARTS = ("encoding", "adversary", "proxy", "update", "evaluation", "task", "tool")
-"""What has a module and a test of its own, if it is asked for."""
+"""The parts with their own module and test."""
 
 
 def create(plan: Plan, parent: Path, registry: Registry) -> list[Path]:
-    """Write a plugin, whole or not at all.
+    """Write a plugin, completely or not at all.
 
     Args:
-        plan: what it holds.
-        parent: the folder in which to make it.
-        registry: what is installed, whose names are taken.
+        plan: its plan.
+        parent: the folder to create it in.
+        registry: the installed plugins, whose names are taken.
 
     Returns:
         Its files.
 
     Raises:
         RecipeError: for a name that is taken.
-        StoreError: if it exists already, or cannot be written.
+        StoreError: if it already exists, or cannot be written.
     """
     plan.check_free(registry)
     texts = contents(plan)
     targets = [parent / name for name in texts] if plan.single else [parent / f"mbo-{plan.slug}"]
     for target in targets:
         if os.path.lexists(target):
-            raise StoreError(f"{target} exists already", "choose another name, or another folder with --into")
+            raise StoreError(f"{target} already exists", "choose another name, or another folder with --into")
     try:
         parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".mbo-{plan.slug}-", dir=parent))
@@ -69,7 +69,7 @@ def create(plan: Plan, parent: Path, registry: Registry) -> list[Path]:
 
 
 def contents(plan: Plan) -> dict[str, str]:
-    """The text of each file of a plugin, by its path."""
+    """The text of each file of a plugin, by path."""
     return _single(plan) if plan.single else _package(plan)
 
 

@@ -1,4 +1,4 @@
-"""What a plugin author imports: the contracts of the stages, their and the core's own stages."""
+"""For plugin authors: the contracts of the stages, and the core's own stages."""
 
 from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, steps_from_top, top
 from mbo_core.stages.contracts import (

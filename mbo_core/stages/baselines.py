@@ -1,4 +1,4 @@
-"""The `none` stages: what a recipe has where it names nothing for a role."""
+"""The `none` stages: the defaults of a recipe for adversary, proxy and update."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Predictio
 from mbo_core.stages.options import option
 
 CANDIDATES = 128
-"""The number of designs that a method proposes, by the convention of Design-Bench."""
+"""The number of designs a method proposes, by the convention of Design-Bench."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoAdversary(Adversary):
-    """Moves nothing: under it every proxy is trained plainly."""
+    """Moves nothing: the proxy is trained without an adversary."""
 
     name: ClassVar[str] = "none"
     moves: ClassVar[frozenset[Moves]] = frozenset()
@@ -53,7 +53,7 @@ class NoProxy(Proxy):
         return state, {"loss": batch.y.new_zeros(())}
 
     def predict(self, state: State, x: Tensor) -> Prediction:
-        """Not a number: nothing is known."""
+        """NaN: nothing is known."""
         unknown = torch.full_like(x[:, 0], torch.nan)
         return Prediction(unknown, unknown)
 
@@ -66,7 +66,7 @@ class Fixed(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class NoUpdate(Update):
-    """Proposes the best designs in the data: the baseline that every method has to beat."""
+    """Proposes the best designs in the data: the baseline every method has to beat."""
 
     candidates: int = option(CANDIDATES, "number of designs", at_least=1)
 
@@ -95,10 +95,10 @@ class NoUpdate(Update):
 
 
 def steps_from_top(steps: int, data: Data, count: int) -> int:
-    """The length of a search of so many steps that starts from the best `count` designs.
+    """Return `steps`, after checking that the data have `count` rows for a search to start from.
 
     Raises:
-        TaskError: if there are fewer rows than that.
+        TaskError: for fewer than `count` rows.
     """
     if len(data.y) < count:
         raise TaskError(

@@ -1,6 +1,6 @@
-"""The one place where designs become vectors and vectors become designs, and scores are standardised.
+"""Encodings: designs to vectors and back; and standardisation.
 
-Raw designs stay on the processor in float64 or int64: a float32 round trip of raw values is known to change a
+Raw designs stay on the processor in float64 or int64: a float32 round trip of raw values can change a
 simulator's score, so only the encoded vectors are float32.
 """
 
@@ -29,7 +29,7 @@ class Statistics(NamedTuple):
 
 
 class TokenState(NamedTuple):
-    """What a token encoding keeps: the number of classes and positions, and its statistics."""
+    """The state of a token encoding: the number of classes and positions, and its statistics."""
 
     classes: int
     length: int
@@ -40,7 +40,7 @@ def statistics(values: Tensor) -> Statistics:
     """Mean and population std of each column of (n, d) values, in float64."""
     wide = values.double()
     mean, std = wide.mean(0), wide.std(0, correction=0)
-    # A column of equal values has a std of rounding errors only, which must not be divided by, and so has its mean.
+    # For a column of equal values, mean and std have rounding errors; such a std must not be divided by.
     constant = wide.amax(0) == wide.amin(0)
     return Statistics(torch.where(constant, wide[0], mean), torch.where(constant, torch.ones_like(std), std))
 
@@ -114,9 +114,9 @@ class SoftLogits(Encoding):
     """Discrete designs as the logits of smoothed one-hot rows (Design-Bench).
 
     A token a of K classes has the probabilities `p_k = mass * 1[k = a] + (1 - mass) / K`. With the reference
-    `first` the vector is `ln p_k - ln p_0` for k = 1..K-1, so class 0 has its mass in the negative of all
-    entries and is left less easily than the others; `mean` subtracts the mean of all K instead, which treats
-    the classes alike. Decoding takes the largest, and a round trip is exact.
+    `first` the vector is `ln p_k - ln p_0` for k = 1..K-1, so the mass of class 0 is in the negative of all entries,
+    and a search leaves it less easily than the others. `mean` subtracts the mean of all K instead, which treats the
+    classes alike. Decoding takes the largest, and a round trip is exact.
     """
 
     mass: float = option(
@@ -126,22 +126,22 @@ class SoftLogits(Encoding):
         "first", "what is subtracted from the log-probabilities: that of class 0 (Design-Bench), or their mean"
     )
     standardise: bool = option(
-        True, "centre and scale each logit over the visible designs, as gradient ascent does and COMs do not"
+        True, "centre and scale each logit over the visible designs (gradient ascent does, COMs do not)"
     )
 
     name: ClassVar[str] = "soft-logits"
     kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
 
     def init(self, key: Key, table: Table) -> TokenState:
-        """The classes and, if asked for, the statistics of the visible logits.
+        """The classes and, if `standardise` is set, the statistics of the visible logits.
 
         Raises:
-            TaskError: for a single class, which leaves no logit.
+            TaskError: for a single class.
         """
         classes, length = table.space.classes or 1, table.space.length
         if classes < 2:
             hint = "give amounts as real numbers (1.0, not 1); tokens of one class leave nothing to search"
-            raise TaskError(f"{table.name}: its tokens are of one class, which no logits tell from others", hint)
+            raise TaskError(f"{table.name}: tokens have only one class", hint)
         state = TokenState(classes, length, unit(length * self._width(classes)))
         if not self.standardise:
             return state
@@ -174,7 +174,7 @@ class SoftLogits(Encoding):
 
     def _logits(self, state: TokenState, x: Tensor) -> Tensor:
         other = (1 - self.mass) / state.classes
-        # p_a / p_k for any k but a; its logarithm is all that the differences of logits hold.
+        # p_a / p_k for any k other than a; the differences of logits are multiples of its logarithm.
         logits = one_hot(x.long(), state.classes).double() * math.log((self.mass + other) / other)
         if self.reference == "first":
             return (logits - logits[..., :1])[..., 1:].flatten(1)

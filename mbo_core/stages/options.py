@@ -1,4 +1,4 @@
-"""Options: the fields of a stage, their types, ranges and docs, and how values from TOML become them."""
+"""Options: the fields of a stage with types, ranges and docs, and conversion from TOML values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _METADATA = "mbo.option"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a number may be, and what the option means.
+    """The range of an option, and its meaning.
 
     Attributes:
         doc: the meaning, with symbol, unit and source.
         at_least: the smallest allowed value.
-        above: a value that must be exceeded.
+        above: the value must be greater than this.
         at_most: the largest allowed value.
     """
 
@@ -43,7 +43,7 @@ class Limits:
         return None
 
     def range(self) -> str:
-        """The range for people, e.g. `>= 0, <= 1`."""
+        """The range as text, e.g. `>= 0, <= 1`."""
         parts = ((">=", self.at_least), (">", self.above), ("<=", self.at_most))
         return ", ".join(f"{sign} {bound:g}" for sign, bound in parts if bound is not None)
 
@@ -56,13 +56,13 @@ def option(
     above: float | None = None,
     at_most: float | None = None,
 ) -> T:
-    """A field of a stage that people may set.
+    """A field of a stage that users may set.
 
     Args:
-        default: its value when a recipe is silent.
-        doc: its meaning: symbol, unit, equation, released code against paper.
+        default: its value if the recipe does not set it.
+        doc: its meaning: symbol, unit, equation, differences between released code and paper.
         at_least: the smallest allowed number.
-        above: a number that must be exceeded.
+        above: the number must be greater than this.
         at_most: the largest allowed number.
     """
     limits = Limits(doc, at_least, above, at_most)
@@ -71,13 +71,13 @@ def option(
 
 
 def stage_option(doc: str) -> Any:
-    """A field that holds another stage: one named `adversary` or `proxy`, left out, receives the recipe's."""
+    """A field that holds another stage. If named `adversary` or `proxy`, it defaults to the recipe's stage."""
     return dataclasses.field(default=None, metadata={_METADATA: Limits(doc)})
 
 
 @dataclass(frozen=True)
 class Option:
-    """One field of a stage, as people see it."""
+    """One field of a stage, as users see it."""
 
     name: str
     type: Any
@@ -88,7 +88,7 @@ class Option:
 
     @property
     def type_name(self) -> str:
-        """The type as a recipe's author writes it."""
+        """The type as shown to users."""
         return _type_name(self.type)
 
 
@@ -115,16 +115,16 @@ def options(stage: type) -> dict[str, Option]:
 
 
 def first_line(documented: object) -> str:
-    """The first line of a docstring: what lists show; empty where there is none."""
+    """The first line of a docstring, for lists; empty without a docstring."""
     return next(iter((documented.__doc__ or "").strip().splitlines()), "")
 
 
 class Refused(Exception):
-    """A value does not fit an option; the message completes `<option> ...`.
+    """An option refuses a value; the message completes `<option> ...`.
 
     Args:
         message: why.
-        hint: what to write, or None where the option's meaning tells.
+        hint: what to write, or None to use the option's meaning.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -191,7 +191,7 @@ def _article(name: str) -> str:
 
 
 def to_toml(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values as TOML holds them: no None, tuples as lists."""
+    """Values as TOML supports them: without None, tuples as lists."""
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
     }

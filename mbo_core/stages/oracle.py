@@ -1,4 +1,4 @@
-"""Scores of the final designs by the oracle, raw and normalised."""
+"""Score the final designs with the oracle, raw and normalised."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from mbo_core.tasks.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class OracleEvaluation(Evaluation):
-    """Scores each candidate once by the task's oracle, raw and normalised, or by each of several."""
+    """Scores each candidate once with the task's oracle, or once with each of several; raw and normalised."""
 
     name: ClassVar[str] = "oracle"
 
     def score(self, designs: NDArray[Any], task: Task) -> Mapping[str, NDArray[np.float64] | Sequence[str]]:
-        """Raw and normalised scores, float64 (n,) each; with `fault`, n texts, where a design could not be scored.
+        """Raw and normalised scores, float64 (n,) each; also `fault`, n texts, if a design could not be scored.
 
-        Where the oracle is a set of several, also the normalised score by each of them (see `OracleSet.columns`) and
-        the population standard deviation of these, `oracle_std`.
+        With a set of several oracles, also the normalised score by each (see `OracleSet.columns`) and their population
+        standard deviation, `oracle_std`.
 
         Raises:
             TaskError: for a task without an oracle, or designs outside its space.
-            MboError: if the oracle answers with other than n finite numbers.
+            MboError: unless the oracle returns n finite numbers.
         """
         if task.oracle is None:
             raise TaskError(f"{task.name} has no oracle to score designs with")
@@ -47,13 +47,13 @@ class OracleEvaluation(Evaluation):
 
 
 def _asked(oracle: Oracle, designs: NDArray[Any], task: str) -> Verdict:
-    # Copies, for an oracle may write to what it is given, and may answer with an array that it goes on using.
+    # Copies, as an oracle may write to its input or reuse the array that it returns.
     own = designs.copy()
     verdict = oracle.judge(own) if isinstance(oracle, FallibleOracle) else Verdict(oracle.score(own), {})
     raw = np.array(verdict.scores, dtype=np.float64)
     if raw.shape != (len(designs),):
-        raise MboError(f"the oracle of {task} gave scores of shape {raw.shape} for {len(designs)} designs")
+        raise MboError(f"oracle of {task} returned scores of shape {raw.shape} for {len(designs)} designs")
     if not np.isfinite(raw).all():
         bad = int(np.argmin(np.isfinite(raw)))
-        raise MboError(f"the oracle of {task} scored design {bad} as {raw[bad]}")
+        raise MboError(f"oracle of {task} scored design {bad} as {raw[bad]}")
     return Verdict(raw, verdict.faults)

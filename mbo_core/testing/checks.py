@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import methodcaller
+from zlib import crc32
 
 from mbo_core.errors import nearest
 from mbo_core.plugins.registry import Registry, installed
@@ -111,7 +112,7 @@ def cases(plugin: str, registry: Registry | None = None) -> list[Case]:
     """
     found = subjects(plugin, registry or installed())
     waived = found.whole.settings.waived
-    made = [case for number, check in enumerate(CHECKS) for case in _cases(check, number, found, waived)]
+    made = [case for check in CHECKS for case in _cases(check, found, waived)]
     covered = [
         Waiver(waiver, tuple(case for case in made if covers(waiver, case.check.name, case.subject.label)))
         for waiver in waived
@@ -119,15 +120,19 @@ def cases(plugin: str, registry: Registry | None = None) -> list[Case]:
     return [*made, *(Case(Check(list, waivers), waiver) for waiver in covered)]
 
 
-def _cases(check: Check, number: int, found: Subjects, waived: Mapping[str, str]) -> Iterator[Case]:
-    """A check of all that it applies to; one case of each stage or recipe, the kinds of task in turn, is no repeat."""
+def _cases(check: Check, found: Subjects, waived: Mapping[str, str]) -> Iterator[Case]:
+    """A check of all that it applies to; one case of each stage or recipe is no repeat.
+
+    It is of the same kind of task for all checks, which share its run; the kind depends on the name.
+    """
     alike: dict[str, list[Subject]] = {}
     for subject in check.subjects(found):
         alike.setdefault(_without_kind(subject.label), []).append(subject)
-    for group in alike.values():
+    for label, group in alike.items():
+        first = crc32(label.encode()) % len(group)
         for index, subject in enumerate(group):
             reasons = [reason for waiver, reason in waived.items() if covers(waiver, check.name, subject.label)]
-            yield Case(check, subject, next(iter(reasons), None), repeats=index != number % len(group))
+            yield Case(check, subject, next(iter(reasons), None), repeats=index != first)
 
 
 def _without_kind(label: str) -> str:

@@ -13,7 +13,7 @@ from mbo_core.tasks.task import OracleKind
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.subjects import OfferedTask
 
-ROWS = 64
+ROWS = 16
 """Number of designs scored by the oracle; simulators are slow."""
 
 

@@ -36,7 +36,7 @@ def test_run_prints_a_table_and_stores_the_run(tmp_path):
     assert "population std" in shown.stdout
 
 
-def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
+def test_run_json_is_one_object(tmp_path):
     done = mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "run", "--json")
     printed = json.loads(done.stdout)
     assert set(printed) >= {
@@ -50,7 +50,7 @@ def test_run_json_is_one_object_with_the_promised_keys(tmp_path):
 
 
 @pytest.mark.parametrize(("stored", "line"), [(True, ").task  # without its oracle"), (False, "# your table")])
-def test_a_run_on_ones_own_table_is_repeated_in_python(stored, line, tmp_path):
+def test_a_stored_own_table_is_repeated_in_python(stored, line, tmp_path):
     table = Task("mine", [[float(i)] for i in range(130)], range(130))
     mbo_core.run({"update": {"use": "none"}}, table, seeds=1, out=tmp_path / "run")
     if not stored:
@@ -68,14 +68,15 @@ def test_a_large_proxy_is_stored_on_request(tmp_path, monkeypatch):
         assert (folder / "seeds/0/proxy.safetensors").exists() == bool(asked)
 
 
-def test_a_run_says_which_proxies_came_from_the_cache(tmp_path):
+def test_a_run_prints_its_cached_proxies(tmp_path):
     arguments = ["coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--cache", tmp_path / "cache"]
     first, again = (mbo("run", *arguments, "--out", tmp_path / name) for name in ("first", "again"))
     assert "proxies from the cache" not in first.stdout
     assert "proxies from the cache: seeds 0, 1" in again.stdout
 
 
-def test_a_cache_that_is_a_file_is_refused_before_the_run_has_a_folder(tmp_path, monkeypatch):
+def test_a_cache_that_is_a_file_is_refused(tmp_path, monkeypatch):
+    """A refused cache leaves no run folder behind."""
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("")
     refused = mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", "--cache", "file")
@@ -107,14 +108,14 @@ def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
     [
         (["run", "comms", "--task", "Quadratic2D-Exact-v0"], 2, ['no method "comms"', 'hint: did you mean "coms"?']),
         (["run", "coms", "--task", "Quadratic-v0"], 2, ["no task", "Quadratic2D-Exact-v0"]),
-        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "x"], 2, ["cannot be read"]),
-        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1-3-7"], 2, ['"1-3-7" cannot be read']),
-        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1--3"], 2, ['"1--3" cannot be read']),
-        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "3-1"], 2, ['"3-1" cannot be read']),
-        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--device", "tpu"], 2, ['no device "tpu"']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "x"], 2, ['invalid --seeds "x"']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1-3-7"], 2, ['invalid --seeds "1-3-7"']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1--3"], 2, ['invalid --seeds "1--3"']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "3-1"], 2, ['invalid --seeds "3-1"']),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--device", "tpu"], 2, ['device "tpu" is not available']),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--set", "proxy"], 2, ["not an assignment"]),
-        (["run", "coms"], 2, ["no task is named"]),
-        (["run", "coms", "--task", "a", "--task", "b"], 2, ["--task is given 2 times: a, b"]),
+        (["run", "coms"], 2, ["missing task"]),
+        (["run", "coms", "--task", "a", "--task", "b"], 2, ["duplicate --task: a, b"]),
         (["check", "coms"], 2, ['unknown command "check"']),
         (["run", "coms-weight-ascent", "--task", "Quadratic2D-Exact-v0", "--preset", "quik"], 2, ['mean "quick"']),
         (["recipe", "chek"], 2, ['unknown command "chek"', 'did you mean "check"?']),
@@ -122,14 +123,14 @@ def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
         (["show", "conservativ"], 2, ['did you mean "conservative"?']),
         (["recipe", "check", "coms", "--set", "encoding.use='one-hott'"], 2, ['did you mean "one-hot"?']),
         (["run", "missing.toml", "--task", "Quadratic2D-Exact-v0"], 2, ["cannot read the recipe"]),
-        (["run", "x" * 300], 2, ["there is no method"]),
-        (["recipe", "show", "x" * 300], 2, ["there is no method"]),
+        (["run", "x" * 300], 2, ["unknown method"]),
+        (["recipe", "show", "x" * 300], 2, ["unknown method"]),
         (["show", "x" * 300], 2, ["unknown method, stage, task or run"]),
         (["show", __file__], 2, ["test_cli.py is a file", "hint: name a run's folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and len(value) > 2 else None,
 )
-def test_mistakes_have_a_message_a_hint_and_exit_code_2(arguments, code, words, tmp_path, monkeypatch):
+def test_mistakes_have_message_hint_and_exit_code(arguments, code, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = mbo(*arguments)
     assert done.exit_code == code
@@ -140,16 +141,16 @@ def test_mistakes_have_a_message_a_hint_and_exit_code_2(arguments, code, words, 
 
 
 @pytest.mark.parametrize("change", [{"scores": 5}, {"machine": {}}, {"seeds": [0, 1, 2]}], ids=str)
-def test_a_record_that_was_edited_is_named_and_not_a_traceback(change, tmp_path):
+def test_an_edited_record_gives_no_traceback(change, tmp_path):
     mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path)
     record = json.loads((tmp_path / "run.json").read_text())
     (tmp_path / "run.json").write_text(json.dumps({**record, **change}))
     shown = mbo("show", tmp_path)
     assert shown.exit_code == 1
-    assert "run.json is not as mbo writes it: " in shown.stderr
+    assert "run.json has an unexpected structure: " in shown.stderr
 
 
-def test_what_is_to_be_typed_is_quoted_for_the_shell(tmp_path):
+def test_printed_commands_are_quoted_for_the_shell(tmp_path):
     mbo("run", "coms", "--task", "Quadratic2D-Exact-v0", *SMALL, "--out", tmp_path / "my runs")
     assert (
         f"again: mbo run '{tmp_path / 'my runs' / 'recipe.toml'}' --device cpu"
@@ -241,15 +242,13 @@ assert not heavy, heavy
 
 
 def test_the_installed_script_works():
-    done = installed("list-methods", "--json")
-    assert "coms" in {row["name"] for row in json.loads(done.stdout)["methods"]}
     assert installed("--version").stdout.startswith("mbo, version")
     wrong = installed("run", "comms")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "hint:" in wrong.stderr
 
 
-def test_ctrl_c_leaves_a_folder_that_says_interrupted_and_no_traceback(tmp_path):
+def test_ctrl_c_is_recorded_without_a_traceback(tmp_path):
     command = [str(Path(sys.executable).with_name("mbo")), "run", "coms", "--task", "TFBind8-Exact-v0", "--seeds", "2"]
     running = subprocess.Popen(
         [*command, "--out", tmp_path / "run"],
@@ -273,21 +272,21 @@ def test_ctrl_c_leaves_a_folder_that_says_interrupted_and_no_traceback(tmp_path)
     assert "Traceback" not in said
 
 
-def test_a_methods_name_is_not_mistaken_for_a_folder_here(tmp_path, monkeypatch):
+def test_a_method_wins_over_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mbo("run", "grad-ascent", "--task", "Quadratic2D-Exact-v0", "--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1",
-        "--seeds", "1", "--out", "coms")  # fmt: skip
+        "--set", "update.steps=1", "--seeds", "1", "--out", "coms")  # fmt: skip
     assert "conservative" in mbo("recipe", "check", "coms").stdout
     assert "ensemble" in mbo("recipe", "check", "./coms").stdout
 
 
-def test_a_terminal_without_a_sign_for_it_loses_no_table():
+def test_a_terminal_without_unicode_prints_tables():
     shown = CliRunner(charset="ascii").invoke(main, ["list-methods"])
     assert shown.exit_code == 0, shown.output
     assert "0.970 ? 0.017" in shown.output
 
 
-def test_the_list_of_methods_fits_100_columns_and_tells_what_helps_to_choose():
+def test_the_list_of_methods_fits_100_columns():
     lines = mbo("list-methods").stdout.splitlines()
     assert max(map(len, lines)) <= 100
     coms = next(line.split() for line in lines if line.startswith(" coms "))
@@ -297,7 +296,8 @@ def test_the_list_of_methods_fits_100_columns_and_tells_what_helps_to_choose():
     assert "Conservative objective models" in mbo("list-methods", "-v").stdout
 
 
-def test_a_dry_run_prints_what_would_be_done_and_stores_nothing(tmp_path, monkeypatch):
+def test_a_dry_run_prints_and_stores_nothing(tmp_path, monkeypatch):
+    """It prints the resolved recipe and the estimate."""
     monkeypatch.chdir(tmp_path)
     arguments = ["COMs", "--task", "quadratic2d-exact-v0", *SMALL, "--dry-run"]
     done = mbo("run", *arguments)
@@ -311,16 +311,18 @@ def test_a_dry_run_prints_what_would_be_done_and_stores_nothing(tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_of_ones_own_table_is_repeated_in_python(tmp_path):
+def test_an_own_table_is_repeated_in_python(tmp_path):
     x = np.random.default_rng(0).normal(size=(300, 2))
     task = mbo_core.Task("mine", x, -(x**2).sum(1))
-    mbo_core.run("grad-ascent", task, seeds=1, out=tmp_path, set=["proxy.hidden=[8]", "proxy.epochs=1"])
+    mbo_core.run(
+        "grad-ascent", task, seeds=1, out=tmp_path, set=["proxy.hidden=[8]", "proxy.epochs=1", "update.steps=1"]
+    )
     lines = [line.strip() for line in mbo("show", tmp_path).stdout.partition("again: in Python\n")[2].splitlines()]
     again = {"x": x, "y": task.y}
     exec("\n".join(lines).replace("mbo.run(", "result = mbo.run("), again)
     stored = load_file(tmp_path / "seeds" / "0" / "designs.safetensors")
     assert (again["result"].designs[0] == stored["designs"].numpy()).all()
-    assert again["result"].recipe.constants == "published constants, 2 options set"
+    assert again["result"].recipe.constants == "published constants, 3 options set"
 
 
 def test_the_module_runs_as_the_program():

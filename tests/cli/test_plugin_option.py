@@ -56,7 +56,8 @@ def mbo(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def test_a_run_uses_stages_tasks_and_hooks_of_a_file(here):
+def test_a_run_uses_all_offers_of_a_file(here):
+    """Stages, tasks and hooks."""
     run = mbo("run", "mine.toml", "--plugin", "mine.py", "--task", "slope", "--seeds", "2", "--out", "run")
     assert run.exit_code == 0, run.output
     assert "best in data" in run.stdout
@@ -84,7 +85,7 @@ def test_other_commands_know_it_too(command, here):
     assert mbo("show", "mine").exit_code == 2
 
 
-def test_a_missing_file_is_a_mistake_and_no_traceback(here):
+def test_a_missing_file_gives_no_traceback(here):
     refused = mbo("run", "mine.toml", "--plugin", "nine.py", "--task", "slope")
     assert refused.exit_code == 2
     assert "cannot find the plugin file nine.py" in refused.output

@@ -58,14 +58,14 @@ def test_show_prints_the_text_under_its_file():
     ],
 )
 @pytest.mark.parametrize("name", INSTALLED.methods)
-def test_what_show_resolves_is_a_recipe_that_resolves_to_the_same(name, arguments, kind, task, preset, sets):
+def test_a_resolved_recipe_resolves_to_itself(name, arguments, kind, task, preset, sets):
     kept("again.toml", mbo("show", name, "--resolved", *arguments).stdout)
     once = resolve(find(name, INSTALLED), INSTALLED, kind=kind, task=task, preset=preset, sets=sets)
     again = resolve(find("again.toml", INSTALLED), INSTALLED, kind=kind)
     assert again == once
 
 
-def test_what_show_resolves_says_where_each_value_comes_from():
+def test_a_resolved_recipe_names_its_sources():
     kept("mine.toml", 'extends = "coms"\n[proxy]\nepochs = 7')
     shown = mbo("show", "mine.toml", "--resolved", "--kind", "discrete", "--set", "update.steps=3").stdout
     for line in (
@@ -78,10 +78,10 @@ def test_what_show_resolves_says_where_each_value_comes_from():
     assert re.search(r"\noverestimation_limit = 2.0  # coms.toml:\d+\n", shown)
 
 
-def test_what_differs_between_the_kinds_of_task_is_not_guessed():
+def test_the_kind_of_task_is_not_guessed():
     refused = mbo("show", "coms", "--resolved", code=2)
     assert refused.stdout == ""
-    assert "not the same for continuous and for discrete" in refused.stderr
+    assert "recipe differs between continuous and discrete tasks" in refused.stderr
     assert "hint: add --kind continuous" in refused.stderr
     kept("one.toml", 'encoding.use = "one-hot"')
     kept("run.toml", 'extends = "coms"\nrun.task = "TFBind8-Exact-v0"')
@@ -95,14 +95,14 @@ def test_what_differs_between_the_kinds_of_task_is_not_guessed():
     [
         (["show", "comms"], 'did you mean "coms"?'),
         (["show", "coms", "--preset", "quick"], "add --resolved"),
-        (["show", "coms", "--resolved", "--kind", "discrete", "--task", "TFBind8-Exact-v0"], "leave out --kind"),
+        (["show", "coms", "--resolved", "--kind", "discrete", "--task", "TFBind8-Exact-v0"], "remove --kind"),
         (["show", "coms", "--resolved", "--task", "TFBind"], "TFBind8-Exact-v0"),
         (["check", "https://host/coms.toml"], "is a URL"),
         (["schema", "--out", "mine.toml"], "name it mine.json"),
         (["new", "mine"], "name a method with --from"),
         (["new", "mine", "--from", "comms"], 'did you mean "coms"?'),
         (["new", "../mine", "--from", "coms"], 'letters, digits, dots, - and _: "mine"'),
-        (["new", "Coms", "--from", "coms"], 'a method "Coms" is installed already'),
+        (["new", "Coms", "--from", "coms"], 'method "Coms" is already installed'),
         (["new", "mine", "--from", "coms", "--out", "mine"], "name it mine.toml"),
         (["new", "mine", "--from", "coms", "--proxy", "conservativ"], 'did you mean "conservative"?'),
         (["new", "mine", "--from", "coms", "--proxy", "regression"], "these fit: conservative"),
@@ -114,7 +114,7 @@ def test_what_differs_between_the_kinds_of_task_is_not_guessed():
     ],
     ids=" ".join,
 )
-def test_what_cannot_be_done_is_refused_with_a_hint_and_nothing_is_written(arguments, words):
+def test_a_refused_new_recipe_writes_nothing(arguments, words):
     assert words in mbo(*arguments, code=2).stderr
     assert list(Path().iterdir()) == []
 
@@ -144,7 +144,7 @@ def test_what_ships_is_right_in_every_branch(name):
         ("[when.'TFBind8-Exact-v0'.proxy]\nepochs = -1", ["mine.toml:3", "is -1, below 0"]),
         ("preset.a.proxy.epochs = -1\npreset.b.proxy.epochs = -2", ["2 mistakes", "mine.toml:2", "mine.toml:3"]),
         ("[proxy]\nepohcs = 3\n[updat]\n[preset.a.proxy]\nepohcs = 3", ["3 mistakes", "mine.toml:3", "mine.toml:6"]),
-        ("[encoding]\nuse = 'one-hot'\n[update]\nuse = 'nothing'", ['there is no update "nothing"']),
+        ("[encoding]\nuse = 'one-hot'\n[update]\nuse = 'nothing'", ['unknown update "nothing"']),
     ],
 )
 def test_check_looks_into_every_branch(text, words):
@@ -162,7 +162,7 @@ def test_check_looks_into_every_branch(text, words):
         "[encoding]\nuse = 'standardised'\n[when.discrete.proxy]\nepochs = 3",
     ],
 )
-def test_a_branch_for_one_kind_of_task_is_no_mistake(text):
+def test_a_branch_may_be_for_one_kind(text):
     kept("mine.toml", f'extends = "coms"\n{text}')
     mbo("check", "mine.toml")
 
@@ -181,7 +181,8 @@ NEW = [
 
 
 @pytest.mark.parametrize("arguments", NEW, ids=" ".join)
-def test_a_new_recipe_is_right_and_its_comments_hold_what_it_resolves_to(arguments):
+def test_a_new_recipe_is_valid(arguments):
+    """Its comments hold the values that it resolves to."""
     assert mbo("new", "mine", *arguments).stdout == "mine.toml\n"
     mbo("check", "mine.toml")
     text = Path("mine.toml").read_text()
@@ -199,7 +200,8 @@ def test_a_new_recipe_is_right_and_its_comments_hold_what_it_resolves_to(argumen
             assert option.stage or f"\n# {option.name} = " in text
 
 
-def test_a_new_recipe_names_the_stage_inside_another_and_a_quick_preset():
+def test_a_new_recipe_fills_inner_stages():
+    """It also has a preset `quick`."""
     mbo("new", "mine", "--from", "cbas", "--update", "autofocus")
     new = tomli.loads(Path("mine.toml").read_text())
     assert new["update"] == {"use": "autofocus", "inner": {"use": "cbas"}}
@@ -215,13 +217,14 @@ def test_a_new_recipe_names_a_proxy_that_its_update_needs():
 
 
 @pytest.mark.parametrize("stage", ["Regression", "regression"])
-def test_a_new_recipe_keeps_no_paper_of_stages_that_it_exchanged(stage):
+def test_a_new_recipe_with_other_stages_cites_nothing(stage):
     mbo("new", "mine", "--from", "grad-ascent", "--proxy", stage)
     about = resolve(find("mine.toml", INSTALLED), INSTALLED, kind="continuous").about
     assert {"paper", "code", "deviations"}.isdisjoint(about)
 
 
-def test_a_new_recipe_states_what_it_requires_and_what_is_different_for_the_kinds_of_task():
+def test_a_new_recipe_states_its_requirements():
+    """It also states what differs between the kinds of task."""
     mbo("new", "mine", "--from", "coms", "--out", "sub.toml")
     text = Path("sub.toml").read_text()
     assert 'requires = ["mbo-coms>=0.1.0", "mbo-grad-ascent>=0.1.0"]' in text
@@ -229,13 +232,14 @@ def test_a_new_recipe_states_what_it_requires_and_what_is_different_for_the_kind
     assert "\n[when.discrete.encoding]\n# soft-logits: " in text
 
 
-def test_a_new_recipe_may_start_from_a_file_elsewhere_and_overwrites_nothing():
+def test_a_new_recipe_extends_a_distant_file():
+    """It overwrites nothing."""
     Path("sub").mkdir()
     kept("base.toml", 'extends = "coms"')
     mbo("new", "mine", "--from", "base.toml", "--out", "sub/mine.toml")
     assert 'extends = "../base.toml"' in Path("sub/mine.toml").read_text()
     mbo("check", "sub/mine.toml")
-    assert "exists already" in mbo("new", "base", "--from", "coms", code=2).stderr
+    assert "already exists" in mbo("new", "base", "--from", "coms", code=2).stderr
     assert Path("base.toml").read_text() == 'extends = "coms"'
 
 

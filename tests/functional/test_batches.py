@@ -43,7 +43,7 @@ def rows_of(batches: list[Batch]) -> list[int]:
         (Schedule(3, 100), [23]),
     ],
 )
-def test_an_epoch_is_cut_into_batches_of_different_rows(schedule, sizes):
+def test_an_epoch_has_batches_of_different_rows(schedule, sizes):
     for epoch in passes(KEY, schedule):
         assert [len(batch.y) for batch in epoch] == sizes
         assert len(set(rows_of(epoch))) == sum(sizes)
@@ -52,7 +52,8 @@ def test_an_epoch_is_cut_into_batches_of_different_rows(schedule, sizes):
             assert torch.equal(batch.w, torch.ones_like(batch.y))
 
 
-def test_the_same_rows_are_held_out_in_all_epochs_and_others_for_another_seed():
+def test_held_out_rows_depend_only_on_the_seed():
+    """They are the same in all epochs."""
     schedule = Schedule(3, 5, held_out=8)
     trained = [set(rows_of(epoch)) for epoch in passes(KEY, schedule)]
     assert trained[0] == trained[1] == trained[2]
@@ -60,7 +61,8 @@ def test_the_same_rows_are_held_out_in_all_epochs_and_others_for_another_seed():
     assert trained[0] != set(rows_of(passes(keys.key(2), schedule)[0]))
 
 
-def test_each_epoch_has_its_own_order_and_a_seed_always_the_same_ones():
+def test_each_epoch_has_its_own_order():
+    """A seed always gives the same orders."""
     schedule = Schedule(3, 5)
     orders = [rows_of(epoch) for epoch in passes(KEY, schedule)]
     assert orders[0] != orders[1] != orders[2] != orders[0]
@@ -68,7 +70,8 @@ def test_each_epoch_has_its_own_order_and_a_seed_always_the_same_ones():
 
 
 @pytest.mark.parametrize("members", [None, 4])
-def test_the_weights_of_a_bootstrap_are_its_multiplicities_divided_by_their_mean_over_the_batch(members):
+def test_bootstrap_weights_are_normalised_multiplicities(members):
+    """They are divided by their mean over the batch."""
     schedule = Schedule(2, 6, held_out=3, members=members, bootstrap=True)
     drawn = shuffled(KEY, examples(KEY, ROWS, schedule), schedule)
     assert torch.equal(drawn.w.sum(-1), torch.full(drawn.w.shape[:-1], 20.0))
@@ -79,7 +82,7 @@ def test_the_weights_of_a_bootstrap_are_its_multiplicities_divided_by_their_mean
         torch.testing.assert_close(w * drawn.w[..., part].mean(-1, keepdim=True), drawn.w[..., part])
 
 
-def test_a_batch_that_the_bootstrap_left_out_weighs_nothing():
+def test_a_batch_without_bootstrap_rows_weighs_nothing():
     drawn = examples(KEY, ROWS, Schedule(1, 5))
     batch = take(data(), drawn._replace(w=torch.zeros(ROWS)), slice(0, 5))
     assert torch.equal(batch.w, torch.zeros(5))
@@ -101,7 +104,8 @@ def test_members_share_their_batches_and_not_their_bootstrap(bootstrap):
         assert torch.equal(batch.w[0], batch.w[1]) != bootstrap
 
 
-def test_members_with_a_shuffle_of_their_own_differ_in_split_and_order():
+def test_members_with_own_shuffle_differ():
+    """They differ in split and order."""
     schedule = Schedule(2, 6, held_out=5, members=4, shuffle="own")
     first, second = passes(KEY, schedule)
     assert first[0].x.shape == (4, 6, 1)
@@ -121,7 +125,7 @@ def test_members_with_a_shuffle_of_their_own_differ_in_split_and_order():
     ],
     ids=["alone", "shared", "own"],
 )
-def test_a_seed_sees_the_same_batches_alone_and_among_others(schedule):
+def test_batches_do_not_depend_on_other_seeds(schedule):
     def batch(key: torch.Tensor) -> Batch:
         draw, order = keys.split(key)
         return take(data(), shuffled(order, examples(draw, ROWS, schedule), schedule), slice(5, 10))
@@ -152,12 +156,13 @@ def test_data_that_leave_too_few_rows_are_refused(schedule, least):
     assert "hint: give more data, or lower the option held_out" in str(refused.value)
 
 
-def test_training_outside_the_core_is_refused_too_few_rows_as_well():
+def test_training_outside_the_core_checks_rows_too():
     with pytest.raises(TaskError, match="0 to train on"):
         list(iterate(KEY, data(), Schedule(1, 5, held_out=ROWS)))
 
 
-def test_the_weights_of_the_rows_are_those_of_their_batches_on_average_1():
+def test_row_weights_reach_the_batches():
+    """Their mean over a batch is 1."""
     rows = data()
     weighed = Data(rows.x, rows.y, rows.space, torch.arange(1.0, ROWS + 1))
     for batch in iterate(KEY, weighed, Schedule(1, 5)):
@@ -165,7 +170,8 @@ def test_the_weights_of_the_rows_are_those_of_their_batches_on_average_1():
         torch.testing.assert_close(batch.w, number / number.mean())
 
 
-def test_epochs_and_keys_of_many_seeds_are_those_of_each_alone():
+def test_stacked_seeds_have_their_own_epochs():
+    """Epochs and keys are those of each seed alone."""
     schedule, three = Schedule(2, 6, held_out=3, members=2, bootstrap=True), keys.split(KEY, 3)
     together = list(epochs(three, ROWS, schedule, vmap))
     for seed, key in enumerate(three):
@@ -177,7 +183,8 @@ def test_epochs_and_keys_of_many_seeds_are_those_of_each_alone():
                 assert torch.equal(one, each[seed])
 
 
-def test_each_step_has_a_key_of_its_own_and_steps_are_counted_before():
+def test_each_step_has_its_own_key():
+    """The number of steps is known in advance."""
     schedule = Schedule(3, 6, held_out=3)
     found = {tuple(key.tolist()) for epoch in epochs(KEY, ROWS, schedule) for _, key in epoch.steps()}
     assert len(found) == step_count(ROWS, schedule) == 12

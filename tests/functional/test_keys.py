@@ -99,7 +99,8 @@ def test_lifted_draws_equal_single_ones_to_the_bit(draw):
 
 
 @draws
-def test_draws_leave_the_key_and_the_global_generator_alone(draw):
+def test_draws_do_not_change_any_generator(draw):
+    """Neither the key nor torch's global generator."""
     key, before = keys.key(3), torch.get_rng_state()
     draw(key)
     assert torch.equal(torch.get_rng_state(), before)
@@ -146,7 +147,7 @@ def test_neighbouring_streams_are_uncorrelated():
     assert correlation.abs().max() < 0.045
 
 
-def test_the_first_children_do_not_depend_on_how_many_there_are():
+def test_first_children_are_independent_of_their_number():
     assert torch.equal(keys.split(KEY, 16)[:3], keys.split(KEY, 3))
 
 
@@ -228,7 +229,8 @@ def test_a_bootstrap_draws_every_row_alike():
     assert ((counts - 20_000) ** 2 / 20_000).sum() < 27.9
 
 
-def test_classes_follow_the_softmax_and_impossible_ones_never_come():
+def test_classes_follow_the_softmax():
+    """Impossible classes are never drawn."""
     sample = keys.categorical(KEY, LOGITS[0].expand(MANY, 4))
     counts = torch.bincount(sample, minlength=4)
     expected = MANY * LOGITS[0].softmax(0)
@@ -251,7 +253,7 @@ def test_classes_are_drawn_for_every_leading_axis(shape):
     assert drawn.dtype == torch.int64
 
 
-def test_lending_seeds_the_global_generators_and_puts_them_back():
+def test_lending_seeds_and_restores_global_generators():
     def drawn():
         return [torch.rand(3).tolist(), np.random.rand(3).tolist(), random.random()]
 

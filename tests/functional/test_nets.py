@@ -102,7 +102,7 @@ def test_layers_do_not_share_their_randomness():
 
 
 @pytest.mark.parametrize("x", [-1e4, -100.0, -20.0, 0.0, 19.9, 20.1, 39.9, 40.1, 95.0, 1e4])
-def test_softplus_is_exact_and_its_slope_is_the_logistic_function(x):
+def test_softplus_and_its_gradient_are_exact(x):
     point = torch.tensor(x, dtype=torch.float64)
     exact = torch.logaddexp(point, torch.zeros_like(point))
     torch.testing.assert_close(softplus(point), exact, rtol=1e-14, atol=0)
@@ -130,7 +130,8 @@ def test_the_std_computed_by_hand(raw, std):
     assert bounded_std(torch.tensor(raw), *bounds).item() == pytest.approx(std, rel=1e-6)
 
 
-def test_the_std_starts_within_its_bounds_wherever_the_input_is():
+def test_the_std_starts_within_its_bounds():
+    """For any input."""
     net = GaussianMLP((16, 16))
     mean, std = net.apply(net.init(KEY, 3), 1e3 * X)
     assert mean.shape == std.shape == (10,)
@@ -152,7 +153,7 @@ def test_the_bounds_learn_only_when_they_are_trained(bounds, train):
     assert all((slope != 0).any() for slope in optree.tree_leaves(slopes["layers"]))
 
 
-def test_a_gaussian_network_is_its_layers_with_a_head():
+def test_a_gaussian_network_is_layers_and_head():
     net = GaussianMLP((6,), "softplus")
     params = net.init(KEY, 3)
     mean, raw = MLP((6,), 2, "softplus").apply(params["layers"], X).T
@@ -214,7 +215,8 @@ def test_weights_are_on_the_device_of_the_key():
     assert {leaf.device.type for leaf in optree.tree_leaves(params)} == {"meta"}
 
 
-def test_a_point_network_predicts_one_number_and_its_loss_weighs_the_rows():
+def test_the_loss_of_a_point_network_is_weighted():
+    """It predicts one number per design."""
     net = PointMLP((8,), "relu")
     params, x = net.init(KEY, 3), X[:4]
     mean, std = net.apply(params, x)

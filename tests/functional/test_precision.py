@@ -17,7 +17,7 @@ def before(request):
 
 
 @pytest.mark.parametrize(("error", "medium"), [(0.9 * TOLERANCE, True), (TOLERANCE, False), (2e-3, False)])
-def test_the_faster_setting_is_used_if_its_error_is_below_the_tolerance(error, medium, before, monkeypatch):
+def test_the_fast_setting_needs_a_small_error(error, medium, before, monkeypatch):
     monkeypatch.setattr("mbo_core.functional.precision.error_of", {"medium": error}.__getitem__)
     with fast_products() as setting:
         assert setting == torch.get_float32_matmul_precision() == ("medium" if medium else before)
@@ -32,7 +32,8 @@ def test_the_setting_is_put_back_after_an_error(error, before, monkeypatch):
     assert torch.get_float32_matmul_precision() == before
 
 
-def test_the_exact_setting_has_the_error_of_float32_and_measuring_changes_nothing(before):
+def test_the_exact_setting_has_float32_error(before):
+    """Measuring does not change the setting."""
     assert 1e-8 < error_of.__wrapped__("highest") < 2e-6
     assert torch.get_float32_matmul_precision() == before
 

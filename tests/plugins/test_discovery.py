@@ -47,7 +47,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_listing_methods_imports_no_plugin_and_names_all_methods(text, beside):
+def test_listing_methods_imports_no_plugin(text, beside):
+    """All methods are listed."""
     before = list(mbo.installed().methods)
     listed = beside({"odd": text}, "list-methods", "--json", recipes={"odd/first.toml": METHOD})
     assert [row["name"] for row in json.loads(listed.stdout)["methods"]] == sorted([*before, "first"])
@@ -68,7 +69,7 @@ def test_all_other_plugins_stay_usable(text, beside):
 SMALL = ["--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1", "--set", "update.steps=1"]
 
 
-def test_plugins_are_listed_with_what_they_offer_and_what_is_wrong(beside):
+def test_plugins_are_listed_with_offers_and_problems(beside):
     texts = {"good": STAGE, "odd": "raise RuntimeError('no licence')"}
     shown = beside(texts, "plugins", "--json", "--without", "coms", recipes={"good/first.toml": METHOD})
     rows = {row["name"]: row for row in json.loads(shown.stdout)["plugins"]}
@@ -78,7 +79,7 @@ def test_plugins_are_listed_with_what_they_offer_and_what_is_wrong(beside):
     assert (rows["odd"]["status"], rows["odd"]["version"]) == ("broken", "1.0")
     assert rows["odd"]["reason"] == "cannot be imported: RuntimeError: no licence"
     assert "Traceback" in rows["odd"]["traceback"]
-    assert (rows["coms"]["status"], rows["coms"]["reason"]) == ("blocked", "left out by --without")
+    assert (rows["coms"]["status"], rows["coms"]["reason"]) == ("blocked", "excluded by --without")
     assert len(shown.stderr.splitlines()) == 2
 
 
@@ -113,18 +114,18 @@ def test_what_is_left_out_is_not_imported(arguments, environment, beside):
 @pytest.mark.parametrize(
     ("arguments", "environment"), [(["--without", "comss"], {}), ([], {"MBO_PLUGINS": "comss"})], ids=str
 )
-def test_leaving_out_what_is_not_there_is_a_mistake(arguments, environment, beside):
+def test_excluding_an_unknown_plugin_is_refused(arguments, environment, beside):
     refused = beside({}, "list-methods", *arguments, **environment)
     assert refused.exit_code == 2
-    assert 'there is no plugin "comss"' in refused.stderr
+    assert 'unknown plugin "comss"' in refused.stderr
     assert 'did you mean "coms"?' in refused.stderr
 
 
-def test_the_method_of_a_blocked_plugin_is_refused_with_the_reason(beside):
+def test_a_blocked_plugins_method_is_refused(beside):
     refused = beside({}, "run", "coms", "--task", "Quadratic2D-Exact-v0", "--without", "coms")
     assert refused.exit_code == 2
-    assert 'the method "coms" is offered by plugin coms (mbo-coms ' in refused.stderr
-    assert "which is blocked: left out by --without" in refused.stderr
+    assert 'Error: method "coms" is not available: plugin coms (mbo-coms ' in refused.stderr
+    assert "is blocked: excluded by --without" in refused.stderr
 
 
 @pytest.mark.parametrize(("text", "code"), [("raise RuntimeError('no licence')", 1), (STAGE, 0)], ids=["broken", "ok"])
@@ -135,7 +136,8 @@ def test_under_strict_every_plugin_has_to_be_ok(text, code, beside):
     assert beside({}, "list-methods", MBO_STRICT="0").exit_code == 0
 
 
-def test_strict_holds_for_a_command_that_needs_no_plugin(beside):
+def test_strict_applies_to_every_command(beside):
+    """Even to one that needs no plugin."""
     refused = beside({"odd": "raise RuntimeError('no licence')"}, "data", "path", MBO_STRICT="1")
     assert refused.exit_code == 1
     assert "MBO_STRICT is set and a plugin has a problem" in refused.stderr
@@ -160,7 +162,7 @@ def test_a_plugin_for_another_core_is_not_imported(needs, status, install):
     assert (("update", "fine") in registry.stages) == (status == "ok") == ("first" in registry.methods)
     assert ("mbo_odd" in sys.modules) == (status == "ok")
     if status != "ok":
-        assert plugin.reason == f"mbo-odd 1.0 needs mbo-core >=99, and {discovered_version()} is here"
+        assert plugin.reason == f"mbo-odd 1.0 needs mbo-core >=99, but {discovered_version()} is installed"
 
 
 def discovered_version() -> str:
@@ -169,7 +171,8 @@ def discovered_version() -> str:
     return version("mbo-core")
 
 
-def test_a_plugin_that_raises_in_a_run_is_named_with_a_way_round(beside):
+def test_a_plugin_that_raises_is_named(beside):
+    """With a workaround."""
     text = HOOKS + "@hookimpl(wrapper=True)\ndef mbo_train_proxy(run):\n    1 / 0\n    yield"
     run = ("run", "grad-ascent", "--task", "Quadratic2D-Exact-v0", "--seeds", 1, *SMALL)
     failed = beside({"odd": text}, *run)
@@ -180,24 +183,24 @@ def test_a_plugin_that_raises_in_a_run_is_named_with_a_way_round(beside):
     assert beside({}, *run, "--without", "odd").exit_code == 0
 
 
-def test_what_a_plugin_prints_in_a_run_does_not_spoil_the_json(beside):
+def test_output_of_a_plugin_keeps_json_valid(beside):
     text = HOOKS + "@hookimpl(wrapper=True)\ndef mbo_train_proxy(run):\n    print('trained')\n    return (yield)"
     done = beside({"odd": text}, "run", "grad-ascent", "--task", "Quadratic2D-Exact-v0", "--seeds", 1, *SMALL, "--json")
     assert json.loads(done.stdout)["recipe"] == "grad-ascent"
     assert "trained" in done.stderr
 
 
-def test_a_recipe_that_is_a_link_out_of_its_plugin_is_no_method(install, tmp_path):
+def test_a_recipe_linked_from_outside_is_ignored(install, tmp_path):
     (tmp_path / "secret.toml").write_text(METHOD)
     registry = install({"odd": STAGE}, {"odd/first.toml": METHOD})
     (tmp_path / "site-packages/mbo_odd/recipes/second.toml").symlink_to(tmp_path / "secret.toml")
     assert list(registry.methods) == ["first"]
     [plugin] = registry.plugins
     assert (plugin.status, plugin.usable) == ("broken", True)
-    assert "second.toml lies outside its folder" in plugin.reason
+    assert "second.toml links outside its folder" in plugin.reason
 
 
-def test_a_package_that_its_installer_linked_whole_keeps_its_methods(install, tmp_path):
+def test_a_wholly_linked_package_keeps_its_methods(install, tmp_path):
     registry = install({"odd": STAGE}, {"odd/first.toml": METHOD})
     package, cache = tmp_path / "site-packages/mbo_odd", tmp_path / "cache/mbo_odd"
     (cache / "recipes").mkdir(parents=True)
@@ -207,7 +210,7 @@ def test_a_package_that_its_installer_linked_whole_keeps_its_methods(install, tm
     assert list(registry.methods) == ["first"]
 
 
-def test_the_order_does_not_depend_on_that_of_the_metadata(install):
+def test_order_is_independent_of_the_metadata(install):
     points = install({"b": STAGE, "a": STAGE, "c": STAGE}).entry_points
     for order in (points, list(reversed(points))):
         registry = Registry(order)
@@ -219,7 +222,7 @@ def test_the_order_does_not_depend_on_that_of_the_metadata(install):
         assert registry.stages["update", "fine"].plugin.name == "a"
 
 
-def test_blocking_the_first_gives_the_name_to_the_second(install):
+def test_blocking_a_duplicate_frees_its_name(install):
     points = install({"a": STAGE, "b": STAGE}).entry_points
     registry = Registry(points, Choice(without=("a",)))
     assert registry.stages["update", "fine"].plugin.name == "b"
@@ -231,12 +234,12 @@ def test_blocking_the_first_gives_the_name_to_the_second(install):
     [
         ("mbo_odd:Plugin", "names the class Plugin"),
         ("mbo_odd:missing", "AttributeError"),
-        ("mbo_odd.inner", "there is no module mbo_odd.inner"),
-        ("mbo gone", "there is no module mbo gone"),
-        ("", "there is no module"),
+        ("mbo_odd.inner", "cannot find the module mbo_odd.inner"),
+        ("mbo gone", "cannot find the module mbo gone"),
+        ("", "cannot find the module"),
     ],
 )
-def test_an_entry_point_that_points_at_nothing_usable_is_broken(value, word, install):
+def test_an_unusable_entry_point_is_broken(value, word, install):
     from importlib.metadata import EntryPoint
 
     [(_, distribution)] = install({"odd": f"{STAGE}\nclass Plugin: ..."}).entry_points
@@ -264,11 +267,15 @@ COMMAND = "import click\n\n@click.command()\ndef greet():\n    click.echo('good 
     ("value", "code", "words"),
     [
         ("mbo_polite.cli:greet", 0, "good morning"),
-        ("mbo_polite.cli:nothing", 1, "the command greet of mbo-polite 1.0 is 5, not a click command"),
-        ("mbo_polite.missing:greet", 1, "the command greet of mbo-polite 1.0 cannot be imported: ModuleNotFoundError"),
+        ("mbo_polite.cli:nothing", 1, "Error: command greet of mbo-polite 1.0 is 5, not a click command"),
+        (
+            "mbo_polite.missing:greet",
+            1,
+            "Error: command greet of mbo-polite 1.0 cannot be imported: ModuleNotFoundError",
+        ),
     ],
 )
-def test_a_plugin_may_add_a_command_which_help_does_not_import(value, code, words, beside, tmp_path):
+def test_help_does_not_import_added_commands(value, code, words, beside, tmp_path):
     beside({"polite": ""}, "--help")
     site = tmp_path / "site-packages"
     (site / "mbo_polite/cli.py").write_text(COMMAND)
@@ -298,4 +305,4 @@ def test_every_command_says_which_plugins_are_not_ok(beside, tmp_path):
         plugins._installed.cache_clear()
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == 0, done.output
-        assert "warning: plugin gone (mbo-gone 1.0) is broken: there is no module mbo_gone" in done.stderr
+        assert "warning: plugin gone (mbo-gone 1.0) is broken: cannot find the module mbo_gone" in done.stderr

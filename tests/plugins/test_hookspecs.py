@@ -93,7 +93,11 @@ WRONG = [
     ("mbo_train_proxy", lambda right: None, "is of type NoneType, not TrainedProxy"),
     ("mbo_train_proxy", lambda right: TrainedProxy(right.states.only([])), "is for none of the seeds"),
     ("mbo_train_proxy", lambda right: replace(right, failed={7: "lost"}), "is for the seeds 7, which were not asked"),
-    ("mbo_train_proxy", lambda right: replace(right, failed={1: "lost"}), "has the seeds 1 both failed and not"),
+    (
+        "mbo_train_proxy",
+        lambda right: replace(right, failed={1: "lost"}),
+        "lists the seeds 1 both as failed and with a result",
+    ),
     ("mbo_train_proxy", lambda right: TrainedProxy(BySeed((0,), right.states.lifted)), "has 2 states for 1 seeds"),
     ("mbo_mine_adversary", lambda right: right.by_seed, "is of type dict, not Gap"),
     ("mbo_mine_adversary", lambda right: Gap({0: 0.5}), "is not for the seeds 0, 1"),
@@ -130,7 +134,7 @@ class InTorch(OracleEvaluation):
         return {"raw": torch.zeros(len(designs))}
 
 
-def test_a_wrong_answer_that_a_stage_made_is_not_blamed_on_a_plugin():
+def test_a_stages_wrong_answer_blames_no_plugin():
     plugin = module("offering", mbo_stages=hookspecs.hookimpl(lambda: [InTorch]))
     with pytest.raises(mbo.MboError) as refused:
         mbo.run("coms", bowl(), seeds=1, set=[*SMALL, "evaluation.use='in-torch'"], plugins=[plugin])

@@ -47,11 +47,11 @@ BROKEN = {
     "syntax": ("def (", ["SyntaxError"]),
     "misspelt hook": (
         f"{IMPORTS}\n@hookimpl\ndef mbo_stagse(): ...",
-        ['there is no hook "mbo_stagse"', 'did you mean "mbo_stages"?'],
+        ['unknown hook "mbo_stagse"', 'did you mean "mbo_stages"?'],
     ),
     "unknown hook by specname": (
         f"{IMPORTS}\n@hookimpl(specname='mbo_task')\ndef offered(): ...",
-        ['there is no hook "mbo_task"'],
+        ['unknown hook "mbo_task"'],
     ),
     "misspelt argument": (
         f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(runs): ...",
@@ -79,16 +79,16 @@ BROKEN = {
     ),
     "hook with any parameters": (
         f"{IMPORTS}\n@hookimpl\ndef mbo_train_proxy(**run): ...",
-        ["mbo_train_proxy takes **run, which pluggy leaves empty"],
+        ["mbo_train_proxy takes **run, which pluggy never fills"],
     ),
     "no task": (task("'bowl'"), ["offers 'bowl': it is not a TaskOffer"]),
     "the class of tasks": (task("TaskOffer"), ["it is the class; offer an instance of it"]),
 }
 
 DUPLICATE = {
-    "stage of another": (stage(FINE), ["offers update fine, which mbo-good 1.0 offers already"]),
+    "stage of another": (stage(FINE), ["offers update fine, which mbo-good 1.0 already offers"]),
     "stage of the core": (stage("class Same(NoUpdate): ...", "[Same]"), ["offers update none, which mbo-core"]),
-    "task of another": (task(OFFER), ["offers task bowl, which mbo-good 1.0 offers already"]),
+    "task of another": (task(OFFER), ["offers task bowl, which mbo-good 1.0 already offers"]),
     "two stages of one name": (
         stage(FINE.replace("'fine'", "'odd'"), "[Fine, Fine]"),
         ["offers update odd twice; the first is used"],
@@ -114,7 +114,8 @@ def works(registry: Registry, plugin: str = "good") -> bool:
 
 
 @pytest.mark.parametrize(("text", "words"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_plugin_is_named_in_one_line_and_the_others_work(text, words, install):
+def test_a_broken_plugin_is_named_in_one_line(text, words, install):
+    """The others still work."""
     registry = install({"good": GOOD, "odd": text})
     [complaint] = asked(registry)
     assert works(registry)
@@ -125,7 +126,7 @@ def test_a_broken_plugin_is_named_in_one_line_and_the_others_work(text, words, i
 
 
 @pytest.mark.parametrize(("text", "words"), DUPLICATE.values(), ids=DUPLICATE)
-def test_a_name_that_is_taken_is_a_duplicate_and_names_both(text, words, install):
+def test_a_duplicate_name_names_both_plugins(text, words, install):
     registry = install({"good": GOOD, "odd": text})
     [complaint] = asked(registry)
     assert works(registry)
@@ -137,14 +138,15 @@ def test_a_name_that_is_taken_is_a_duplicate_and_names_both(text, words, install
 
 
 @pytest.mark.parametrize("text", [text for text, _ in BROKEN.values()])
-def test_a_plugin_is_not_harmed_by_one_that_comes_before_it(text, install):
+def test_a_plugin_survives_an_earlier_broken_one(text, install):
     registry = install({"a": text, "good": GOOD})
     [complaint] = asked(registry)
     assert works(registry)
     assert complaint.startswith("plugin a ")
 
 
-def test_no_hook_of_a_plugin_is_called_if_one_does_not_fit(install):
+def test_one_invalid_hook_disables_all_hooks(install):
+    """Those of its plugin."""
     odd = stage("class Odd(NoUpdate):\n    name = 'odd'", "[Odd]") + "@hookimpl\ndef mbo_train_proxy(runs): ..."
     registry = install({"good": GOOD, "odd": odd})
     assert len(asked(registry)) == 1
@@ -159,7 +161,8 @@ def test_plugins_that_work_give_no_complaint(install):
     assert [plugin.name for plugin in registry.plugins] == ["empty", "good"]
 
 
-def test_what_works_of_a_plugin_stays_and_all_its_faults_are_named(install):
+def test_a_partly_broken_plugin_stays_usable(install):
+    """All its faults are listed."""
     faulty = stage(FINE, "[5, Fine]") + task("'x', " + OFFER)
     registry = install({"odd": faulty})
     [complaint] = asked(registry)
@@ -184,7 +187,7 @@ def test_two_plugins_of_one_name_are_told_apart(name, holder, install):
     assert ("update", "other") not in registry.stages
 
 
-def test_a_distribution_that_is_found_twice_is_one_plugin(install, tmp_path, monkeypatch):
+def test_a_distribution_found_twice_is_one_plugin(install, tmp_path, monkeypatch):
     install({"good": GOOD})
     again = tmp_path / "again"
     again.mkdir()
@@ -207,7 +210,8 @@ def test_methods_are_found_without_importing_their_plugin(install):
     assert registry.problems == []
 
 
-def test_a_module_that_is_missing_or_fails_around_the_plugin_has_no_methods(install):
+def test_a_missing_module_has_no_methods(install):
+    """Nor one whose parent package fails to import."""
     registry = install({"good": GOOD, "outer": "raise RuntimeError('outside')"}, {"good/first.toml": METHOD})
     distribution = registry.entry_points[0][1]
     points = [EntryPoint(value, value, ENTRY_POINTS) for value in ("mbo_gone", "mbo_outer.inner")]
@@ -215,8 +219,8 @@ def test_a_module_that_is_missing_or_fails_around_the_plugin_has_no_methods(inst
     registry = Registry([*((point, distribution) for point in points), good])
     assert list(registry.methods) == ["first"]
     assert [line.split(": ", 1)[1] for line in asked(registry)] == [
-        "there is no module mbo_gone",
-        "there is no module mbo_outer.inner",
+        "cannot find the module mbo_gone",
+        "cannot find the module mbo_outer.inner",
     ]
     assert works(registry)
     assert "mbo_outer" not in sys.modules
@@ -227,7 +231,8 @@ def test_a_module_that_is_missing_or_fails_around_the_plugin_has_no_methods(inst
     [("[method\n", ["bad.toml is not valid TOML", "line 1"]), (b"a = '\xff'", ["bad.toml is not UTF-8 text"])],
     ids=["syntax", "latin"],
 )
-def test_a_recipe_that_cannot_be_read_is_listed_as_such_and_the_others_work(text, words, install, tmp_path):
+def test_an_unreadable_recipe_is_listed(text, words, install, tmp_path):
+    """The others still work."""
     registry = install({"good": GOOD}, {"good/bad.toml": "", "good/first.toml": METHOD})
     path = tmp_path / "site-packages" / "mbo_good" / "recipes" / "bad.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -244,31 +249,31 @@ def test_a_recipe_that_cannot_be_read_is_listed_as_such_and_the_others_work(text
         assert word in str(refused.value)
 
 
-def test_a_recipe_whose_about_is_no_table_says_nothing_of_itself(install):
+def test_a_method_that_is_not_a_table(install):
     registry = install({"good": ""}, {"good/odd.toml": "method = 5"})
     assert registry.method("odd").about == {}
 
 
-def test_the_second_method_of_a_name_is_complained_about(install):
+def test_a_duplicate_method_is_reported(install):
     registry = install({"a": "", "b": ""}, {"a/first.toml": METHOD, "b/first.toml": ""})
     assert registry.method("first").plugin.name == "a"
     assert registry.problems == [
-        "plugin b (mbo-b 1.0) is duplicate: mbo-b 1.0 offers method first, which mbo-a 1.0 offers already "
-        "(--without mbo-b or --without mbo-a leaves one out)",
+        "plugin b (mbo-b 1.0) is duplicate: mbo-b 1.0 offers method first, which mbo-a 1.0 already offers "
+        "(--without mbo-b or --without mbo-a excludes one)",
     ]
 
 
 @pytest.mark.parametrize(
     ("find", "message", "hint"),
     [
-        (lambda registry: registry.method("frist"), 'there is no method "frist"', 'did you mean "first"?'),
-        (lambda registry: registry.stage("update", "fien"), 'there is no update "fien"', 'did you mean "fine"?'),
-        (lambda registry: registry.stage("proxy", "fine"), 'there is no proxy "fine"', 'did you mean "none"?'),
-        (lambda registry: registry.task("bwol"), 'there is no task "bwol"', 'did you mean "bowl"?'),
-        (lambda registry: registry.task("xyz"), 'there is no task "xyz"', "known: bowl"),
+        (lambda registry: registry.method("frist"), 'unknown method "frist"', 'did you mean "first"?'),
+        (lambda registry: registry.stage("update", "fien"), 'unknown update "fien"', 'did you mean "fine"?'),
+        (lambda registry: registry.stage("proxy", "fine"), 'unknown proxy "fine"', 'did you mean "none"?'),
+        (lambda registry: registry.task("bwol"), 'unknown task "bwol"', 'did you mean "bowl"?'),
+        (lambda registry: registry.task("xyz"), 'unknown task "xyz"', "known: bowl"),
     ],
 )
-def test_an_unknown_name_has_the_nearest_known_one_as_a_hint(find, message, hint, install):
+def test_an_unknown_name_hints_at_the_nearest(find, message, hint, install):
     registry = install({"good": GOOD}, {"good/first.toml": METHOD})
     with pytest.raises(RecipeError) as refused:
         find(registry)
@@ -276,21 +281,22 @@ def test_an_unknown_name_has_the_nearest_known_one_as_a_hint(find, message, hint
     assert refused.value.hint == hint
 
 
-def test_a_family_of_tasks_answers_for_those_of_its_prefix_that_are_not_offered(install):
+def test_a_task_family_answers_for_its_prefix(install):
+    """Only for tasks that are not offered themselves."""
     family, member = OFFER.replace("bowl", "cup:*"), OFFER.replace("bowl", "cup:tea")
     registry = install({"good": task(f"{family}, {member}")})
     assert registry.task("cup:tea").name == "cup:tea"
     assert registry.task("cup:coffee").name == "cup:*"
-    with pytest.raises(RecipeError, match='no task "cap:tea"\n\nhint: did you mean "cup:tea"'):
+    with pytest.raises(RecipeError, match='unknown task "cap:tea"\n\nhint: did you mean "cup:tea"'):
         registry.task("cap:tea")
 
 
-def test_the_recipe_of_a_method_is_a_file_of_its_plugin(install, tmp_path):
+def test_a_methods_recipe_is_its_plugins_file(install, tmp_path):
     registry = install({"good": ""}, {"good/first.toml": METHOD})
     assert registry.method("first").path == Path(tmp_path, "site-packages", "mbo_good", "recipes", "first.toml")
 
 
-def test_a_plugin_that_wraps_is_not_blamed_for_what_is_raised_within(install):
+def test_a_wrapper_is_not_blamed_for_inner_errors(install):
     text = f"{IMPORTS}\n@hookimpl(wrapper=True)\ndef mbo_train_proxy(run):\n    return (yield)"
     registry = install({"odd": text})
     with pytest.raises(AttributeError) as raised:

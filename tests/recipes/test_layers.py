@@ -22,7 +22,8 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("top", range(len(LAYERS)), ids=LAYERS)
-def test_each_layer_lies_over_the_one_before_wherever_it_stands_in_the_file(top, tmp_path):
+def test_later_layers_override_earlier_ones(top, tmp_path):
+    """Regardless of their order in the file."""
     lines = [*list(LAYERS.values())[top::-1], 'extends = "parent.toml"']
     written(tmp_path, parent='[proxy]\nuse = "sturdy"\nepochs = 1', child="\n".join(lines))
     sets = ["proxy.epochs=6"] if top == 5 else []
@@ -33,13 +34,15 @@ def test_each_layer_lies_over_the_one_before_wherever_it_stands_in_the_file(top,
     assert resolved.preset == preset
 
 
-def test_what_is_meant_for_another_kind_task_or_preset_is_left_alone():
+def test_layers_for_something_else_do_not_apply():
+    """Those for another kind, task or preset."""
     text = "\n".join(["proxy.use = 'sturdy'", *LAYERS.values()])
     assert recipe(text, "continuous", task="other").proxy.epochs == 2
     assert recipe(text, "discrete", task=None).proxy.epochs == 3
 
 
-def test_what_is_meant_for_a_task_is_also_for_another_s_version_of_it_whose_own_name_is_nearer():
+def test_a_layer_applies_to_prefixed_tasks():
+    """A layer for the full name `prefix:task` overrides it."""
     text = "\n".join(["proxy.use = 'sturdy'", *LAYERS.values()])
     assert recipe(text, task="theirs:tokens").proxy.epochs == 4
     assert recipe(text, task="tokens:theirs").proxy.epochs == 3
@@ -89,7 +92,8 @@ encoding = { use = "one-hot" }
         ("encoding.mass = 0.9", None, "encoding.mass", 0.9),
     ],
 )
-def test_a_parent_is_resolved_whole_and_means_its_own_stages_only(child, preset, read_off, expected, tmp_path):
+def test_a_parent_is_resolved_before_its_child(child, preset, read_off, expected, tmp_path):
+    """Its settings apply to its own stages only."""
     written(tmp_path, parent=PARENT, child=f"extends = 'parent.toml'\n{child}")
     value = resolve(read(tmp_path / "child.toml"), REGISTRY, kind="discrete", task="tokens", preset=preset)
     for name in read_off.split("."):
@@ -97,7 +101,8 @@ def test_a_parent_is_resolved_whole_and_means_its_own_stages_only(child, preset,
     assert value == expected
 
 
-def test_a_preset_that_names_the_stage_of_its_recipe_means_that_stage_only(tmp_path):
+def test_a_preset_applies_to_its_own_stage(tmp_path):
+    """A child that replaces the stage does not get the setting."""
     parent = "proxy.use = 'sturdy'\npreset.quick.proxy = { use = 'sturdy', epochs = 5 }"
     written(
         tmp_path, parent=parent, child="extends = 'parent.toml'\nproxy.use = 'none'\npreset.quick.encoding.mass = 0.9"
@@ -105,13 +110,13 @@ def test_a_preset_that_names_the_stage_of_its_recipe_means_that_stage_only(tmp_p
     assert resolve(read(tmp_path / "child.toml"), REGISTRY, kind="discrete", preset="quick").proxy.name == "none"
 
 
-def test_what_is_written_for_the_silent_encoding_stays_when_it_is_named():
+def test_naming_the_default_encoding_keeps_options():
     text = "[encoding]\nmass = 0.9\n[when.tokens]\nencoding = { use = 'soft-logits', standardise = true }"
     assert recipe(text, task="tokens").encoding == SoftLogits(mass=0.9, standardise=True)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_what_is_set_does_not_depend_on_its_order(reverse):
+def test_the_order_of_sets_is_irrelevant(reverse):
     sets = [
         "proxy.use=sturdy",
         "proxy.epochs=3",
@@ -124,7 +129,7 @@ def test_what_is_set_does_not_depend_on_its_order(reverse):
     assert resolved.update.inner.steps == 5
 
 
-def test_a_parent_is_a_file_beside_or_a_method(install, tmp_path, monkeypatch):
+def test_a_parent_is_a_file_or_method(install, tmp_path, monkeypatch):
     (tmp_path / "site-packages").mkdir()
     method = '[method]\nname = "shipped"\npaper = "a paper"\n[encoding]\nmass = 0.9'
     registry = install({"good": ""}, {"good/shipped.toml": method})
@@ -140,9 +145,9 @@ def test_a_parent_is_a_file_beside_or_a_method(install, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("files", "circle"),
     [
-        ({"a": "a.toml"}, "a.toml:1: extends goes round in a circle: a.toml -> a.toml"),
-        ({"a": "b.toml", "b": "a.toml"}, "b.toml:1: extends goes round in a circle: a.toml -> b.toml -> a.toml"),
-        ({"a": "b.toml", "b": "c.toml", "c": "b.toml"}, "circle: a.toml -> b.toml -> c.toml -> b.toml"),
+        ({"a": "a.toml"}, "a.toml:1: circular extends: a.toml -> a.toml"),
+        ({"a": "b.toml", "b": "a.toml"}, "b.toml:1: circular extends: a.toml -> b.toml -> a.toml"),
+        ({"a": "b.toml", "b": "c.toml", "c": "b.toml"}, "circular extends: a.toml -> b.toml -> c.toml -> b.toml"),
     ],
 )
 def test_a_circle_of_parents_is_refused(files, circle, tmp_path):
@@ -165,7 +170,8 @@ def test_a_preset_without_effect_is_refused(preset):
     assert refusal(text, preset="quick").message == message
 
 
-def test_a_recipe_is_found_by_file_by_folder_of_a_run_and_by_method(install, tmp_path):
+def test_a_recipe_is_found(install, tmp_path):
+    """By file, by the folder of a run, and by method."""
     registry = install({"good": ""}, {"good/first.toml": "", "good/second.toml": ""})
     written(tmp_path, mine="[proxy]")
     (tmp_path / "run").mkdir()
@@ -180,7 +186,7 @@ def test_a_recipe_is_found_by_file_by_folder_of_a_run_and_by_method(install, tmp
             find(name, registry)
 
 
-def test_a_child_does_not_pass_its_parents_published_scores_off_as_its_own(tmp_path):
+def test_published_scores_are_not_inherited(tmp_path):
     parent, child = tmp_path / "full.toml", tmp_path / "child.toml"
     parent.write_text("[published.tokens]\n100th = [0.9, 0.1]")
     child.write_text('extends = "full.toml"\n')
@@ -191,7 +197,7 @@ def test_a_child_does_not_pass_its_parents_published_scores_off_as_its_own(tmp_p
 NO_RECIPES = {
     "empty.toml": (b"", "the recipe empty.toml is empty"),
     "comment.toml": (b"# nothing", "the recipe comment.toml is empty"),
-    "huge.toml": (b"# 34567\n" * 32_769, "huge.toml has more than 256 KB"),
+    "huge.toml": (b"# 34567\n" * 32_769, "recipe huge.toml is larger than 256 KB"),
     "binary.toml": (b"\x80\x04\x95", "the recipe binary.toml is not UTF-8 text"),
     "zeros.toml": (bytes(100), "zeros.toml is not valid TOML"),
     "deep.toml": (b"a = " + b"[" * 5000, "deep.toml cannot be parsed"),
@@ -200,7 +206,8 @@ NO_RECIPES = {
 
 
 @pytest.mark.parametrize("name", NO_RECIPES)
-def test_a_file_that_is_no_recipe_is_refused_with_the_reason_also_as_a_parent(name, tmp_path, monkeypatch):
+def test_an_invalid_file_is_refused(name, tmp_path, monkeypatch):
+    """Also as a parent."""
     monkeypatch.chdir(tmp_path)
     content, message = NO_RECIPES[name]
     (tmp_path / name).write_bytes(content)
@@ -219,7 +226,7 @@ def test_a_folder_that_is_no_run_is_refused(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["https://host/mine.toml", "s3://bucket/mine.toml", "file:///mine.toml"])
-def test_a_url_is_to_be_downloaded_and_read_first(url):
+def test_a_url_is_refused(url):
     with pytest.raises(RecipeError) as refused:
         find(url, REGISTRY)
     assert refused.value.message == f"{url} is a URL"
@@ -227,17 +234,18 @@ def test_a_url_is_to_be_downloaded_and_read_first(url):
     assert refusal(f"extends = '{url}'").message == f"mine:1: {url} is a URL"
 
 
-def test_a_plugins_recipe_stays_in_its_folder_and_a_persons_may_reach_out(install, tmp_path):
+def test_a_plugins_recipe_stays_in_its_folder(install, tmp_path):
+    """A user's own recipe may extend a file anywhere."""
     inside = {f"good/{name}.toml": f"extends = '{parent}.toml'" for name, parent in (("out", "../base"), ("on", "in"))}
     registry = install({"good": ""}, {**inside, "good/in.toml": "encoding.mass = 0.9", "good/../base.toml": ""})
     assert resolve(registry.method("on").document, registry, kind="discrete").encoding.mass == 0.9
-    with pytest.raises(RecipeError, match=r"out.toml:1: a plugin's recipe cannot extend"):
+    with pytest.raises(RecipeError, match=r"out.toml:1: recipe of a plugin cannot extend"):
         resolve(registry.method("out").document, registry, kind="discrete")
     written(tmp_path, mine=f"extends = '{registry.method('in').path}'")
     assert resolve(read(tmp_path / "mine.toml"), registry, kind="discrete").encoding.mass == 0.9
 
 
-def test_each_file_beside_means_beside_the_file_that_names_it(tmp_path):
+def test_a_parents_path_is_relative_to_its_child(tmp_path):
     (tmp_path / "sub" / "sub").mkdir(parents=True)
     for folder in (".", "sub"):
         written(tmp_path / folder, mine="extends = 'sub/mine.toml'")

@@ -38,7 +38,7 @@ inner = { use = "twice", inner = { use = "climb", steps = 7 } }
 """
 
 
-def test_a_recipe_that_says_nothing_has_the_silent_parts():
+def test_an_empty_recipe_has_the_default_stages():
     for kind, encoding in (("continuous", Standardised()), ("discrete", SoftLogits())):
         resolved = recipe("", kind)
         assert [stage.name for stage in resolved.stages().values()][1:] == ["none", "none", "none", "oracle"]
@@ -46,14 +46,15 @@ def test_a_recipe_that_says_nothing_has_the_silent_parts():
         assert resolved.name == "mine"
 
 
-def test_a_field_named_adversary_or_proxy_holds_the_recipes():
+def test_adversary_and_proxy_fields_hold_the_recipes():
     resolved = recipe(FULL)
     assert resolved.proxy.adversary is resolved.adversary
     assert resolved.update.inner.inner.proxy is resolved.proxy
     assert resolved.adversary == Shake(steps=1)
 
 
-def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
+def test_toml_values_become_python_values():
+    """An integer becomes a float, a list a tuple."""
     proxy = recipe('[proxy]\nuse = "sturdy"\nrate = 1\nhidden = [4, 4]').proxy
     assert (proxy.rate, type(proxy.rate), proxy.hidden) == (1.0, float, (4, 4))
 
@@ -61,25 +62,25 @@ def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
 @pytest.mark.parametrize(
     ("text", "sets", "message", "hint"),
     [
-        ("[proxi]\nepochs = 1", [], 'mine:1: "proxi" is no part of a recipe', 'did you mean "proxy"?'),
-        ("[prest.quick]", [], 'mine:1: "prest" is no part of a recipe', 'did you mean "preset"?'),
-        ("[method]\nsumary = 'a'", [], 'mine:2: method has no key "sumary"', 'did you mean "summary"?'),
-        ("[run]\ntasks = 'a'", [], 'mine:2: run has no key "tasks"', 'did you mean "task"?'),
+        ("[proxi]\nepochs = 1", [], 'mine:1: unknown table or key "proxi"', 'did you mean "proxy"?'),
+        ("[prest.quick]", [], 'mine:1: unknown table or key "prest"', 'did you mean "preset"?'),
+        ("[method]\nsumary = 'a'", [], 'mine:2: unknown key "sumary" in method', 'did you mean "summary"?'),
+        ("[run]\ntasks = 'a'", [], 'mine:2: unknown key "tasks" in run', 'did you mean "task"?'),
         ("[when.discrete]\n\nproxi.epochs = 1", [], 'mine:3: unknown role "proxi"', 'did you mean "proxy"?'),
         ("[preset.quick.updat]\nsteps = 1", [], 'mine:1: unknown role "updat"', 'did you mean "update"?'),
-        ("\n[when.discret]", [], 'mine:2: "discret" is neither a kind of task nor a', 'did you mean "discrete"?'),
-        ("\n[when.token]", [], 'mine:2: "token" is neither a kind of task nor a', 'did you mean "tokens"?'),
-        ("\n[proxy]\nuse = 'sturdi'", [], 'mine:3: there is no proxy "sturdi"', 'did you mean "sturdy"?'),
+        ("\n[when.discret]", [], 'mine:2: unknown task or kind of task "discret"', 'did you mean "discrete"?'),
+        ("\n[when.token]", [], 'mine:2: unknown task or kind of task "token"', 'did you mean "tokens"?'),
+        ("\n[proxy]\nuse = 'sturdi'", [], 'mine:3: unknown proxy "sturdi"', 'did you mean "sturdy"?'),
         (
             "[update]\nuse = 'twice'\ninner.use = 'clim'",
             [],
-            'mine:3: there is no update "clim"',
+            'mine:3: unknown update "clim"',
             'did you mean "climb"?',
         ),
         (
             "[update]\nuse = 'twice'",
             [],
-            "mine:1: update.inner names no stage",
+            "mine:1: missing stage in update.inner",
             'write use = "..." in [update.inner]',
         ),
         (
@@ -101,39 +102,39 @@ def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
             'did you mean "epochs"?',
         ),
         ("", ["proxi.epochs=3"], '--set proxi.epochs=3: unknown role "proxi"', 'did you mean "proxy"?'),
-        ("", ["proxy=sturdy"], "--set proxy=sturdy: proxy is a table", "name its stage with proxy.use"),
-        ("", ["proxy"], "--set proxy is not an assignment", "write --set role.option=VALUE, e.g. proxy.epochs=5"),
-        ("proxy = 'sturdy'", [], "mine:1: proxy is a table", "write [proxy]"),
-        ("when.discrete = 5", [], "mine:1: when.discrete is a table", "write [when.discrete]"),
-        ("preset.quick = 5", [], "mine:1: preset.quick is a table", "write [preset.quick]"),
+        ("", ["proxy=sturdy"], "--set proxy=sturdy: proxy must be a table", "name its stage with proxy.use"),
+        ("", ["proxy"], "invalid assignment: --set proxy", "write --set role.option=VALUE, e.g. proxy.epochs=5"),
+        ("proxy = 'sturdy'", [], "mine:1: proxy must be a table", "write [proxy]"),
+        ("when.discrete = 5", [], "mine:1: when.discrete must be a table", "write [when.discrete]"),
+        ("preset.quick = 5", [], "mine:1: preset.quick must be a table", "write [preset.quick]"),
         (
             "[when.continuous]\nproxy = 'sturdy'",
             [],
-            "mine:2: proxy is a table",
+            "mine:2: proxy must be a table",
             "name its stage with proxy.use",
         ),
-        ("[proxy]\nuse = 5", [], "mine:2: proxy names no stage", 'write use = "..." in [proxy]'),
-        ("[proxy]\nuse.name = 'sturdy'", [], "mine:2: proxy names no stage", 'write use = "..." in [proxy]'),
-        ("[method]\nname = 5", [], "mine:2: method.name is a string", None),
-        ("[run]\npreset = ['quick']", [], "mine:2: run.preset is a string", None),
-        ("[run]\ntask = ['tokens']", [], "mine:2: run.task is a string", None),
+        ("[proxy]\nuse = 5", [], "mine:2: missing stage in proxy", 'write use = "..." in [proxy]'),
+        ("[proxy]\nuse.name = 'sturdy'", [], "mine:2: missing stage in proxy", 'write use = "..." in [proxy]'),
+        ("[method]\nname = 5", [], "mine:2: method.name must be a string", None),
+        ("[run]\npreset = ['quick']", [], "mine:2: run.preset must be a string", None),
+        ("[run]\ntask = ['tokens']", [], "mine:2: run.task must be a string", None),
         ("[run]\npreset = 'quik'\n[preset.quick]", [], 'mine:2: unknown preset "quik"', 'did you mean "quick"?'),
-        ("[published]\ntokens = 5", [], "mine:2: published scores are a table", 'write [published."TASK"]'),
+        ("[published]\ntokens = 5", [], "mine:2: published scores must be a table", 'write [published."TASK"]'),
         (
             "[published.tokens]\n100th = 0.5",
             [],
-            "mine:1: 100th is a mean and a standard deviation",
+            "mine:1: 100th must be a mean and a standard deviation",
             'write "100th" = [0.5, 0.1]',
         ),
         (
             "[published.tokens]\n101th = [0.5, 0.1]",
             [],
-            'mine:1: published scores have no key "101th"',
+            'mine:1: unknown key "101th" in published scores',
             'did you mean "100th"?',
         ),
-        ("[published.tokens]\nsource = 5", [], "mine:1: source is a string", None),
-        ("extends = 5", [], "mine:1: extends names one method or file", None),
-        ("\nextends = 'nothing'", [], 'mine:2: there is no method "nothing"', "none available"),
+        ("[published.tokens]\nsource = 5", [], "mine:1: source must be a string", None),
+        ("extends = 5", [], "mine:1: extends must name one method or file", None),
+        ("\nextends = 'nothing'", [], 'mine:2: unknown method "nothing"', "none available"),
         (
             "extends = 'no/file.toml'",
             [],
@@ -160,7 +161,7 @@ def test_a_whole_number_is_a_real_one_and_a_list_is_a_tuple():
         ),
     ],
 )
-def test_a_mistake_is_said_with_its_place_and_the_nearest_known_name(text, sets, message, hint):
+def test_a_mistake_has_place_and_nearest_name(text, sets, message, hint):
     refused = refusal(text, sets=sets)
     assert refused.message.startswith(message)
     assert refused.hint == hint
@@ -184,12 +185,13 @@ def test_a_mistake_is_said_with_its_place_and_the_nearest_known_name(text, sets,
         ("shuffle = 'mine'", "proxy.shuffle is 'mine', not one of 'shared', 'own'", "the order"),
     ],
 )
-def test_a_value_that_does_not_fit_is_said_with_its_place_and_meaning(value, reason, hint):
+def test_a_bad_value_has_place_and_meaning(value, reason, hint):
     refused = refusal(f'[proxy]\nuse = "sturdy"\n{value}')
     assert (refused.message, refused.hint) == (f"mine:3: {reason}", hint)
 
 
-def test_all_mistakes_are_said_at_once_each_in_its_own_file(tmp_path):
+def test_all_mistakes_are_reported_at_once(tmp_path):
+    """Each with its own file."""
     parent = "[proxy]\nuse = 'sturdy'\nrate = -1\n[when.discrete.updat]\nsteps = 1\n[method]\nsumary = 'a'"
     child = "extends = 'parent.toml'\n[encodin]\n[proxy]\nepochs = 0\nhiden = [1]"
     written(tmp_path, parent=parent, child=child)
@@ -199,13 +201,13 @@ def test_all_mistakes_are_said_at_once_each_in_its_own_file(tmp_path):
         [
             "7 mistakes in the recipe",
             "",
-            'child.toml:2: "encodin" is no part of a recipe',
+            'child.toml:2: unknown table or key "encodin"',
             '    hint: did you mean "encoding"?',
             'parent.toml:4: unknown role "updat"',
             '    hint: did you mean "update"?',
-            'parent.toml:7: method has no key "sumary"',
+            'parent.toml:7: unknown key "sumary" in method',
             '    hint: did you mean "summary"?',
-            '--set adversary.use=shaek: there is no adversary "shaek"',
+            '--set adversary.use=shaek: unknown adversary "shaek"',
             '    hint: did you mean "shake"?',
             "parent.toml:3: proxy.rate is -1.0, not above 0.0",
             "    hint: learning rate",
@@ -264,12 +266,13 @@ def test_all_mistakes_are_said_at_once_each_in_its_own_file(tmp_path):
         ),
     ],
 )
-def test_parts_that_do_not_fit_are_refused_and_the_hint_lists_what_fits(text, kind, message, hint):
+def test_stages_that_do_not_fit_are_refused(text, kind, message, hint):
+    """The hint lists the stages that fit."""
     refused = refusal(text, kind)
     assert (refused.message, refused.hint) == (message, hint)
 
 
-def test_every_way_in_which_parts_do_not_fit_is_said_at_once():
+def test_all_mismatches_are_reported_at_once():
     text = "adversary.use = 'shake'\nproxy.use = 'plain'\nupdate.use = 'climb'\nencoding.use = 'standardised'"
     message = refusal(text).message
     assert message.startswith("3 mistakes in the recipe")
@@ -277,7 +280,8 @@ def test_every_way_in_which_parts_do_not_fit_is_said_at_once():
         assert word in message
 
 
-def test_a_recipe_fits_one_kind_of_task_and_says_why_not_the_other():
+def test_a_recipe_may_fit_one_kind_only():
+    """For the other kind the reason is given."""
     fits = fits_kinds(parse("[encoding]\nuse = 'one-hot'", "mine"), REGISTRY)
     assert fits["discrete"].encoding == OneHot()
     assert isinstance(fits["continuous"], MboError)
@@ -296,7 +300,7 @@ def test_a_recipe_fits_one_kind_of_task_and_says_why_not_the_other():
     ],
     ids=["silent", "silent, discrete", "all digits", "a preset", "full", "full, one-hot", "full, continuous"],
 )
-def test_a_recipe_that_was_written_resolves_to_an_equal_one(text, kind, preset, sets):
+def test_a_written_recipe_resolves_to_an_equal(text, kind, preset, sets):
     first = recipe(text, kind, preset=preset, sets=sets)
     run = {"task": "tokens", "seeds": (0, 3)}
     toml = first.to_toml(run)
@@ -308,15 +312,16 @@ def test_a_recipe_that_was_written_resolves_to_an_equal_one(text, kind, preset, 
     assert recorded_run(parse(toml, "recipe")) == {"task": "tokens", "seeds": [0, 3], **told}
 
 
-def test_a_shipped_method_may_name_tasks_that_are_not_installed_and_a_person_only_the_one_at_hand(install):
+def test_a_shipped_method_may_name_missing_tasks(install):
+    """A user's recipe may name only an installed task or the one it is run on."""
     text = "[when.elsewhere.encoding]\nmass = 0.9"
     registry = install({"good": ""}, {"good/shipped.toml": text})
     assert resolve(registry.method("shipped").document, registry, kind="discrete").encoding == SoftLogits()
     assert recipe(text, task="elsewhere").encoding == SoftLogits(mass=0.9)
-    assert '"elsewhere" is neither a kind of task nor a task' in str(refusal(text))
+    assert 'unknown task or kind of task "elsewhere"' in str(refusal(text))
 
 
-def test_run_preset_is_applied_and_run_applied_only_told():
+def test_run_preset_is_applied_but_applied_is_not():
     base = 'proxy = { use = "sturdy", epochs = 9 }\n'
     presets = "[preset.quick]\nproxy.epochs = 3\n[preset.slow]\nproxy.epochs = 20\n"
     named = f'{base}[run]\npreset = "quick"\n{presets}'
@@ -338,7 +343,7 @@ use = "sturdy"
 """
 
 
-def test_a_recipe_keeps_no_paper_of_stages_that_set_exchanges():
+def test_replacing_a_stage_drops_the_paper():
     kept, exchanged = (recipe(PAPER, sets=[text]) for text in ("proxy.epochs=3", "proxy.use=plain"))
     assert (kept.about["paper"], kept.published) == ("a paper", {"tokens": {"100th": [0.9, 0.1]}})
     assert {"paper", "code", "deviations"}.isdisjoint(exchanged.about)

@@ -28,7 +28,7 @@ def test_it_is_draft_7_and_json():
     assert json.loads(json.dumps(SCHEMA, allow_nan=False)) == SCHEMA
 
 
-def test_it_names_each_table_and_key_of_a_recipe_with_its_meaning():
+def test_the_schema_describes_every_table_and_key():
     top = SCHEMA["properties"]
     assert set(top) == set(TABLES)
     assert set(top["method"]["properties"]) == set(ABOUT)
@@ -51,7 +51,8 @@ def test_a_use_has_a_line_for_each_stage():
 
 
 @pytest.mark.parametrize("name", INSTALLED.methods)
-def test_what_ships_is_valid_and_so_is_what_it_resolves_to(name):
+def test_shipped_recipes_are_valid(name):
+    """So are the recipes they resolve to."""
     method = INSTALLED.method(name)
     assert mistakes(method.path.read_text(encoding="utf-8")) == []
     for fit in fits_kinds(method.document, INSTALLED).values():

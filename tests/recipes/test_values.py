@@ -57,7 +57,7 @@ def test_a_dict_holds_stages_and_tables():
     assert resolved(mixed) == recipe(TEXT)
 
 
-def test_a_stage_changes_a_method_that_a_dict_extends(tmp_path):
+def test_a_dict_extends_a_method(tmp_path):
     parent = tmp_path / "parent.toml"
     parent.write_text(TEXT)
     child = resolved({"extends": str(parent), "update": Climb(steps=3)})
@@ -82,17 +82,17 @@ def test_an_option_is_set_by_its_path():
 @pytest.mark.parametrize(
     ("value", "message", "hint"),
     [
-        ({"proxi": Sturdy()}, '"proxi" is no', 'did you mean "proxy"?'),
-        (mbo.Recipe(proxy=Sturdy(epochs=0)), "proxy.epochs is 0, below 1", "passes over the data"),
-        (mbo.Recipe(proxy=Climb()), "proxy is Climb, which is for the role update", "write update=..."),
+        ({"proxi": Sturdy()}, 'unknown table or key "proxi"', 'did you mean "proxy"?'),
         ({"proxy": "sturdy"}, 'proxy is the text "sturdy"', 'give a stage, or {"use": "sturdy"}'),
+        (mbo.Recipe(proxy=Sturdy(epochs=0)), "proxy.epochs is 0, below 1", "passes over the data"),
+        (mbo.Recipe(proxy=Climb()), "proxy is Climb, a stage for the role update", "write update=..."),
         (mbo.Recipe(proxy=Sturdy), "proxy is the class Sturdy", "make an instance: Sturdy()"),
         (mbo.Recipe(update=Climb(proxy=Sturdy())), "proxy of Climb is not the recipe's proxy", "leave it out"),
         (mbo.Recipe(update=Climb()), 'needs a proxy with "gradients" and "values"', "these fit: sturdy"),
-        (mbo.Recipe(update=Twice()), "update.inner names no stage", "[update.inner]"),
-        (mbo.Recipe(preset="quick"), "a recipe of stages has no preset", "set the options"),
+        (mbo.Recipe(update=Twice()), "missing stage in update.inner", "[update.inner]"),
+        (mbo.Recipe(preset="quick"), "recipe made of stages cannot have a preset", "set the options"),
         (mbo.Recipe(update=Own(pace=None)), "pace of Own is None", "its default is 0.5"),
-        (3, "the recipe is of type int", "mbo.Recipe("),
+        (3, "recipe has the unsupported type int", "mbo.Recipe("),
     ],
 )
 def test_a_value_that_is_no_recipe_is_refused(value, message, hint):
@@ -105,7 +105,7 @@ def test_a_preset_of_a_value_is_refused():
     assert "quick" in refusal(MADE, preset="quick").message
 
 
-def test_a_class_that_no_plugin_offers_is_used_and_named():
+def test_an_unoffered_class_is_used_and_named():
     mine = resolved(mbo.Recipe(update=Own()))
     assert type(mine.update) is Own
     assert mine.about["unpackaged"] == {"update own": Own.__module__}
@@ -120,11 +120,12 @@ def test_a_class_cannot_take_the_name_of_another():
     assert "offers update climb, which mbo-core" in refusal(mbo.Recipe(update=Other())).message
 
 
-def test_a_run_of_stages_says_in_its_folder_what_repeats_it(tmp_path):
+def test_a_run_of_stages_can_be_repeated(tmp_path):
+    """From its folder."""
     task = mbo.Task("mine", np.random.default_rng(0).normal(size=(200, 2)), np.arange(200.0))
     result = mbo.run(mbo.Recipe(name="best", update=Own()), task, seeds=1, out=tmp_path / "run")
     np.testing.assert_array_equal(result.designs[0], task.x[::-1][:128])
-    with pytest.raises(mbo.RecipeError, match='there is no update "own"') as refused:
+    with pytest.raises(mbo.RecipeError, match='unknown update "own"') as refused:
         mbo.run(tmp_path / "run", task)
     assert f"its class was in {Own.__module__}" in refused.value.hint
     again = mbo.run(tmp_path / "run", task, plugins=[Path(__file__)])

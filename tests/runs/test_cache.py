@@ -26,7 +26,18 @@ X = np.random.default_rng(0).normal(size=(200, 3))
 TASK = Task("bowl", X, -(X**2).sum(1))
 TOKENS = np.random.default_rng(0).integers(0, 3, size=(200, 4))
 DISCRETE = Task("tokens", TOKENS, TOKENS.sum(1) + 0.0, space=Space("discrete", 4, 3))
-METHODS = sorted(mbo.installed().methods)
+FEW = {"coms", "coms-weight-ascent", "autofocused-cbas", "mins"}
+"""Methods that keep something different each; all others are for the slow gear."""
+METHODS = [
+    pytest.param(
+        method,
+        TASK,
+        assignments(method, mbo.installed(), "continuous"),
+        id=method,
+        marks=[] if method in FEW else pytest.mark.slow,
+    )
+    for method in sorted(mbo.installed().methods)
+]
 LATENT = ["encoding.use=latent", "encoding.latent=2", "encoding.hidden=[8]", "encoding.epochs=1"]
 
 
@@ -94,12 +105,17 @@ def same(first: mbo.Result, again: mbo.Result) -> None:
 @pytest.mark.parametrize(
     ("method", "task", "sets"),
     [
-        *((method, TASK, assignments(method, mbo.installed(), "continuous")) for method in METHODS),
-        ("grad-ascent", DISCRETE, [*assignments("grad-ascent", mbo.installed(), "continuous"), *LATENT]),
+        *METHODS,
+        pytest.param(
+            "grad-ascent",
+            DISCRETE,
+            [*assignments("grad-ascent", mbo.installed(), "continuous"), *LATENT],
+            id="in latents",
+        ),
     ],
-    ids=[*METHODS, "in latents"],
 )
-def test_a_cached_run_gives_the_same_to_the_last_bit(method, task, sets, tmp_path):
+def test_a_cached_run_gives_equal_results(method, task, sets, tmp_path):
+    """To the last bit."""
     plain, first, again = (
         mbo.run(method, task, seeds=[4, 1], set=sets, cache=folder) for folder in (None, tmp_path, tmp_path)
     )
@@ -109,7 +125,7 @@ def test_a_cached_run_gives_the_same_to_the_last_bit(method, task, sets, tmp_pat
     same(first, again)
 
 
-def test_so_does_one_with_a_proxy_in_ordinary_pytorch(ordinary, registry, tmp_path):
+def test_a_cached_ordinary_pytorch_proxy_is_equal(ordinary, registry, tmp_path):
     folders = (None, tmp_path / "cache", tmp_path / "cache")
     plain, first, again = (mbo.run(ordinary, TASK, seeds=2, registry=registry, cache=folder) for folder in folders)
     assert again.cached == [0, 1]
@@ -117,7 +133,8 @@ def test_so_does_one_with_a_proxy_in_ordinary_pytorch(ordinary, registry, tmp_pa
     same(first, again)
 
 
-def test_only_missing_seeds_are_trained_and_wrappers_see_all(registry, tmp_path):
+def test_only_missing_seeds_are_trained(registry, tmp_path):
+    """Wrappers see all seeds."""
     trainer, observer = Trainer(), Observer()
     for seeds in ([7], [5, 7, 9], [9, 5]):
         result = coms(tmp_path, seeds, registry=registry, plugins=[trainer, observer])
@@ -157,7 +174,7 @@ def one_score_else() -> Task:
     ],
     ids=str,
 )
-def test_what_a_proxy_depends_on_is_a_miss_where_it_differs(change, hits, tmp_path):
+def test_any_changed_input_is_a_miss(change, hits, tmp_path):
     coms(tmp_path)
     assert coms(tmp_path, **change).cached == ([0] if hits else [])
 
@@ -165,7 +182,7 @@ def test_what_a_proxy_depends_on_is_a_miss_where_it_differs(change, hits, tmp_pa
 @pytest.mark.parametrize(
     ("distribution", "hits"), [("mbo-coms", False), ("mbo-grad-ascent", True), ("mbo-timer", True)]
 )
-def test_another_version_is_a_miss_only_of_what_takes_part(distribution, hits, registry, tmp_path):
+def test_only_versions_of_used_plugins_matter(distribution, hits, registry, tmp_path):
     coms(tmp_path, registry=registry)
     [plugin] = [plugin for plugin in registry.plugins if plugin.distribution == distribution]
     plugin.version = "99"
@@ -229,7 +246,8 @@ def elsewhere(path: Path) -> None:
         ("json", lambda path: path.write_bytes(b"\xff")),
     ],
 )
-def test_a_damaged_entry_is_told_trained_anew_and_replaced(kind, damage, tmp_path, capsys):
+def test_a_damaged_entry_is_retrained(kind, damage, tmp_path, capsys):
+    """With a warning, and the entry is replaced."""
     first = coms(tmp_path)
     [path] = (tmp_path / "cache").glob(f"*.{kind}")
     damage(path)
@@ -244,9 +262,8 @@ def test_a_damaged_entry_is_told_trained_anew_and_replaced(kind, damage, tmp_pat
     ("keeps", "reason"),
     [("nothing", "state cannot be stored: it is .*Opaque"), ("half", "predicts differently after a round trip")],
 )
-def test_a_state_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
-    keeps, reason, ordinary, registry, tmp_path, capsys
-):
+def test_an_unstorable_state_warns_once(keeps, reason, ordinary, registry, tmp_path, capsys):
+    """The run continues."""
     runs = [
         mbo.run(ordinary, TASK, seeds=3, set=[f"proxy.keeps={keeps}"], registry=registry, cache=folder)
         for folder in (None, tmp_path / "cache")
@@ -254,10 +271,10 @@ def test_a_state_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
     same(*runs)
     assert list((tmp_path / "cache").iterdir()) == []
     [warning] = capsys.readouterr().err.splitlines()
-    assert re.search(f'warning: the proxy "ordinary" is not cached: .*{reason}', warning)
+    assert re.search(f'warning: proxy "ordinary" is not cached: .*{reason}', warning)
 
 
-def test_a_full_disk_costs_one_warning_and_not_the_run(tmp_path, monkeypatch, capsys):
+def test_a_full_disk_only_warns_once(tmp_path, monkeypatch, capsys):
     def full(path: Path, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -266,11 +283,12 @@ def test_a_full_disk_costs_one_warning_and_not_the_run(tmp_path, monkeypatch, ca
     assert result.status == "done"
     assert list((tmp_path / "cache").iterdir()) == []
     [warning] = capsys.readouterr().err.splitlines()
-    assert warning.startswith('warning: the proxy "conservative" is not cached: cannot write ')
+    assert warning.startswith('warning: proxy "conservative" is not cached: cannot write ')
     assert "No space left on device" in warning
 
 
-def test_a_folder_that_is_a_file_is_refused_before_any_work(tmp_path):
+def test_a_cache_file_is_refused_early(tmp_path):
+    """Before any work."""
     (tmp_path / "cache").write_text("")
     with pytest.raises(mbo.StoreError, match="hint: name another --cache"):
         coms(tmp_path, out=tmp_path / "run")
@@ -289,7 +307,7 @@ def test_a_proxy_without_training_is_not_kept(tmp_path):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_two_runs_that_write_the_same_entry_at_once_do_not_harm_each_other(tmp_path, monkeypatch, capsys):
+def test_concurrent_writers_of_an_entry(tmp_path, monkeypatch, capsys):
     write = cache.write
 
     def interrupted_by_another_run(path: Path, data: str | bytes) -> None:
@@ -308,7 +326,8 @@ def test_two_runs_that_write_the_same_entry_at_once_do_not_harm_each_other(tmp_p
     assert capsys.readouterr().err == ""
 
 
-def test_the_run_tells_which_proxies_came_from_the_cache_and_holds_their_training(tmp_path):
+def test_the_result_lists_cached_proxies(tmp_path):
+    """It holds the steps of their training."""
     first = coms(tmp_path, [0], out=tmp_path / "first")
     coms(tmp_path, [0, 1], out=tmp_path / "second")
     assert first.summary()["cached_proxies"] == []
@@ -318,7 +337,8 @@ def test_the_run_tells_which_proxies_came_from_the_cache_and_holds_their_trainin
     assert trained[0] == trained[1] != []
 
 
-def test_an_observer_that_raises_ends_the_run_and_loses_no_training(registry, tmp_path, monkeypatch):
+def test_a_raising_observer_loses_no_training(registry, tmp_path, monkeypatch):
+    """It ends the run."""
     monkeypatch.setattr("mbo_core.runs.seeds.AT_ONCE", 1)
     coms(tmp_path, [0], registry=registry, out=tmp_path / "before")
     with pytest.raises(RuntimeError, match="an observer's own fault"):
@@ -329,7 +349,8 @@ def test_an_observer_that_raises_ends_the_run_and_loses_no_training(registry, tm
     assert coms(tmp_path, [0, 1], registry=registry).cached == [0]
 
 
-def test_the_cache_is_gone_after_the_run_also_if_it_fails(registry, tmp_path):
+def test_the_cache_is_removed_after_a_run(registry, tmp_path):
+    """Also if the run fails."""
     before = list(registry.manager.get_plugins())
     coms(tmp_path, registry=registry)
     with pytest.raises(mbo.StoreError):

@@ -42,7 +42,8 @@ def leads_to_the_oracle(thing: Any, task: mbo.Task) -> bool:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
-def test_neither_the_table_nor_what_is_encoded_leads_to_the_oracle(encoding):
+def test_stages_cannot_reach_the_oracle(encoding):
+    """Neither from the table nor from the encoded data."""
     [kind] = encoding.kinds
     task = tiny_task(kind)
     encoded = encode_table(encoding(), (0, 1), task.table)

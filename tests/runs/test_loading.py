@@ -52,7 +52,7 @@ def test_its_proxies_predict_as_they_did(stored):
         np.testing.assert_allclose(then.means[1], stored.trials[5].predicted, rtol=1e-4, atol=1e-4)
 
 
-def test_a_prediction_is_of_each_seed_and_of_all():
+def test_predictions_are_per_seed_and_combined():
     predicted = mbo.run(
         {**SMALL, "proxy": Ensemble(epochs=1, hidden=(4,), members=2, held_out=0)}, bowl(), seeds=3
     ).predict(X[:7])
@@ -92,20 +92,22 @@ def test_a_proxy_in_ordinary_pytorch_is_stored_too(tmp_path):
     np.testing.assert_array_equal(loaded.predict(X).means, result.predict(X).means)
 
 
-def test_one_that_cannot_be_stored_is_only_told_of_on_request(tmp_path, capsys):
+def test_an_unstorable_proxy_warns_on_request(tmp_path, capsys):
     for keep in (None, True):
         recipe = {"proxy": Ordinary(keeps="nothing"), "update": NoUpdate()}
         assert mbo.run(recipe, bowl(), seeds=2, out=tmp_path / str(keep), keep_proxy=keep).status == "done"
-        assert capsys.readouterr().err.count('the proxy "ordinary" is not stored') == (1 if keep else 0)
+        assert capsys.readouterr().err.count('proxy "ordinary" is not stored') == (1 if keep else 0)
 
 
-def test_a_proxy_that_predicts_otherwise_than_in_its_run_is_refused(tmp_path):
+def test_a_changed_proxy_is_refused(tmp_path):
+    """One that predicts differently than in its run."""
     mbo.run(SMALL, bowl(), seeds=1, out=tmp_path / "run")
-    with pytest.raises(mbo.StoreError, match="no longer predicts what it did"):
+    with pytest.raises(mbo.StoreError, match="predicts differently than in its run"):
         mbo.load(tmp_path / "run", task=mbo.Task("bowl", X + 1, X.sum(1))).predict(X)
 
 
-def test_a_task_is_found_by_its_name_in_the_folder_or_given(tmp_path, monkeypatch):
+def test_the_task_of_a_stored_run(tmp_path, monkeypatch):
+    """It is found by name, in the folder, or given."""
     mbo.run(SMALL, "Quadratic2D-Exact-v0", seeds=1, out=tmp_path / "named")
     assert mbo.load(tmp_path / "named").task.oracle is not None
     assert not (tmp_path / "named/table.safetensors").exists()
@@ -114,7 +116,7 @@ def test_a_task_is_found_by_its_name_in_the_folder_or_given(tmp_path, monkeypatc
     assert loaded.y_max == 99.0
     np.testing.assert_array_equal(loaded.x, X)
     (tmp_path / "own/table.safetensors").unlink()
-    with pytest.raises(mbo.StoreError, match='the task "bowl" of the run') as refused:
+    with pytest.raises(mbo.StoreError, match='task "bowl" of the run') as refused:
         mbo.load(tmp_path / "own")
     assert "task=mbo.Task(" in refused.value.hint
     assert mbo.load(tmp_path / "own", task=bowl()).task.y_max == 10 - (X**2).sum(1).min()

@@ -53,7 +53,7 @@ TASKS = {"continuous": continuous(), "discrete": discrete()}
 
 
 @pytest.mark.parametrize("kind", TASKS)
-def test_a_seed_gives_the_same_designs_alone_and_among_others(kind):
+def test_designs_do_not_depend_on_other_seeds(kind):
     sets = assignments("coms", mbo.installed(), kind)
     together = mbo.run("coms", TASKS[kind], seeds=[0, 3, 5], set=sets)
     alone = mbo.run("coms", TASKS[kind], seeds=[3], set=sets)
@@ -61,7 +61,8 @@ def test_a_seed_gives_the_same_designs_alone_and_among_others(kind):
     assert not torch.equal(together.trials[0].encoded, together.trials[3].encoded)
 
 
-def test_the_oracle_is_called_once_a_seed_and_only_after_the_search():
+def test_the_oracle_is_called_once_per_seed():
+    """Only after the search."""
     task = continuous()
     calls: list[int] = []
     result = mbo.run("coms", task, seeds=2, set=SMALL["coms"], report=lambda *step: calls.append(task.oracle.calls))
@@ -70,7 +71,7 @@ def test_the_oracle_is_called_once_a_seed_and_only_after_the_search():
     assert result.trials[0].scores["raw"].shape == (128,)
 
 
-def test_without_an_update_the_best_designs_in_the_data_are_proposed(tmp_path):
+def test_without_update_the_best_data_are_proposed(tmp_path):
     recipe = tmp_path / "best.toml"
     recipe.write_text("[update]\nuse = 'none'")
     task = TASKS["continuous"]
@@ -80,7 +81,8 @@ def test_without_an_update_the_best_designs_in_the_data_are_proposed(tmp_path):
     assert result.counts()["distinct"] == [128]
 
 
-def test_a_table_without_an_oracle_gets_designs_and_no_scores():
+def test_without_an_oracle_there_are_no_scores():
+    """But there are designs."""
     task = Task("mine", TASKS["continuous"].x, TASKS["continuous"].y)
     result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
     assert result.designs.shape == (1, 128, 4)
@@ -95,7 +97,8 @@ class Half(Formula):
         return super().score(designs) / 2
 
 
-def test_several_oracles_score_side_by_side_and_their_spread_is_recorded(tmp_path):
+def test_several_oracles_score_the_same_designs(tmp_path):
+    """Their spread is recorded."""
     x, y = TASKS["continuous"].x, TASKS["continuous"].y
     task = Task("bowl", x, y, oracle=OracleSet({"a": Formula(), "b": Half()}), y_min=-1.0, y_max=0.0)
     recipe = tmp_path / "best.toml"
@@ -112,14 +115,14 @@ def test_several_oracles_score_side_by_side_and_their_spread_is_recorded(tmp_pat
     assert float(row["normalised_oracle_b"]) == pytest.approx(1 + best / 2)
 
 
-def test_a_task_may_write_its_designs_its_own_way():
+def test_a_task_may_format_its_designs():
     x, y = TASKS["discrete"].x, TASKS["discrete"].y
     task = Task("spelt", x, y, cells=lambda design: {"word": "-".join(map(str, design))})
     result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
     assert result.frame()["word"][0] == "-".join(map(str, result.designs[0][0]))
 
 
-def test_the_recipe_in_the_folder_repeats_the_run_exactly(tmp_path):
+def test_the_stored_recipe_repeats_the_run(tmp_path):
     first = mbo.run("coms", "Quadratic2D-Exact-v0", seeds=[4, 1], preset="quick", set=SMALL["coms"], out=tmp_path / "a")
     again = mbo.run(tmp_path / "a" / "recipe.toml", out=tmp_path / "b")
     assert again.seeds == (4, 1)
@@ -148,7 +151,7 @@ def test_a_run_leaves_its_record_designs_and_infos(tmp_path):
     assert not list(out.rglob("*.part"))
 
 
-def test_the_scores_in_the_frame_are_those_of_the_summary():
+def test_frame_and_summary_have_equal_scores():
     result = mbo.run("coms", "Quadratic2D-Exact-v0", seeds=2, set=SMALL["coms"])
     best = result.frame().groupby("seed")["raw"].max()
     assert list(best) == result.scores["raw"]["100th"]
@@ -185,7 +188,8 @@ def with_plugin(**hooks) -> Registry:
     return registry
 
 
-def test_a_seed_that_diverges_is_named_with_its_step_and_the_others_finish(tmp_path):
+def test_a_diverging_seed_is_named(tmp_path):
+    """With its step; the others finish."""
     registry = with_plugin(mbo_stages=lambda: [Poison])
     recipe = tmp_path / "poisoned.toml"
     recipe.write_text('extends = "coms"\n[adversary]\nuse = "poison"\n')
@@ -236,14 +240,15 @@ def broken(designs):
 @pytest.mark.parametrize(
     ("score", "reason"), [(nothing, "scored design 0 as nan"), (broken, "OSError: the laboratory is closed")]
 )
-def test_an_oracle_that_gives_no_scores_fails_the_seed_and_says_why(score, reason):
+def test_an_oracle_without_scores_fails_the_seed(score, reason):
+    """With the reason."""
     task = Task("nonsense", TASKS["continuous"].x, TASKS["continuous"].y, oracle=SimpleNamespace(score=score))
     result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"])
     assert reason in result.failed[0]
     assert result.scores["raw"]["50th"] == [None]
 
 
-def test_designs_that_the_oracle_failed_to_score_are_kept(tmp_path, capsys):
+def test_unscored_designs_are_kept(tmp_path, capsys):
     def score(designs):
         if not calls:
             calls.append(1)
@@ -267,7 +272,7 @@ def test_designs_that_the_oracle_failed_to_score_are_kept(tmp_path, capsys):
     assert "seed 0 failed: RuntimeError: the robot is out of order" in capsys.readouterr().err
 
 
-def test_a_run_whose_seeds_all_fail_has_no_designs():
+def test_a_wholly_failed_run_has_no_designs():
     lost = [*SMALL["grad-ascent"], "proxy.learning_rate=1e30"]
     result = mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=lost)
     assert set(result.failed) == {0, 1}
@@ -284,7 +289,8 @@ class Fragile(Formula):
         return Verdict(scores, {3: "it fell apart"})
 
 
-def test_a_design_that_cannot_be_scored_is_told_with_its_reason(tmp_path, capsys):
+def test_an_unscored_design_is_noted(tmp_path, capsys):
+    """With the reason."""
     task = Task("fragile", TASKS["continuous"].x, TASKS["continuous"].y, oracle=Fragile())
     result = mbo.run("grad-ascent", task, seeds=1, set=SMALL["grad-ascent"], out=tmp_path / "run")
     with (tmp_path / "run" / "seeds" / "0" / "designs.csv").open() as stream:
@@ -298,7 +304,7 @@ def test_a_design_that_cannot_be_scored_is_told_with_its_reason(tmp_path, capsys
     assert f"evaluation oracle (seed 0): {text}" in capsys.readouterr().out
 
 
-def test_what_a_search_notes_of_a_seed_is_told(tmp_path, capsys, monkeypatch):
+def test_notes_of_a_search_are_printed(tmp_path, capsys, monkeypatch):
     [own] = fold(fold(stream_keys([1], Stream.UPDATE, "cpu"), Search.STEP), 0)
 
     def step(self, key, state, data):
@@ -355,11 +361,11 @@ def test_seeds_that_make_no_sense_are_refused(seeds):
         ({"preset": "quik"}, 'did you mean "quick"'),
         ({"set": ["proxy.epohcs=1"]}, 'did you mean "epochs"'),
         ({"set": ["proxy.epochs=many"]}, "not an int"),
-        ({"device": "tpu"}, "there is cpu"),
+        ({"device": "tpu"}, "available: cpu"),
         ({"task": None}, "name one with --task"),
-        ({"task": ([[1.0]], [2.0])}, "of type tuple\n\nhint: name one, or give mbo.Task"),
-        ({"set": "proxy.epochs=1"}, r"give a list: set=\['proxy.epochs=1'\]"),
-        ({"seeds": 0}, "seeds are 0\n"),
+        ({"task": ([[1.0]], [2.0])}, "unsupported type tuple\n\nhint: give a name, or mbo.Task"),
+        ({"set": "proxy.epochs=1"}, r"write set=\['proxy.epochs=1'\]"),
+        ({"seeds": 0}, "invalid seeds 0\n"),
     ],
 )
 def test_bad_arguments_are_refused_before_any_work(arguments, message):

@@ -68,7 +68,7 @@ def test_unstacking_undoes_stacking():
 
 
 @pytest.mark.parametrize("how", ["vmap", "loop"])
-def test_what_is_known_by_seed_is_found_by_its_number(how):
+def test_values_are_found_by_seed_number(how):
     states = dict(zip((4, 9, 7), map(init, SEEDS), strict=True))
     known = BySeed.of(states, how)
     assert list(known) == [4, 9, 7]
@@ -107,7 +107,8 @@ def wrapped(proxy: Proxy) -> Wrapper:
     ],
     ids=["plain", "looping", "nested plain", "nested looping"],
 )
-def test_seeds_are_looped_as_soon_as_one_stage_asks_for_it_however_deep(stages, expected):
+def test_one_looping_stage_loops_the_seeds(stages, expected):
+    """However deep it is inside another."""
     assert mode(*stages) == expected
 
 
@@ -122,11 +123,11 @@ def test_seeds_are_looped_as_soon_as_one_stage_asks_for_it_however_deep(stages, 
     ],
     ids=["empty", "object", "half", "half in two", "too large"],
 )
-def test_as_many_seeds_are_stacked_as_the_size_of_one_state_allows(state, expected):
+def test_the_state_size_limits_stacked_seeds(state, expected):
     assert at_once(state) == expected
 
 
-def test_groups_do_not_depend_on_how_many_seeds_were_asked_for():
+def test_groups_are_independent_of_seed_count():
     seeds = [5, 3, 8, 0, 1]
     assert groups(seeds, 2) == [(5, 3), (8, 0), (1,)]
     assert groups(seeds[:4], 2) == groups(seeds, 2)[:2]

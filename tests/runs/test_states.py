@@ -45,7 +45,7 @@ def tiny(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", [name for name in PROXIES if name != "none"])
-def test_a_trained_proxy_comes_back_and_trains_on_alike(name):
+def test_a_restored_proxy_trains_on_equally(name):
     x = torch.randn(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).numpy()
     data = encode_table(Standardised(), (0,), Task("table", x, x.sum(1)).table).first
     proxy, batch = tiny(name), Batch(data.x, data.y, torch.ones_like(data.y))
@@ -91,7 +91,8 @@ def weights(state: Ordinary) -> list[torch.Tensor]:
     return [*state.net.state_dict().values(), state.scale.detach()]
 
 
-def test_a_module_with_its_optimiser_goes_on_as_if_it_had_never_been_stored():
+def test_a_restored_module_and_optimiser_continue():
+    """As if they had never been stored."""
     state, like = train(ordinary(), 3), ordinary(seed=1)
     untouched = [weight.clone() for weight in weights(like)]
     loaded = through_a_file(state, like)
@@ -148,7 +149,8 @@ def test_a_nest_keeps_its_structure_and_plain_values(state):
     assert type(loaded) is type(state)
 
 
-def test_nothing_is_shared_with_what_was_stored_or_with_the_fresh_state():
+def test_a_restored_state_shares_no_memory():
+    """Neither with the stored nor with the fresh state."""
     state, like = {"a": torch.zeros(2)}, {"a": torch.zeros(2)}
     tensors, described = pack(state)
     loaded = unpack(tensors, described, like)
@@ -169,7 +171,7 @@ def test_nothing_is_shared_with_what_was_stored_or_with_the_fresh_state():
         (torch.zeros(1, dtype=torch.complex128), "state .*complex128"),
     ],
 )
-def test_what_cannot_be_stored_is_named_with_its_place(state, place):
+def test_an_unstorable_value_is_located(state, place):
     with pytest.raises(Unstorable, match=place):
         pack(state)
 
@@ -181,18 +183,19 @@ ZERO = torch.zeros(2)
     ("state", "like", "facts"),
     [
         ({"a": ZERO}, {"b": ZERO}, [r"state\['b'\] is missing", r"state\['a'\] is unknown"]),
-        ((ZERO,), [ZERO], ["stored as tuple, and should be list"]),
+        ((ZERO,), [ZERO], ["stored as tuple, but should be list"]),
         ((ZERO, ZERO), (ZERO,), [r"state\[1\] is unknown"]),
-        (Pair(1, ZERO), Pair(ZERO, ZERO), ["state.first is stored as plain, and should be tensor"]),
-        (ZERO, torch.zeros(3), [r"state is float32 \(2,\), and should be float32 \(3,\)"]),
-        (ZERO, ZERO.double(), [r"float32 \(2,\), and should be float64 \(2,\)"]),
-        (nn.Linear(2, 1), nn.Linear(3, 1), [r"state\['weight'\] is float32 \(1, 2\), and should be float32 \(1, 3\)"]),
+        (Pair(1, ZERO), Pair(ZERO, ZERO), ["state.first is stored as plain, but should be tensor"]),
+        (ZERO, torch.zeros(3), [r"state is float32 \(2,\), but should be float32 \(3,\)"]),
+        (ZERO, ZERO.double(), [r"float32 \(2,\), but should be float64 \(2,\)"]),
+        (nn.Linear(2, 1), nn.Linear(3, 1), [r"state\['weight'\] is float32 \(1, 2\), but should be float32 \(1, 3\)"]),
         (nn.Linear(2, 1), nn.Linear(2, 1).double(), ["should be float64", "'bias'"]),
         (nn.Linear(2, 1), nn.Linear(2, 1, bias=False), ["Linear.load_state_dict refuses .*bias"]),
         (nn.Linear(2, 1, bias=False), nn.Linear(2, 1), [r"the tensor state\['bias'\] is missing"]),
     ],
 )
-def test_a_state_of_another_stage_does_not_fit_and_all_reasons_are_given(state, like, facts):
+def test_a_foreign_state_is_a_misfit(state, like, facts):
+    """All differences are listed."""
     with pytest.raises(StateMismatch) as mismatch:
         unpack(*pack(state), like)
     for fact in facts:
@@ -200,6 +203,6 @@ def test_a_state_of_another_stage_does_not_fit_and_all_reasons_are_given(state, 
 
 
 @pytest.mark.parametrize("described", [None, [], ["tensor", 7], ["tensor", "elsewhere"]], ids=str)
-def test_a_description_that_makes_no_sense_is_a_mismatch(described):
+def test_an_invalid_description_is_a_misfit(described):
     with pytest.raises(StateMismatch):
         unpack(pack(ZERO)[0], described, ZERO)

@@ -40,7 +40,7 @@ def listed(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("content", ["ü\n", b"\x00\xff"])
-def test_a_file_is_written_with_its_folders_and_over_an_old_one(content, tmp_path):
+def test_writing_creates_folders_and_overwrites(content, tmp_path):
     path = tmp_path / "a" / "b" / "file"
     for _ in range(2):
         write(path, content)
@@ -57,7 +57,8 @@ def test_a_file_is_written_with_its_folders_and_over_an_old_one(content, tmp_pat
     ],
     ids=["full disk", "no permission", "interrupted"],
 )
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(place, failure, error, reason, tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(place, failure, error, reason, tmp_path, monkeypatch):
+    """It leaves nothing else behind."""
     path = tmp_path / "file"
     path.write_text("old")
     monkeypatch.setattr(place, failure)
@@ -108,7 +109,7 @@ def test_a_record_that_cannot_be_read_is_refused(content, message, tmp_path):
         Folder(tmp_path).load_record()
 
 
-def test_a_folder_that_may_not_be_looked_into_is_refused(tmp_path, monkeypatch):
+def test_an_unreadable_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(StoreError, match=r"cannot create the folder .*: Permission denied"):
         Folder.create(tmp_path)
@@ -127,7 +128,9 @@ def test_a_record_comes_back(tmp_path):
     assert folder.load_record() == {"format": 1, "scores": [1.5, None], "recipe": "ü"}
 
 
-def test_a_record_is_json_for_every_reader_as_what_is_not_finite_becomes_null(tmp_path):
+def test_a_record_is_standard_json(tmp_path):
+    """Numbers that are not finite become null."""
+
     def refuse(constant: str) -> None:
         raise ValueError(constant)
 
@@ -195,7 +198,7 @@ def test_a_name_never_leaves_its_folder(name, expected, tmp_path):
     assert made.is_dir()
 
 
-def test_a_fresh_folder_is_numbered_where_its_name_is_taken(tmp_path):
+def test_a_taken_folder_name_is_numbered(tmp_path):
     (tmp_path / "coms-3").write_text("a file takes the name, too")
     assert [fresh(tmp_path, "coms").name for _ in range(3)] == ["coms", "coms-2", "coms-4"]
 
@@ -222,6 +225,7 @@ def test_a_run_is_never_stored_over_something_else(tmp_path):
             Folder.create(taken)
 
 
-def test_a_table_has_a_column_for_each_name_and_an_empty_cell_where_a_row_lacks_it():
+def test_a_table_has_all_columns():
+    """Missing cells are empty."""
     text = table([{"a": 1, "b": 'x,"y"\n'}, {"c": 0.1}])
     assert list(csv.reader(io.StringIO(text))) == [["a", "b", "c"], ["1", 'x,"y"\n', ""], ["", "", "0.1"]]

@@ -50,7 +50,7 @@ def test_results_and_folders_are_rows_of_one_table(result, tmp_path):
     assert second.startswith("| stored |")
 
 
-def test_latex_is_escaped_and_what_is_missing_is_a_dash():
+def test_latex_is_escaped_with_dashes_for_gaps():
     lines = mbo.compare({"50% & more": best(oracle=False), "all_of it": best()}, "latex").splitlines()
     assert lines[5] == r"50\% \& more & a\_task & 0 of 2 & -- & -- \\"
     assert lines[6].startswith(r"all\_of it & a\_task & 2 & $1.000 \pm 0.000$ & $")

@@ -47,7 +47,8 @@ def losses(*values: list[float]) -> list[dict[str, list]]:
         (3 * KEPT + 1, list(range(0, 3 * KEPT + 1, 3))),
     ],
 )
-def test_a_long_phase_is_thinned_evenly_and_its_last_step_kept(total, kept):
+def test_a_long_phase_is_thinned_evenly(total, kept):
+    """Its last step is kept."""
     watched = watch(total, [{"loss": [float(step)]} for step in range(total)], seeds=(0,))
     rows = watched.rows(0)
     assert [row["step"] for row in rows] == kept
@@ -64,7 +65,7 @@ def test_every_step_is_reported_with_its_phase():
     assert told == [(phase, done, 2) for phase in ("train", "search") for done in (0, 1, 2)]
 
 
-def test_a_seed_has_the_rows_of_its_own_phases():
+def test_a_seed_has_its_own_rows():
     watched = watch(1, losses([1.0, 2.0]))
     watched.begin("search", STAGE, 1, (9,))
     watched.step({"predicted": torch.tensor([3.0])})
@@ -109,11 +110,12 @@ def test_an_info_keeps_no_graph():
         ([], {}),
     ],
 )
-def test_a_seed_of_which_an_info_is_not_finite_is_named_with_the_first_such_step(steps, failed):
+def test_a_diverged_seed_has_its_first_step(steps, failed):
     assert watch(10, steps).diverged("training") == failed
 
 
-def test_the_first_such_step_is_remembered_over_checks_and_counted_from_the_phases_beginning():
+def test_the_first_diverged_step_is_remembered():
+    """Over several checks; it counts from the start of the phase."""
     watched = watch(10, losses([1.0, 2.0], [1.0, 2.0]))
     assert watched.diverged("training") == {}
     watched.step({"loss": torch.tensor([1.0, NAN])})
@@ -127,7 +129,8 @@ def test_the_first_such_step_is_remembered_over_checks_and_counted_from_the_phas
     assert all(phase.checked == phase.done for phase in watched.phases)
 
 
-def test_what_a_step_tells_of_each_candidate_is_averaged_and_of_the_last_step_kept_whole():
+def test_infos_of_candidates_are_averaged():
+    """Those of the last step are also kept whole."""
     watch = Watch()
     watch.begin("search", STAGE, 2, (4, 7))
     watch.step({"doubt": torch.tensor([[1.0, 3.0], [5.0, 7.0]])})
@@ -136,18 +139,20 @@ def test_what_a_step_tells_of_each_candidate_is_averaged_and_of_the_last_step_ke
     assert watch.of_candidates(7) == {"doubt": [6.0, 8.0]}
 
 
-def test_an_info_that_the_stage_does_not_declare_is_refused():
+def test_an_undeclared_info_is_refused():
     with pytest.raises(MboError, match='undeclared info "losss" of update told\n\nhint: did you mean "loss"'):
         watch(2, [{"losss": [1.0, 2.0]}])
 
 
-def test_a_declared_note_is_of_the_seeds_whose_last_step_gives_other_than_0():
+def test_a_declared_note_needs_a_nonzero_info():
+    """At the last step of the seed."""
     watched = watch(2, [{"stopped": [1.0, 0.0]}, {"stopped": [0.0, 1.0]}])
     assert watched.notes_of([4, 9]) == [Note(9, "update told", "it stopped early")]
     assert watched.notes_of([4]) == []
 
 
-def test_a_tool_may_note_what_it_found_of_a_seed_or_of_the_run():
+def test_a_tool_may_add_notes():
+    """On a seed or on the run."""
     watched = watch(1, losses([1.0, 2.0]))
     watched.notes += [Note(4, "tool", "odd"), Note(None, "tool", "slow")]
     assert [note.text for note in watched.notes_of([9])] == ["slow"]

@@ -63,17 +63,17 @@ def passing(site: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def test_a_package_with_all_parts_passes_its_own_tests(site):
+    assert " passed" in passing(site, "-k", "not conformance", "mbo-whole")
+
+
+@pytest.mark.slow
 def test_each_package_passes_its_own_tests(site):
     assert f"{2 + sum(len(parts(plan)) for plan in PLANS) + 2} passed" in passing(site, "-k", "not conformance")
 
 
 def parts(plan: Plan) -> list[str]:
     return [part for part in write.PARTS if part in plan.facts]
-
-
-def test_the_kit_passes_on_each_role(site):
-    """On real designs; the slow gear has the rest."""
-    assert " passed" in passing(site, "-k", "not discrete", "mbo-whole/tests/test_conformance.py")
 
 
 @pytest.mark.slow
@@ -110,10 +110,16 @@ def test_what_is_written_keeps_to_our_own_style(site, tmp_path):
     ruff = ("-m", "ruff", "check", "--config", 'lint.per-file-ignores = {"test_*" = ["D"]}')
     settled(*ruff, "--config", "pyproject.toml", site, tmp_path)
     settled("-m", "ruff", "format", "--check", "--config", "pyproject.toml", site, tmp_path)
-    modules = [site / f"mbo-{plan.slug}" / plan.module for plan in PLANS]
-    settled("-m", "mypy", *modules, *(tmp_path / plan.slug / f"{plan.module}.py" for plan in SINGLES))
     assert "$" not in "".join(file.read_text() for file in site.rglob("*.py"))
     assert "${{ matrix.python }}" in (site / "mbo-plain/.github/workflows/test.yml").read_text()
+
+
+@pytest.mark.slow
+def test_what_is_written_is_typed(site, tmp_path):
+    for plan in SINGLES:
+        create(plan, tmp_path / plan.slug, mbo.installed())
+    modules = [site / f"mbo-{plan.slug}" / plan.module for plan in PLANS]
+    settled("-m", "mypy", *modules, *(tmp_path / plan.slug / f"{plan.module}.py" for plan in SINGLES))
 
 
 def settled(*command: object) -> None:

@@ -28,7 +28,7 @@ def called(*arguments: object):
 
 
 @pytest.mark.slow
-def test_a_package_works_in_an_environment_of_its_own(bare, tmp_path):
+def test_a_package_works_in_a_fresh_environment(bare, tmp_path):
     plan = Plan.of("far-sighted", ["proxy:far", "update:sighted"], task="Far-v0", tool=True)
     create(plan, tmp_path, mbo.installed())
     package = tmp_path / "mbo-far-sighted"
@@ -84,11 +84,11 @@ def run(*command: object, cwd: Path | None = None) -> str:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["timer"], '"timer" is taken by the plugin of mbo-timer'),
-        (["grad-ascent-min"], "is taken by the method of mbo-grad-ascent"),
-        (["conservative"], "is taken by the proxy of mbo-coms"),
-        (["mine", "--stage", "update:gradient-ascent"], "is taken by the update of mbo-grad-ascent"),
-        (["mine", "--task", "TFBind8-Exact-v0"], "is taken by the task of mbo-design-bench"),
+        (["timer"], '"timer": already used by the plugin of mbo-timer'),
+        (["grad-ascent-min"], "already used by the method of mbo-grad-ascent"),
+        (["conservative"], "already used by the proxy of mbo-coms"),
+        (["mine", "--stage", "update:gradient-ascent"], "already used by the update of mbo-grad-ascent"),
+        (["mine", "--task", "TFBind8-Exact-v0"], "already used by the task of mbo-design-bench"),
         (["core"], "invalid plugin name"),
         (["../escape"], "invalid plugin name"),
         (["Shouting"], "invalid plugin name"),
@@ -120,7 +120,7 @@ def test_what_exists_is_not_touched(form, taken, tmp_path):
     (tmp_path / taken).mkdir()
     refused = called("mine", *form, "--into", tmp_path)
     assert refused.exit_code == 1
-    assert f"{tmp_path / taken} exists already" in refused.stderr
+    assert f"{tmp_path / taken} already exists" in refused.stderr
     assert list(tmp_path.rglob("*")) == [tmp_path / taken]
 
 

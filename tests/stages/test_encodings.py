@@ -64,14 +64,16 @@ def test_the_mass_on_the_token_is_an_option():
 @pytest.mark.parametrize("standardise", [True, False])
 @pytest.mark.parametrize("reference", ["first", "mean"])
 @pytest.mark.parametrize("classes", [2, 4, 5, 20])
-def test_every_token_comes_back_at_every_position_even_where_the_data_are_constant(classes, reference, standardise):
+def test_every_token_survives_a_round_trip(classes, reference, standardise):
+    """At every position, even where the data are constant."""
     encoding, task = SoftLogits(reference=reference, standardise=standardise), tokens(classes)
     state = encoding.init(KEY, task.table)
     assert torch.equal(encoding.decode(state, encoding.encode(state, every_token(classes))), every_token(classes))
     assert torch.equal(encoding.decode(state, encoding.encode(state, torch.tensor(task.x))), torch.tensor(task.x))
 
 
-def test_standardised_logits_have_mean_0_and_population_std_1_and_constant_ones_are_only_centred():
+def test_logits_are_standardised():
+    """Mean 0 and population std 1; constant ones are only centred."""
     task = tokens(4)
     encoded = encode(SoftLogits(), task, torch.tensor(task.x)).double()
     torch.testing.assert_close(encoded.mean(0), torch.zeros(3, 3).double(), atol=1e-6, rtol=0)
@@ -82,7 +84,8 @@ def test_standardised_logits_have_mean_0_and_population_std_1_and_constant_ones_
 
 
 @pytest.mark.parametrize("classes", [2, 5])
-def test_one_hot_rows_are_exact_and_the_likeliest_token_comes_back(classes):
+def test_one_hot_rows_are_exact(classes):
+    """Decoding takes the likeliest token."""
     encoding, task = OneHot(), tokens(classes)
     state = encoding.init(KEY, task.table)
     encoded = encoding.encode(state, every_token(classes))
@@ -91,7 +94,8 @@ def test_one_hot_rows_are_exact_and_the_likeliest_token_comes_back(classes):
     assert torch.equal(encoding.decode(state, softened), every_token(classes))
 
 
-def test_continuous_designs_have_mean_0_and_population_std_1_and_a_constant_one_is_only_centred():
+def test_continuous_designs_are_standardised():
+    """Mean 0 and population std 1; constant ones are only centred."""
     x = torch.tensor([[1.0, 0.1], [3.0, 0.1], [5.0, 0.1]])
     encoding = Standardised()
     state = encoding.init(KEY, real(x.numpy()).table)
@@ -102,7 +106,8 @@ def test_continuous_designs_have_mean_0_and_population_std_1_and_a_constant_one_
 
 
 @pytest.mark.parametrize(("value", "rows"), [(0.1, 3), (1e8 + 0.1, 1000)])
-def test_the_mean_of_a_constant_column_is_its_value_and_rounding_errors_are_no_spread(value, rows):
+def test_a_constant_column_has_exact_statistics(value, rows):
+    """Its mean is its value, and rounding errors do not count as spread."""
     mean, std = statistics(torch.full((rows, 1), value, dtype=torch.float64))
     assert (mean.item(), std.item()) == (value, 1)
 
@@ -117,7 +122,8 @@ def test_decoding_is_done_in_float64():
     assert (decoded - x).abs().max() < 1e-6
 
 
-def test_a_design_that_was_not_moved_comes_back_to_the_last_bit_and_a_moved_one_is_decoded():
+def test_an_unmoved_design_comes_back_exactly():
+    """A moved one is decoded."""
     x = NUMBERS.normal(size=(50, 2)) * 1e3
     encoded = encode_table(Standardised(), SEEDS, real(x).table)
     moved = encoded.first.x.clone()
@@ -147,7 +153,8 @@ def test_the_stages_see_float32_vectors_and_their_space(encoding, task, shape, v
     assert torch.equal(data.space.upper, data.x.max(0).values)
 
 
-def test_scores_are_standardised_by_the_population_std_and_come_back():
+def test_scores_are_standardised_and_restored():
+    """By the population std."""
     task = Task("four", np.eye(4), [[10.0], [20.0], [30.0], [60.0]])
     encoded = encode_table(Standardised(), SEEDS, task.table)
     mean, std = 30, math.sqrt(350)
@@ -189,7 +196,8 @@ class ShiftedAlone(Shifted):
 
 
 @pytest.mark.parametrize("encoding", [Shifted(), ShiftedAlone()], ids=["stacked", "looped"])
-def test_a_seeded_encoding_is_each_seeds_own_alone_and_among_others(encoding):
+def test_a_seeded_encoding_is_fitted_per_seed(encoding):
+    """It does not depend on other seeds."""
     task = real(NUMBERS.normal(size=(5, 2)))
     together = encode_table(encoding, SEEDS, task.table)
     alone = encode_table(encoding, SEEDS[1:2], task.table)
@@ -207,7 +215,7 @@ def test_a_seeded_encoding_is_each_seeds_own_alone_and_among_others(encoding):
         np.testing.assert_allclose(together.decode(x + 1, seed), task.x + 1, rtol=1e-5)
 
 
-def test_an_encoding_that_is_not_seeded_is_the_same_for_all_seeds():
+def test_other_encodings_are_shared_by_all_seeds():
     task = real(NUMBERS.normal(size=(5, 2)))
     encoded = encode_table(Standardised(), SEEDS, task.table)
     assert encoded.x.shape == (5, 2)
@@ -217,5 +225,5 @@ def test_an_encoding_that_is_not_seeded_is_the_same_for_all_seeds():
 
 def test_logits_of_a_single_class_are_refused():
     task = Task("one letter", [[0, 0], [0, 0]], [1.0, 2.0])
-    with pytest.raises(TaskError, match="of one class"):
+    with pytest.raises(TaskError, match="only one class"):
         SoftLogits().init(KEY, task.table)

@@ -42,7 +42,8 @@ def task(oracle=None) -> Task:
         (128, 90, 114),  # 114.3
     ],
 )
-def test_the_percentile_is_the_nearest_rank_with_halves_to_the_even_one(count, q, index):
+def test_the_percentile_is_the_nearest_rank(count, q, index):
+    """Halves are rounded to even."""
     values = np.random.default_rng(0).permutation(count).astype(float)
     assert percentile(values, q) == index
 
@@ -59,7 +60,7 @@ def test_scores_are_raw_and_normalised_in_float64():
     assert {score.dtype for score in scores.values()} == {np.dtype(np.float64)}
 
 
-def test_the_oracle_is_given_the_designs_as_they_are():
+def test_the_oracle_receives_the_raw_designs():
     class Sum:
         def score(self, designs):
             assert designs.dtype == np.float64
@@ -69,7 +70,9 @@ def test_the_oracle_is_given_the_designs_as_they_are():
     assert OracleEvaluation().score(exact, task(Sum()))["raw"].item() == 1e8 + 0.1
 
 
-def test_an_oracle_that_works_in_place_changes_neither_designs_nor_earlier_scores():
+def test_an_oracle_may_work_in_place():
+    """It changes neither the designs nor earlier scores."""
+
     class InPlace:
         answers = np.zeros(2)
 
@@ -85,7 +88,7 @@ def test_an_oracle_that_works_in_place_changes_neither_designs_nor_earlier_score
     assert first.tolist() == [6, 14]
 
 
-def test_an_oracle_may_answer_with_an_array_that_cannot_be_written():
+def test_an_oracle_may_return_a_readonly_array():
     scores = np.array([1.0, 2.0])
     scores.setflags(write=False)
     assert OracleEvaluation().score(DESIGNS, task(Answer(scores)))["raw"].tolist() == [1, 2]
@@ -98,7 +101,7 @@ class Simulator(Answer):
         return Verdict(self.scores, {0: "it fell apart"})
 
 
-def test_an_oracle_says_why_a_design_has_the_lowest_score():
+def test_an_oracle_explains_a_lowest_score():
     scores = OracleEvaluation().score(DESIGNS, task(Simulator(np.array([10.0, 20.0]))))
     assert scores["fault"] == ["it fell apart", ""]
     assert scores["normalised"].tolist() == [0, 0.5]
@@ -107,14 +110,14 @@ def test_an_oracle_says_why_a_design_has_the_lowest_score():
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        ([1.0, math.nan], "the oracle of bowl scored design 1 as nan"),
-        ([-math.inf, 1.0], "the oracle of bowl scored design 0 as -inf"),
+        ([1.0, math.nan], "oracle of bowl scored design 1 as nan"),
+        ([-math.inf, 1.0], "oracle of bowl scored design 0 as -inf"),
         ([1.0], "shape (1,) for 2 designs"),
         ([[1.0], [2.0]], "shape (2, 1) for 2 designs"),
         (3.0, "shape () for 2 designs"),
     ],
 )
-def test_an_oracle_that_answers_with_other_than_finite_numbers_is_refused(scores, message):
+def test_non_finite_scores_are_refused(scores, message):
     with pytest.raises(MboError) as refused:
         OracleEvaluation().score(DESIGNS, task(Answer(scores)))
     assert message in str(refused.value)
@@ -140,7 +143,8 @@ def several(**answers) -> Task:
     return task(OracleSet({name: Answer(scores) for name, scores in answers.items()}))
 
 
-def test_each_of_several_oracles_scores_every_design_and_the_first_is_the_task_s():
+def test_several_oracles_score_every_design():
+    """The first is the task's own."""
     asked = several(a=[20, 50], b=[30, 10])
     scores = OracleEvaluation().score(DESIGNS, asked)
     assert asked.oracle.score(DESIGNS) == [20, 50]
@@ -158,5 +162,5 @@ def test_a_set_of_one_oracle_is_that_oracle():
 
 
 def test_none_of_several_oracles_may_answer_nan():
-    with pytest.raises(MboError, match="the oracle of bowl scored design 1 as nan"):
+    with pytest.raises(MboError, match="oracle of bowl scored design 1 as nan"):
         OracleEvaluation().score(DESIGNS, several(a=[20, 50], b=[30, math.nan]))

@@ -81,13 +81,13 @@ def test_a_value_becomes_the_options_type(name, value, expected):
         ("limit", -1, "is -1.0, below 0.0"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_with_the_reason(name, value, reason):
+def test_an_invalid_value_is_refused(name, value, reason):
     with pytest.raises(Refused) as refused:
         convert(OPTIONS[name], value)
     assert str(refused.value) == reason
 
 
-def test_the_fields_of_a_stage_are_its_options_in_order():
+def test_options_are_the_fields_in_order():
     assert list(OPTIONS) == [
         "adversary", "epochs", "rate", "free", "hidden", "bootstrap", "shuffle", "label", "limit", "plain",
     ]  # fmt: skip
@@ -119,5 +119,5 @@ def test_toml_has_lists_and_no_none():
     assert to_toml({"hidden": (8, 8), "limit": None, "label": "a"}) == {"hidden": [8, 8], "label": "a"}
 
 
-def test_a_number_or_a_word_is_written_as_both():
+def test_a_union_type_names_all_types():
     assert Option("cap", float | Literal["none"], 4.0, Limits(), None).type_name == 'float | "none"'

@@ -52,7 +52,8 @@ def with_value(value: float) -> list[list[float]]:
         (REAL, np.array(Y) * 1e-300, None, "mine: scores of size 5e-300 overflow or vanish"),
     ],
 )
-def test_data_that_cannot_be_used_are_refused_and_the_first_bad_row_is_named(x, y, space, message):
+def test_unusable_data_are_refused(x, y, space, message):
+    """The first bad row is named."""
     with pytest.raises(TaskError) as refused:
         Task("mine", x, y, space=space)
     assert message in str(refused.value)
@@ -69,7 +70,7 @@ def test_data_that_cannot_be_used_are_refused_and_the_first_bad_row_is_named(x, 
     ],
     ids=["real", "float32", "tokens", "bytes", "whole numbers that are no tokens"],
 )
-def test_the_space_is_read_off_the_designs_or_given(x, space, dtype, expected):
+def test_the_space_is_inferred_or_given(x, space, dtype, expected):
     task = Task("mine", x, np.array(Y)[:, None], space=space)
     assert task.space == expected
     assert task.kind == expected.kind
@@ -102,7 +103,7 @@ def test_equal_scores_normalise_to_zero():
     assert Task("mine", REAL, [3.0] * 3).normalise(np.array([3.0, 4.0])).tolist() == [0, 1]
 
 
-def test_the_best_in_the_data_is_the_largest_score():
+def test_the_best_is_the_largest_score():
     assert Task("mine", REAL, [1, 9, 5], y_max=100).best_in_data == 9
 
 
@@ -130,7 +131,8 @@ def test_a_design_is_written_exactly_and_for_people(space, design, cells):
         (("continuous", 2, None, None, ("raw", "a")), "duplicate column raw"),
     ],
 )
-def test_a_space_that_no_table_could_be_written_of_is_refused_before_any_work(space, message):
+def test_an_unwritable_space_is_refused(space, message):
+    """Before any work."""
     with pytest.raises(TaskError, match=message):
         Space(*space)
 

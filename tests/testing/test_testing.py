@@ -28,8 +28,9 @@ PACKAGES = {
 
 
 @pytest.mark.parametrize(("text", "requires", "checks"), PACKAGES.values(), ids=PACKAGES)
-def test_a_package_that_breaks_a_rule_fails_its_check_and_no_other(text, requires, checks, install):
-    assert failing(install({"odd": text}, requires=requires), kind="none") == checks
+def test_a_bad_package_fails_one_check(text, requires, checks, install):
+    """The check of the rule it breaks, and no other."""
+    assert failing(install({"odd": text}, requires=requires), kind="none", skipped="") == checks
 
 
 RECIPES = {
@@ -47,7 +48,8 @@ RECIPES = {
 
 
 @pytest.mark.parametrize(("text", "checks"), RECIPES.values(), ids=RECIPES)
-def test_a_recipe_that_breaks_a_rule_fails_its_check_and_no_other(text, checks, install):
+def test_a_bad_recipe_fails_one_check(text, checks, install):
+    """The check of the rule it breaks, and no other."""
     assert failing(install({"odd": '"""A plugin."""'}, {"odd/found.toml": text}, requires=BOUNDS)) == checks
 
 
@@ -94,11 +96,13 @@ TASKS = {
 
 
 @pytest.mark.parametrize(("change", "checks"), TASKS.values(), ids=TASKS)
-def test_a_task_that_breaks_a_rule_fails_its_check_and_no_other(change, checks, install):
+def test_a_bad_task_fails_one_check(change, checks, install):
+    """The check of the rule it breaks, and no other."""
     assert failing(install({"odd": TASK.replace(*change)}, requires=BOUNDS)) == checks
 
 
-def test_a_task_that_is_not_ready_is_skipped_with_what_is_missing(install):
+def test_a_task_that_is_not_ready_is_skipped(install):
+    """The outcome says what is missing."""
     refuses = "raise TaskError('there is no file', 'fetch it')"
     text = TASK.replace("return None", "return 'a file'").replace("return Task(", f"{refuses}; return Task(")
     found = [case.outcome for case in cases("odd", install({"odd": text}, requires=BOUNDS))]
@@ -128,14 +132,14 @@ def with_settings(install, tmp_path, text: str, body: str = ""):
 
 
 @pytest.mark.parametrize(("text", "words"), SETTINGS.values(), ids=SETTINGS)
-def test_a_mistake_in_the_settings_is_a_failure_that_names_it(text, words, install, tmp_path):
+def test_mistakes_in_settings_are_named_failures(text, words, install, tmp_path):
     registry = with_settings(install, tmp_path, text)
     made = [case for case in cases("odd", registry) if case.check.name in {"settings", "waivers"}]
     [failed] = [case.outcome for case in made if case.outcome.status == "failed"]
     assert words in str(failed)
 
 
-def test_small_options_make_a_stage_and_a_recipe_small(install, tmp_path):
+def test_small_options_shrink_stages_and_recipes(install, tmp_path):
     registry = with_settings(install, tmp_path, "[small.update.odd]\ncandidates = 4\n")
     assert small(registry) == {("update", "odd"): {"candidates": 4}}
     (tmp_path / "mine.toml").write_text('[update]\nuse = "odd"\n')
@@ -143,7 +147,8 @@ def test_small_options_make_a_stage_and_a_recipe_small(install, tmp_path):
     assert assignments(tmp_path / "mine.toml", registry, "discrete", candidates=5) == ["update.candidates=4"]
 
 
-def test_a_waived_failure_is_listed_with_its_reason_on_the_command_line(install, tmp_path, monkeypatch):
+def test_a_waived_failure_is_listed(install, tmp_path, monkeypatch):
+    """With its reason."""
     registry = with_settings(
         install, tmp_path, '[waived]\nnames = "an old name"\n', "Size: int = option(3, 'its size')"
     )
@@ -155,7 +160,7 @@ def test_a_waived_failure_is_listed_with_its_reason_on_the_command_line(install,
     assert (waived["check"], waived["subject"], waived["reason"]) == ("names", "update odd", "an old name")
 
 
-def test_the_command_line_reports_each_check_and_then_the_failures(install, monkeypatch):
+def test_the_command_reports_checks_and_failures(install, monkeypatch):
     registry = install({"odd": '"""Nothing."""'}, requires=BOUNDS)
     monkeypatch.setattr("mbo_core.plugins.registry.installed", lambda without=(): registry)
     done = CliRunner().invoke(main, ["plugins", "check", "odd"])
@@ -166,7 +171,7 @@ def test_the_command_line_reports_each_check_and_then_the_failures(install, monk
     assert "checking odd" in done.stderr
 
 
-def test_a_plugin_that_is_not_installed_is_not_checked(install):
+def test_an_uninstalled_plugin_is_not_checked(install):
     with pytest.raises(mbo.RecipeError, match='did you mean "odd"'):
         cases("ood", install({"odd": FINE}))
     with pytest.raises(mbo.RecipeError, match="unknown plugin"):

@@ -180,5 +180,6 @@ STAGES = {
 
 
 @pytest.mark.parametrize(("base", "body", "checks"), STAGES.values(), ids=STAGES)
-def test_a_stage_that_breaks_a_rule_fails_its_check_and_no_other(base, body, checks, install):
+def test_a_bad_stage_fails_one_check(base, body, checks, install):
+    """The check of the rule it breaks, and no other."""
     assert failing(install({"odd": offering(base, body)}, requires=BOUNDS)) == checks

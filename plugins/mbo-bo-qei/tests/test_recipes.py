@@ -47,7 +47,10 @@ ENCODING = {
 }
 CHEMBL = "ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0"
 SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20")
-FEW = ("update.candidates=8", "update.rounds=2", "update.batch=8", "update.rows=60", "update.raw_samples=10")
+FEW = [
+    f"update.{option}"
+    for option in ("candidates=8", "rounds=2", "batch=4", "rows=20", "raw_samples=4", "iterations=3", "samples=8")
+]
 
 
 def table(kind: str) -> mbo.Task:
@@ -99,7 +102,7 @@ def test_the_quick_presets_search_less(kind):
 
 
 @pytest.mark.parametrize("kind", ENCODING)
-@pytest.mark.parametrize("name", ["bo-qei", "bo-qei-on-grad-mean"])
+@pytest.mark.parametrize("name", ["bo-qei", pytest.param("bo-qei-on-grad-mean", marks=pytest.mark.slow)])
 def test_candidates_are_designs_inside_the_data(name, kind):
     task = table(kind)
     result = mbo.run(name, task, seeds=2, preset="quick", set=[*SMALL, *FEW])

@@ -159,7 +159,7 @@ def test_designs_are_proposals_with_the_largest_targets(ran):
 def test_published_runs_rank_data_among_proposals(liked):
     data = table()
     label = data.y.sort(descending=True).values[0] + 1 if liked else data.y.min() - 1
-    update = bo(of=lambda x: 0 * x[:, 0] + label, noise=0.01)
+    update = bo(of=lambda x: 0 * x[:, 0] + label, noise=0.01, rounds=2)
     (*_, last), _ = found(update, data)
     ours, published = (replace(update, dataset_designs=allowed).designs(last) for allowed in (False, True))
     assert not rows_in(ours, data).any()
@@ -267,7 +267,7 @@ def test_the_best_includes_targets_with_their_noise(monkeypatch):
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_process_has_the_requested_precision(precision):
-    (*_, last), _ = found(bo(precision=precision, rounds=2), table())
+    (*_, last), _ = found(bo(precision=precision, rounds=2, batch=2, candidates=4), table())
     dtype = getattr(torch, precision)
     tensors = [*last.known, *last.proposed, *last.start.values()]
     assert {one.dtype for one in tensors} == {dtype}
@@ -275,7 +275,7 @@ def test_process_has_the_requested_precision(precision):
 
 
 def test_designs_depend_on_the_key():
-    data, update = table(), bo(rounds=2)
+    data, update = table(), bo(rounds=1, candidates=6)
     first, again, other = (update.designs(found(update, data, key)[0][-1]) for key in (KEY, KEY, keys.key(4)))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -304,6 +304,7 @@ def test_what_cannot_be_carried_out_is_refused(options, fact):
     assert bo(rounds=1, dataset_designs=True).length(table()) == 1
 
 
+@pytest.mark.slow
 def test_only_the_first_round_imports_the_library():
     code = """
 import json, sys

@@ -94,7 +94,7 @@ class CbAS(Update):
         at_least=0.0,
         at_most=1.0,
     )
-    monotone: bool = option(False, "never lower gamma (paper); the released code computes it anew each step")
+    monotone: bool = option(False, "never lower gamma (paper); the released code recomputes it each step")
     weighting: Weighting = option(
         "cbas",
         "dbas omits the ratio; rwr is exp(rate * score); cem-pi keeps the most likely to improve on the data",

@@ -29,8 +29,9 @@ DATA = {
     "real": encode_table(Standardised(), (0,), Task("hill", REAL, -(REAL**2).sum(1)).table).first,
 }
 PROXY = Ensemble(adversary=NoAdversary(), members=2, hidden=(8,), batch_size=20, held_out=10)
-SMALL = {"samples": 200, "samples_held_out": 40, "hidden": (16,), "latent": 3, "prior_epochs": 3, "held_out": 20}
-SMALLER = {**SMALL, "samples": 100, "samples_held_out": 20, "epochs": 5}
+SIZES = {"hidden": (16,), "latent": 3, "prior_epochs": 3, "held_out": 20, "epochs": 4}
+SMALL = {**SIZES, "samples": 200, "samples_held_out": 40}
+SMALLER = {**SIZES, "samples": 100, "samples_held_out": 20}
 CBAS = CbAS(proxy=PROXY, batch_size=40, candidates=8, **SMALLER)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mbo_core.errors import TaskError
 PACKAGED = Path(tf_bind_8.__file__).with_name(tf_bind_8.FILE)
 
 
+@cache
 def source() -> list[list[str]]:
     """The source file, told from the packaged one; the last two columns are not used."""
     names = np.array(tf_bind_8.ALPHABET)

@@ -37,7 +37,7 @@ def test_runs_with_independent_seeds(kind):
     assert not np.array_equal(*result.designs)
 
 
-@pytest.mark.parametrize("kind", ["continuous", "discrete"])
+@pytest.mark.parametrize("kind", ["continuous", pytest.param("discrete", marks=pytest.mark.slow)])
 def test_designs_score_like_the_best_data(kind):
     task = table(kind, rows=1000)
     learns = ("update.epochs=60", "update.learning_rate=2e-3", "update.generator_every=2", "update.hidden=[32,32]")

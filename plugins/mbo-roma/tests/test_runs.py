@@ -11,6 +11,7 @@ import mbo_core as mbo
 
 NAMES = ["roma", "coms-weight-ascent", "coms-local-adaptation"]
 KINDS = ["continuous", "discrete"]
+NUMBERS_FIRST = ["continuous", pytest.param("discrete", marks=pytest.mark.slow)]
 
 
 class Counting:
@@ -64,7 +65,7 @@ def numbers(step):
     return [value for key, value in step.items() if key not in {"phase", "step"}]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NUMBERS_FIRST)
 @pytest.mark.parametrize("adversary", ["weight-ascent", "none"])
 @pytest.mark.parametrize("proxy", ["regression", "ensemble", "conservative", "smooth"])
 def test_every_proxy_with_params_works(proxy, adversary, kind):
@@ -92,7 +93,7 @@ def test_letters_run_through_an_autoencoder():
     assert set(np.unique(result.designs)) <= {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NUMBERS_FIRST)
 @pytest.mark.parametrize("name", ["roma", "coms-local-adaptation"])
 def test_without_steps_the_designs_are_the_best_rows(name, kind):
     task = table(kind)
@@ -140,7 +141,7 @@ def single(kind):
     return mbo.Task("single", x, task.y, space=task.space)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NUMBERS_FIRST)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("make", [constant, single])
 def test_dull_data_work(make, name, kind):

@@ -78,6 +78,8 @@ def _named(parent: str | None, path: Path) -> str | None:
 def compose(name: str, parent: str | None, uses: Mapping[str, str], path: Path, found: Registry) -> str:
     """The text of a new recipe.
 
+    An update that cannot do without a proxy, and nothing to take one from, is given the first that fits.
+
     Raises:
         RecipeError: if its stages do not fit each other.
     """
@@ -86,11 +88,13 @@ def compose(name: str, parent: str | None, uses: Mapping[str, str], path: Path, 
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import check_branches, fits_kinds
 
+    proxies = _proxies(uses, found) if parent is None else []
+    uses = {**({"proxy": proxies[0]} if proxies else {}), **uses}
     head: dict[str, Any] = {"method": _about(name, parent, uses)}
     if parent is not None:
         head["extends"] = parent
     tables: dict[str, Any] = {role: {"use": use} for role, use in uses.items()}
-    choices = _fill_in(head, tables, path, found)
+    choices = _fill_in(head, tables, path, found) | {"proxy": proxies}
     # The bare recipe is resolved first, to refuse what cannot work and to get the values for the comments.
     bare = _document(head, tables, path)
     check_branches(bare, found)
@@ -99,6 +103,16 @@ def compose(name: str, parent: str | None, uses: Mapping[str, str], path: Path, 
     requires = {*offering(plugins), *(one for fit in fits.values() for one in fit.about.get("requires", ()))}
     head["method"] |= {"requires": sorted(requires)} if requires else {}
     return writing.new(head, tables, fits, quick.preset(fits, found), choices)
+
+
+def _proxies(uses: Mapping[str, str], found: Registry) -> list[str]:
+    """The proxies to choose from where an update is chosen that needs one, and no proxy is."""
+    from mbo_core.recipes.mixes import partners
+
+    if "update" not in uses or "proxy" in uses:
+        return []
+    fitting = partners(found.stage("update", uses["update"]), found)["proxy"]
+    return [] if "none" in fitting else fitting
 
 
 def _about(name: str, parent: str | None, uses: Mapping[str, str]) -> dict[str, Any]:

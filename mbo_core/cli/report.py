@@ -147,5 +147,6 @@ def _again(record: Mapping[str, Any], recipe: Path) -> str:
     task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
     if (recipe.parent / TABLE).exists():
         task = f"mbo.load({json.dumps(str(recipe.parent))}).task  # without its oracle"
-    run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)})"
+    given = f", plugins={json.dumps(files)}" if files else ""
+    run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)}{given})"
     return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

@@ -77,6 +77,8 @@ def _document(tables: Mapping[str, Any]) -> Document:
 def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes) -> Table | Sourced:
     if isinstance(value, type) and issubclass(value, Stage):
         mistakes.add("", f"{key} is the class {value.__name__}", f"make an instance: {value.__name__}()")
+    if key in ROLES and isinstance(value, str):
+        mistakes.add("", f'{key} is the text "{value}"', f'give a stage, or {{"use": "{value}"}}')
     if isinstance(value, Stage):
         _check_role(key, value, mistakes)
         for one in with_inner(value):

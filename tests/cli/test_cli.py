@@ -106,14 +106,18 @@ def test_without_out_runs_are_numbered(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["run", "comms", "--task", "Quadratic2D-Exact-v0"], 2, ['no method "comms"', 'hint: did you mean "coms"?']),
-        (["run", "coms", "--task", "Quadratic-v0"], 2, ["no task", "Quadratic2D-Exact-v0"]),
+        (
+            ["run", "comms", "--task", "Quadratic2D-Exact-v0"],
+            2,
+            ['unknown method "comms"', 'hint: did you mean "coms"?'],
+        ),
+        (["run", "coms", "--task", "Quadratic-v0"], 2, ['unknown task "Quadratic-v0"', "Quadratic2D-Exact-v0"]),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "x"], 2, ['invalid --seeds "x"']),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1-3-7"], 2, ['invalid --seeds "1-3-7"']),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "1--3"], 2, ['invalid --seeds "1--3"']),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--seeds", "3-1"], 2, ['invalid --seeds "3-1"']),
         (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--device", "tpu"], 2, ['device "tpu" is not available']),
-        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--set", "proxy"], 2, ["not an assignment"]),
+        (["run", "coms", "--task", "Quadratic2D-Exact-v0", "--set", "proxy"], 2, ["invalid assignment"]),
         (["run", "coms"], 2, ["missing task"]),
         (["run", "coms", "--task", "a", "--task", "b"], 2, ["duplicate --task: a, b"]),
         (["check", "coms"], 2, ['unknown command "check"']),

@@ -173,6 +173,7 @@ NEW = [
     ["--proxy", "regression", "--update", "gradient-ascent"],
     ["--encoding", "soft-logits"],
     ["--from", "cbas", "--update", "autofocus"],
+    ["--update", "autofocus"],
 ]
 ALIKE = [
     ["--from", "grad-ascent-mean", "--proxy", "regression"],
@@ -212,6 +213,12 @@ def test_a_new_recipe_fills_inner_stages():
     assert new["method"]["mix"] is True
     assert new["preset"]["quick"]["proxy"]["epochs"] == 10
     mbo("check", "mine.toml", "--preset", "quick")
+
+
+def test_a_new_recipe_names_a_proxy_that_its_update_needs():
+    mbo("new", "mine", "--update", "cbas")
+    assert tomli.loads(Path("mine.toml").read_text())["proxy"] == {"use": "ensemble"}
+    assert re.search("Or: .*label-bank", Path("mine.toml").read_text())
 
 
 @pytest.mark.parametrize("stage", ["Regression", "regression"])

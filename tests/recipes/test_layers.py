@@ -1,4 +1,4 @@
-"""Which layer of a recipe lies over which, and where recipes are found."""
+"""The order of a recipe's layers, and where recipes are found."""
 
 from __future__ import annotations
 

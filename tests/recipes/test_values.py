@@ -83,7 +83,7 @@ def test_an_option_is_set_by_its_path():
     ("value", "message", "hint"),
     [
         ({"proxi": Sturdy()}, 'unknown table or key "proxi"', 'did you mean "proxy"?'),
-        ({"proxy": "sturdy"}, "proxy must be a table", "write [proxy]"),
+        ({"proxy": "sturdy"}, 'proxy is the text "sturdy"', 'give a stage, or {"use": "sturdy"}'),
         (mbo.Recipe(proxy=Sturdy(epochs=0)), "proxy.epochs is 0, below 1", "passes over the data"),
         (mbo.Recipe(proxy=Climb()), "proxy is Climb, a stage for the role update", "write update=..."),
         (mbo.Recipe(proxy=Sturdy), "proxy is the class Sturdy", "make an instance: Sturdy()"),

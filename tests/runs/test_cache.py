@@ -255,7 +255,7 @@ def test_a_damaged_entry_is_retrained(kind, damage, tmp_path, capsys):
     assert (again.cached, third.cached) == ([], [0])
     same(first, again)
     [warning] = capsys.readouterr().err.splitlines()
-    assert warning.startswith("warning: the cached proxy ")
+    assert warning.startswith("warning: cached proxy ")
 
 
 @pytest.mark.parametrize(

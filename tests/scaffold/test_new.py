@@ -95,7 +95,7 @@ def run(*command: object, cwd: Path | None = None) -> str:
         (["two words"], "invalid plugin name"),
         (["9lives"], "invalid plugin name"),
         ([""], "invalid plugin name"),
-        (["mbo-mine"], "name the plugin: mbo new mine"),
+        (["mbo-mine"], "leave out the prefix: mbo new mine"),
         (["mine", "--stage", "mine"], "write --stage ROLE:NAME, e.g. proxy:mine"),
         (["mine", "--stage", "proxi:mine"], 'did you mean "proxy"?'),
         (["mine", "--stage", "proxy:Mine"], 'invalid stage name "Mine"'),

@@ -37,6 +37,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     site = tmp_path / "site-packages"
     monkeypatch.syspath_prepend(str(site))
     written: list[str] = []
+    before = dict(sys.modules)
 
     def install(
         plugins: Mapping[str, str], recipes: Mapping[str, str] | None = None, requires: str = "mbo-core"
@@ -56,7 +57,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         return Registry([(point, distribution) for distribution in found for point in distribution.entry_points])
 
     yield install
-    for module in [name for name in sys.modules if name.partition(".")[0] in written]:
+    # A real plugin of the same name stays: other tests hold its classes.
+    for module in [name for name in sys.modules if name.partition(".")[0] in written and name not in before]:
         del sys.modules[module]
 
 

@@ -215,7 +215,7 @@ def test_a_new_recipe_fills_inner_stages():
     mbo("check", "mine.toml", "--preset", "quick")
 
 
-def test_a_new_recipe_names_a_proxy_that_its_update_needs():
+def test_a_new_recipe_names_a_fitting_proxy():
     mbo("new", "mine", "--update", "cbas")
     assert tomli.loads(Path("mine.toml").read_text())["proxy"] == {"use": "ensemble"}
     assert re.search("Or: .*label-bank", Path("mine.toml").read_text())

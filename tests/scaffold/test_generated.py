@@ -63,6 +63,7 @@ def passing(site: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_full_package_passes_its_own_tests(site):
     assert " passed" in passing(site, "-k", "not conformance", "mbo-whole")
 

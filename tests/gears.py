@@ -25,14 +25,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what of the kit repeats a rule; keep a file in one process, for its tests share what they prepare."""
+    """Mark as slow what of the kit repeats a rule."""
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
         if item.originalname == "test_conformance" and repeats(item.callspec.params["case"]):
             item.add_marker(pytest.mark.slow)
-        if item.path.name != "test_mixes.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))
 
 
 def repeats(case) -> bool:

@@ -18,7 +18,7 @@ import mbo_core as mbo
 from mbo_core.cli.report import print_result
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.registry import Registry
-from mbo_core.runs.execute import Interrupted, seed_numbers
+from mbo_core.runs.execute import Interrupted
 from mbo_core.runs.seeds import Search, Stream, fold, stream_keys
 from mbo_core.runs.store import Folder
 from mbo_core.stages import Adversary
@@ -335,22 +335,6 @@ def test_hooks_wrap_what_the_core_does():
     wrapper.mbo_update_solution = hookspecs.hookimpl(wrapper=True)(mbo_update_solution)
     mbo.run("grad-ascent", TASKS["continuous"], seeds=2, set=SMALL["grad-ascent"], plugins=[wrapper])
     assert calls == ["searched (0, 1)"]
-
-
-@pytest.mark.parametrize(
-    ("seeds", "numbers"),
-    [(3, (0, 1, 2)), ([5], (5,)), ((2, 0), (2, 0)), (np.int64(2), (0, 1)), (np.array([3, 0]), (3, 0))],
-    ids=["count", "one", "some", "numpy's count", "numpy's some"],
-)
-def test_seeds_are_a_count_or_the_seeds(seeds, numbers):
-    assert seed_numbers(seeds) == numbers
-    assert {type(number) for number in seed_numbers(seeds)} == {int}
-
-
-@pytest.mark.parametrize("seeds", [0, -1, [], [-1], [1, 1], ["a"], [True], True, 1.5, [2**64], 20261122])
-def test_seeds_that_make_no_sense_are_refused(seeds):
-    with pytest.raises(mbo.RecipeError):
-        seed_numbers(seeds)
 
 
 @pytest.mark.parametrize(

@@ -108,14 +108,19 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     state = start(init, proxy.states.lifted)
     run.watch.report("prepare the search", 1, 1)
     run.watch.begin("search", update, length, run.seeds)
-    advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
     for number in range(length):
-        state, info = advance(fold(steps, number), state)
+        state, info = search_step(run, how, number)(fold(steps, number), state)
         run.watch.step(info)
     failed = dict(run.watch.diverged("the search"))
     found = BySeed(run.seeds, lift(update.designs, how, "tensors")(state))
     failed.update({seed: "designs are not finite" for seed, x in found.items() if not bool(torch.isfinite(x).all())})
     return _decoded(run, found.without(failed), proxy, failed)
+
+
+def search_step(run: Run, how: Mode, number: int) -> Callable[..., Any]:
+    """A step of the search for all seeds: of their keys and states, to their states and infos."""
+    update = run.recipe.update
+    return run.lift(lambda data, key, state: update.step(key, state, data, number), how, "state", "tensors")
 
 
 def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, str]) -> Candidates:

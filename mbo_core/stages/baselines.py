@@ -85,7 +85,7 @@ class NoUpdate(Update):
         """The best designs in the data."""
         return Fixed(top(data, self.candidates))
 
-    def step(self, key: Key, state: Fixed, data: Data) -> tuple[Fixed, Info]:
+    def step(self, key: Key, state: Fixed, data: Data, number: int) -> tuple[Fixed, Info]:
         """Never called."""
         return state, {}
 

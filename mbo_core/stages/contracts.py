@@ -233,8 +233,16 @@ class Update(Stage):
         """The state before the first step."""
 
     @abstractmethod
-    def step(self, key: Key, state: State, data: Data) -> tuple[State, Info]:
-        """One step of the search."""
+    def step(self, key: Key, state: State, data: Data, number: int) -> tuple[State, Info]:
+        """One step of the search.
+
+        Args:
+            key: the step's key.
+            state: of the step before, or from `init`.
+            data: the visible data.
+            number: of the step, from 0 to `length(data) - 1`; the same for all seeds, so that it may choose a phase:
+                `train` while `number < 20`, then `draw`. A stage that wraps an update passes it on.
+        """
 
     @abstractmethod
     def designs(self, state: State) -> Tensor:

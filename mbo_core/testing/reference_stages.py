@@ -171,7 +171,7 @@ class KeepBetter(Update):
         """The best designs in the data."""
         return SearchState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One change of each candidate."""
         x = state.x + 0.1 * keys.normal(key, state.x.shape)
         before, after = (self.proxy.predict(state.proxy, designs).mean for designs in (state.x, x))
@@ -205,7 +205,7 @@ class Climb(Update):
         """The best designs in the data."""
         return SearchState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One step up."""
 
         def total(x: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ def inputs_untouched(mix: Mix) -> None:
     watch("the proxy's predict", partial(proxy.predict, state, data.x), data, state)
     search = watch("the update's init", partial(update.init, KEY, data, state), data, state)
     if update.length(data):
-        search, _ = watch("the update's step", partial(update.step, KEY, search, data), data, search)
+        search, _ = watch("the update's step", partial(update.step, KEY, search, data, 0), data, search)
     watch("the update's designs", partial(update.designs, search), (), search)
 
 

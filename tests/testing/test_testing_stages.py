@@ -7,11 +7,12 @@ from odd import BOUNDS, failing, offering
 
 UPDATES = {
     "draws from torch's generator, in a loop": (
-        "lift = 'loop'\ndef step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        "lift = 'loop'\ndef step(self, key, state, data, number):\n"
+        "    return state._replace(x=torch.rand_like(state.x)), {}",
         {"same-key", "seed-alone", "global-generators"},
     ),
     "draws from torch's generator, under vmap": (
-        "def step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        "def step(self, key, state, data, number):\n    return state._replace(x=torch.rand_like(state.x)), {}",
         {"runs"},
     ),
     "lets seeds see each other": (
@@ -20,7 +21,8 @@ UPDATES = {
         {"same-key", "seed-alone"},
     ),
     "writes to the data": (
-        "def step(self, key, state, data):\n    data.x[0] += 1\n    return super(Odd, self).step(key, state, data)",
+        "def step(self, key, state, data, number):\n    data.x[0] += 1\n"
+        "    return super(Odd, self).step(key, state, data, number)",
         {"inputs-untouched"},
     ),
     "proposes too few": ("def designs(self, state):\n    return state.x[1:]", {"designs"}),
@@ -31,33 +33,33 @@ UPDATES = {
         {"rows"},
     ),
     "takes more steps of training than it says": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    batch = Batch(data.x, data.y, torch.ones_like(data.y))\n"
         "    trained, _ = self.proxy.step(key, state.proxy, batch)\n"
-        "    return super(Odd, self).step(key, state._replace(proxy=trained), data)",
+        "    return super(Odd, self).step(key, state._replace(proxy=trained), data, number)",
         {"needs"},
     ),
     "uses what it has looked for": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    known = 'members' in self.proxy.abilities\n"
         "    ask = self.proxy.predict_members if known else self.proxy.predict\n"
         "    return state._replace(x=state.x + ask(state.proxy, state.x).mean.mean()), {}",
         set(),
     ),
     "climbs a slope and does not say so": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    slope = grad(lambda x: self.proxy.predict(state.proxy, x).mean.sum())(state.x)\n"
         "    return state._replace(x=state.x + slope.detach()), {}",
         {"needs"},
     ),
     "looks at the spread and does not say so": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
         {"needs"},
     ),
     "notes an info that it does not declare": ("notes = {'stopped': 'it stopped early'}", {"infos"}),
     "gives an info that it does not declare": (
-        "def step(self, key, state, data):\n    return state, {'predictd': data.y.mean()}",
+        "def step(self, key, state, data, number):\n    return state, {'predictd': data.y.mean()}",
         {"runs"},
     ),
     "needs what there is not": (

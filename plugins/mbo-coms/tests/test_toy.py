@@ -92,7 +92,7 @@ def gain(state, data) -> float:
     search = GradientAscent(proxy=proxy(MINE), steps=MINE.steps, step_size=MINE.step_size)
     current, predicted = search.init(keys.key(0), data, state), []
     for _ in range(MINE.steps + 1):
-        current, info = search.step(keys.key(0), current, data)
+        current, info = search.step(keys.key(0), current, data, 0)
         predicted.append(float(info["predicted"]))
     return predicted[-1] - predicted[0]
 

@@ -124,7 +124,7 @@ class NormalisedLikelihood(Update):
         labels = self._bins(data, self._count(proxy_state, data)).centres
         return TrackingState(x, self._adam.init(x), proxy_state, proxy_state, labels)
 
-    def step(self, key: Key, state: TrackingState, data: Data) -> tuple[TrackingState, Info]:
+    def step(self, key: Key, state: TrackingState, data: Data, number: int) -> tuple[TrackingState, Info]:
         """Train the proxy on data and candidates, then move the candidates."""
         batch_key, proxy_key = keys.split(key)
         batch = self.labelled(batch_key, state, data)

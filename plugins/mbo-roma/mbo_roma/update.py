@@ -124,7 +124,7 @@ class LocalAdaptation(Update):
         target = labels if self.first_target == "labels" else base
         return AdaptationState(x, target, base, self._adam.init(x) if self.ascent == "adam" else (), proxy_state)
 
-    def step(self, key: Key, state: AdaptationState, data: Data) -> tuple[AdaptationState, Info]:
+    def step(self, key: Key, state: AdaptationState, data: Data, number: int) -> tuple[AdaptationState, Info]:
         """Adapt the trained weights at the candidates, move the candidates, and predict the next targets.
 
         The info is of the candidates before they move.

@@ -43,7 +43,7 @@ def begin(stage, state, data=DATA):
 
 def advance(stage, state, steps=1):
     for _ in range(steps):
-        state, info = stage.step(KEY, state, DATA)
+        state, info = stage.step(KEY, state, DATA, 0)
     return state, info
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,17 @@ def train_proxy(run: Run) -> TrainedProxy:
         failed = run.watch.diverged("proxy training")
         if len(failed) == len(run.seeds):
             break
-    return TrainedProxy(BySeed(run.seeds, state).without(failed), failed)
+    return _finished(run, how, TrainedProxy(BySeed(run.seeds, state).without(failed), failed))
+
+
+def _finished(run: Run, how: Mode, trained: TrainedProxy) -> TrainedProxy:
+    """The trained proxies after `finish`."""
+    if not trained.seeds:
+        return trained
+    run, proxy = run.only(trained.seeds), run.recipe.proxy
+    finish = run.lift(lambda data, key, state: proxy.finish(key, state, data), how, "state")
+    states = finish(run.keys(Stream.PROXY, batches.Use.FINISH), trained.states.lifted)
+    return replace(trained, states=BySeed(run.seeds, states))
 
 
 def _proxy_step(run: Run, how: Mode, part: slice) -> Callable[..., Any]:

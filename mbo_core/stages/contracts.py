@@ -187,6 +187,26 @@ class Proxy(Stage):
     def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
         """One training step on a batch; the info has at least `loss`."""
 
+    def finish(self, key: Key, state: State, data: Data) -> State:
+        """The state after training; by default it stays as it is.
+
+        Called once, after the last step, or after `init` if the schedule has no epochs. It is the place for what needs
+        the trained proxy and all rows: calibration, the scale of the output, a fit of the last layer. For a ranking
+        whose state holds `scale`::
+
+            def finish(self, key, state, data):
+                return state._replace(scale=self.scores(state, data.x).std())
+
+        Args:
+            key: for random draws.
+            state: after the last step; that of a seed whose training diverged is left out.
+            data: the visible data, with the rows that were held out.
+
+        Returns:
+            A state of the structure, shapes and dtypes of `init`'s, so that it can be stored and read.
+        """
+        return state
+
     @abstractmethod
     def predict(self, state: State, x: Tensor) -> Prediction:
         """Predict n designs, (n, d)."""

@@ -102,6 +102,17 @@ PROXIES = {
         able("uncertainty") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),
         {"inputs-untouched"},
     ),
+    "changes its state's structure when it finishes": (
+        VALUES
+        + PLAIN.replace("MEAN", "mean")
+        + "def finish(self, key, state, data):\n    return state._replace(optimiser=data.y)",
+        {"state-like-init"},
+    ),
+    "writes to its state when it finishes": (
+        able("uncertainty")
+        + "def finish(self, key, state, data):\n    state.params[0]['bias'].add_(1)\n    return state",
+        {"inputs-untouched"},
+    ),
     "has no slope": (able("gradients") + PLAIN.replace("MEAN", "mean.detach()"), {"gradients"}),
     "has a spread of 0": (able("uncertainty") + PLAIN.replace("MEAN", "mean"), {"uncertainty"}),
     "has a spread and does not say so": (VALUES, {"uncertainty"}),

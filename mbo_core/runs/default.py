@@ -17,8 +17,9 @@ from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
+from mbo_core.runs.watch import FIT
 from mbo_core.stages.contracts import Adversary, WithParams
-from mbo_core.stages.data import Batch, Data, Mined
+from mbo_core.stages.data import Batch, Data, Info, Mined, state_and_info
 
 AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
@@ -38,9 +39,14 @@ def check_data(run: Run) -> None:
 
 def untrained(run: Run, how: Mode) -> Any:
     """The proxy's fresh state for each seed: stacked, or `PerSeed`."""
+    return _begun(run, how)[0]
+
+
+def _begun(run: Run, how: Mode) -> tuple[Any, Info]:
     proxy = run.recipe.proxy
-    init = run.keys(Stream.PROXY, batches.Use.INIT)
-    return run.lift(lambda data, key: proxy.init(key, data), how, "state")(init)
+    init = run.lift(lambda data, key: state_and_info(proxy.init(key, data)), how, "state", "tensors")
+    begun: tuple[Any, Info] = init(run.keys(Stream.PROXY, batches.Use.INIT))
+    return begun
 
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")
@@ -48,16 +54,26 @@ def train_proxy(run: Run) -> TrainedProxy:
     """Train the proxy of each seed for the epochs of its schedule; a seed with a NaN info fails."""
     proxy, rows = run.recipe.proxy, len(run.data.y)
     schedule, how = proxy.schedule(run.data), mode(run.recipe.proxy)
-    state, failed = untrained(run, how), dict[int, str]()
+    state, info = _begun(run, how)
+    failed = _fit_noted(run, info)
     run.watch.begin("train", proxy, batches.step_count(rows, schedule), run.seeds)
     for epoch in batches.epochs(run.keys(Stream.PROXY), rows, schedule, vmap):
         for part, key in epoch.steps():
             state, info = _proxy_step(run, how, part)(key, state, epoch.order)
             run.watch.step(info)
-        failed = run.watch.diverged("proxy training")
+        failed |= run.watch.diverged("proxy training")
         if len(failed) == len(run.seeds):
             break
     return _finished(run, how, TrainedProxy(BySeed(run.seeds, state).without(failed), failed))
+
+
+def _fit_noted(run: Run, info: Info) -> dict[int, str]:
+    """Record what the fit of `init` told, if anything; the seeds with a NaN."""
+    if not info:
+        return {}
+    run.watch.begin(FIT, run.recipe.proxy, 1, run.seeds)
+    run.watch.step(info)
+    return run.watch.diverged("the proxy's fit")
 
 
 def _finished(run: Run, how: Mode, trained: TrainedProxy) -> TrainedProxy:

@@ -28,6 +28,7 @@ from mbo_core.stages.data import (
     Representation,
     Schedule,
     State,
+    state_and_info,
 )
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
 from mbo_core.stages.options import Limits, Option, Refused, convert, option, stage_option, to_toml
@@ -73,6 +74,7 @@ __all__ = [
     "convert",
     "option",
     "stage_option",
+    "state_and_info",
     "statistics",
     "steps_from_top",
     "to_toml",

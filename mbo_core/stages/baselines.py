@@ -48,10 +48,6 @@ class NoProxy(Proxy):
         """An empty state."""
         return torch.zeros(0, device=data.x.device)
 
-    def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
-        """Never called, as the schedule has no epoch."""
-        return state, {"loss": batch.y.new_zeros(())}
-
     def predict(self, state: State, x: Tensor) -> Prediction:
         """NaN: nothing is known."""
         unknown = torch.full_like(x[:, 0], torch.nan)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mbo_core.errors import MboError
 from mbo_core.stages.data import (
     Batch,
     Data,
@@ -180,12 +181,25 @@ class Proxy(Stage):
         """
 
     @abstractmethod
-    def init(self, key: Key, data: Data) -> State:
-        """An untrained state."""
+    def init(self, key: Key, data: Data) -> State | tuple[State, Info]:
+        """An untrained state; or one that is fitted at once, with an info that tells what the fit chose.
 
-    @abstractmethod
+        The infos are declared like those of `step`. They are recorded as the phase `fit`, and shown after the run: the
+        mean and standard deviation over seeds, and the texts of `notes`::
+
+            infos = {"lengthscale": "the most likely of those tried"}
+
+            def init(self, key, data):
+                lengthscale = self.most_likely(data)
+                return self.fitted(data, lengthscale), {"lengthscale": lengthscale}
+        """
+
     def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
-        """One training step on a batch; the info has at least `loss`."""
+        """One training step on a batch; the info has at least `loss`.
+
+        Without epochs in its schedule a proxy needs no step.
+        """
+        raise MboError(f'proxy "{self.name}" has epochs but no step', "write step, or a schedule without epochs")
 
     def finish(self, key: Key, state: State, data: Data) -> State:
         """The state after training; by default it stays as it is.

@@ -113,7 +113,7 @@ def mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
 
 
 def _opened(adversary: Adversary, proxy: WithParams, key: Tensor, state: Any, batch: Batch, data: Data) -> Tensor:
-    model, start = proxy.model(), Mined(state.params, batch.x)
+    model, start = proxy.model(state), Mined(state.params, batch.x)
     mined, _ = adversary.mine(keys.fold_in(key, Audit.MINE), adversary.init(key, data), model, start, batch)
     if "designs" in adversary.moves:
         after, before = model.predict(mined.params, mined.x), model.predict(state.params, batch.x)

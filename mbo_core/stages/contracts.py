@@ -49,7 +49,7 @@ Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit"
 * `uncertainty`: `predict(state, x).std` is a positive, meaningful standard deviation.
 * `partial_fit`: `step` may be called again later, with any batch, and honours `batch.w`.
 * `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
-* `params`: `model()` gives the functions of `params`, and `state.params` exists.
+* `params`: `model(state)` gives the functions of `params`, and `state.params` exists.
 
 A plugin may add abilities for its proxies and updates, prefixed with its distribution's name: `mbo-kernel:kernel`. The
 core only checks that a proxy has what an update needs; the plugin tests the contract. Any other word is refused.
@@ -230,8 +230,15 @@ class Proxy(Stage):
 class WithParams(Protocol):
     """A proxy with the ability `params`; its state has an attribute `params`."""
 
-    def model(self) -> Model:
-        """The proxy as functions of its weights."""
+    def model(self, state: State) -> Model:
+        """The proxy as functions of its weights.
+
+        Only `state.params` are weights, which an adversary or an update may move. What is fixed, such as the support
+        points of a kernel or a scale, the functions take from the state::
+
+            def model(self, state):
+                return Model(lambda params, x: self.kernel(x, state.x) @ params, self.loss)
+        """
 
 
 @runtime_checkable

@@ -60,7 +60,7 @@ class AbleProxy(Proxy):
     def step(self, key: Key, state: AbleState, batch: Batch) -> tuple[AbleState, Info]:
         """One step of Adam where the adversary moved the weights to, away from the designs that it found."""
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(key, state.adversary, self.model(state), start, batch)
 
         def loss(params: Layers) -> Tensor:
             overestimation = batch.w * (_means(params, mined.x) - _means(params, batch.x))
@@ -78,7 +78,7 @@ class AbleProxy(Proxy):
         means = _means(state.params, x)
         return Prediction(means, torch.full_like(means, NOISE))
 
-    def model(self) -> Model:
+    def model(self, state: AbleState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 

@@ -132,12 +132,20 @@ PROXIES = {
         {"members"},
     ),
     "has a loss without weights": (
-        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
+        able("uncertainty", "params") + "def model(self, state):\n    model = super(Odd, self).model(state)\n"
         "    return model._replace(loss=lambda params, batch: batch.y.square().mean())",
         {"params"},
     ),
+    "has a model without what is fixed": (
+        VALUES.replace("'values'", "'values', 'params'")
+        + "def init(self, key, data):\n    able = super(Odd, self).init(key, data)\n"
+        "    return able._replace(adversary=data.y.amax() + 1)\n"
+        "def step(self, key, state, batch):\n    return state, {'loss': batch.y.mean()}\n"
+        + PLAIN.replace("MEAN", "mean * state.adversary"),
+        {"params"},
+    ),
     "has a model with a slope of its own": (
-        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
+        able("uncertainty", "params") + "def model(self, state):\n    model = super(Odd, self).model(state)\n"
         "    return model._replace(closed_input_gradient=lambda params, x: 1.1 * model.input_gradient(params, x))",
         {"params"},
     ),

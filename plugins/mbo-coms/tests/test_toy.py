@@ -81,7 +81,7 @@ def control(data):
 
 def opened(state, data) -> float:
     """How far mining moves the prediction over all rows."""
-    model = proxy(MINE).model()
+    model = proxy(MINE).model(state)
     batch = Batch(data.x, data.y, torch.ones_like(data.y))
     mined, _ = MINE.mine(keys.key(0), (), model, Mined(state.params, data.x), batch)
     return float((model.predict(state.params, mined.x).mean - model.predict(state.params, data.x).mean).mean())

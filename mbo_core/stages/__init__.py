@@ -14,6 +14,7 @@ from mbo_core.stages.contracts import (
     WithInfo,
     WithMembers,
     WithParams,
+    with_implied,
 )
 from mbo_core.stages.data import (
     Batch,
@@ -80,4 +81,5 @@ __all__ = [
     "to_toml",
     "top",
     "unit",
+    "with_implied",
 ]

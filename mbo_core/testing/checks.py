@@ -55,9 +55,10 @@ CHECKS: tuple[Check, ...] = (
         Check(lambda found: found.learners, function)
         for function in (run_checks.state_like_init, run_checks.state_on_disk)
     ),
+    Check(methodcaller("able", "order"), stage_checks.order),
     Check(methodcaller("able", "values"), stage_checks.values),
     Check(methodcaller("able", "gradients"), stage_checks.gradients),
-    Check(methodcaller("able", "values"), stage_checks.uncertainty),
+    Check(methodcaller("able", "order"), stage_checks.uncertainty),
     Check(methodcaller("able", "partial_fit"), stage_checks.partial_fit),
     Check(methodcaller("able", "members"), stage_checks.members),
     Check(methodcaller("able", "params"), stage_checks.params),

@@ -161,7 +161,7 @@ class KeepBetter(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Values."""
-        return frozenset({"values"})
+        return frozenset({"order"})
 
     def length(self, data: Data) -> int:
         """Two steps."""
@@ -194,8 +194,8 @@ class Climb(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Values and their gradients."""
-        return frozenset({"values", "gradients"})
+        """An order and its gradients."""
+        return frozenset({"order", "gradients"})
 
     def length(self, data: Data) -> int:
         """Two steps."""

@@ -52,6 +52,11 @@ UPDATES = {
         "    return state._replace(x=state.x + slope.detach()), {}",
         {"needs"},
     ),
+    "uses the size of a prediction and needs but its order": (
+        "def step(self, key, state, data, number):\n"
+        "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).mean[:, None]), {}",
+        {"needs"},
+    ),
     "looks at the spread and does not say so": (
         "def step(self, key, state, data, number):\n"
         "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
@@ -96,7 +101,21 @@ PROXIES = {
         VALUES + PLAIN.replace("MEAN", "mean") + "def schedule(self, data):\n    return Schedule(1, 128, held_out=200)",
         {"runs"},
     ),
-    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"values"}),
+    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"order"}),
+    "predicts in units of its own": (VALUES + PLAIN.replace("MEAN", "1000 + mean"), {"values"}),
+    "ranks in units of its own": (
+        VALUES.replace("values", "order") + PLAIN.replace("MEAN", "1000 + mean"),
+        set(),
+    ),
+    "ranks upside down": (
+        VALUES.replace("'values'", "'order', 'partial_fit'") + PLAIN.replace("MEAN", "-mean"),
+        {"order"},
+    ),
+    "ranks upside down without training": (
+        VALUES.replace("values", "order") + "def schedule(self, data):\n    return Schedule(0, 1)\n"
+        "def predict(self, state, x):\n    return Prediction((x - 1).square().sum(1), torch.zeros(len(x)))\n",
+        {"order"},
+    ),
     "predicts a column": (VALUES + PLAIN.replace("MEAN", "mean[:, None]"), {"runs"}),
     "writes to its state": (
         able("uncertainty") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),

@@ -76,8 +76,8 @@ class CMAES(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores."""
-        return frozenset({"values"})
+        """An order: it only compares."""
+        return frozenset({"order"})
 
     def length(self, data: Data) -> int:
         """The number of steps; surplus generations of the last one are not run."""

@@ -57,7 +57,7 @@ class GradientAscent(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Gradients; members to take the smallest or the first of."""
-        needed: frozenset[Ability] = frozenset({"values", "gradients"})
+        needed: frozenset[Ability] = frozenset({"order", "gradients"})
         return needed if self.aggregation == "mean" else needed | {"members"}
 
     def length(self, data: Data) -> int:

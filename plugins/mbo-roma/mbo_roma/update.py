@@ -109,9 +109,10 @@ class LocalAdaptation(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Weights to move; an uncertainty if the consistency is a likelihood."""
-        needed: frozenset[Ability] = frozenset({"values", "gradients", "params"})
-        return needed | {"uncertainty"} if self.consistency == "nll" else needed
+        """Weights to move; scores for a cap or first targets in their units; an uncertainty for a likelihood."""
+        needed: set[Ability] = {"gradients", "params"}
+        needed.add("order" if (self.gain_cap, self.first_target) == ("none", "prediction") else "values")
+        return frozenset(needed | {"uncertainty"} if self.consistency == "nll" else needed)
 
     def length(self, data: Data) -> int:
         """The number of design steps."""

@@ -34,6 +34,8 @@ def check_data(run: Run) -> None:
     schedule = run.recipe.proxy.schedule(run.data)
     if schedule.epochs:
         batches.check_rows(schedule, len(run.data.y))
+    run.recipe.update.check(run.data)
+    # Called here too, so that whatever it raises comes before any work.
     run.recipe.update.length(run.data)
 
 

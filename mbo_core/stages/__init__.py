@@ -1,6 +1,6 @@
 """For plugin authors: the contracts of the stages, and the core's own stages."""
 
-from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, steps_from_top, top
+from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, check_starts, top
 from mbo_core.stages.contracts import (
     ABILITIES,
     Ability,
@@ -72,12 +72,12 @@ __all__ = [
     "WithInfo",
     "WithMembers",
     "WithParams",
+    "check_starts",
     "convert",
     "option",
     "stage_option",
     "state_and_info",
     "statistics",
-    "steps_from_top",
     "to_toml",
     "top",
     "unit",

@@ -281,15 +281,22 @@ class Update(Stage):
     def needs(self) -> frozenset[Ability]:
         """The abilities it requires of its proxy; they may depend on the options."""
 
-    @abstractmethod
-    def length(self, data: Data) -> int:
-        """The number of steps that the core takes.
+    def check(self, data: Data) -> None:
+        """Refuse data that it cannot search from; by default none.
 
-        Called before any training, so that unsupported data are refused here.
+        Called before any training. A stage that wraps an update passes it on::
+
+            def check(self, data):
+                check_starts(data, self.candidates)
+                self.inner.check(data)
 
         Raises:
             TaskError: e.g. for fewer rows than candidates.
         """
+
+    @abstractmethod
+    def length(self, data: Data) -> int:
+        """The number of steps that the core takes; it only counts, and refuses nothing."""
 
     @abstractmethod
     def init(self, key: Key, data: Data, proxy_state: State) -> State:

@@ -64,6 +64,7 @@ CHECKS: tuple[Check, ...] = (
     Check(methodcaller("able", "params"), stage_checks.params),
     Check(lambda found: found.adversaries, stage_checks.mined),
     Check(lambda found: found.updates, restricted_proxy.needs),
+    Check(lambda found: found.updates, stage_checks.length),
     Check(lambda found: found.encodings, stage_checks.encode_decode),
     Check(lambda found: found.evaluators, stage_checks.scores),
     *(

@@ -17,7 +17,7 @@ from torch.func import grad, grad_and_value, vmap
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Layers
 from mbo_core.functional.optim import Adam, AdamState
-from mbo_core.stages.baselines import steps_from_top, top
+from mbo_core.stages.baselines import check_starts, top
 from mbo_core.stages.contracts import ABILITIES, Ability, Adversary, Moves, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option, stage_option
@@ -163,9 +163,13 @@ class KeepBetter(Update):
         """Values."""
         return frozenset({"order"})
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""
@@ -197,9 +201,13 @@ class Climb(Update):
         """An order and its gradients."""
         return frozenset({"order", "gradients"})
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
+from mbo_core.errors import reason_of
 from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_table
 from mbo_core.stages.contracts import WithMembers, WithParams
 from mbo_core.stages.data import Batch, Mined, Model, Prediction
-from mbo_core.testing.case import Inapplicable, demand
-from mbo_core.testing.mix import Fitted, Mix
+from mbo_core.testing.case import Fault, Inapplicable, demand
+from mbo_core.testing.mix import SEEDS, Fitted, Mix
+from mbo_core.testing.tiny_tasks import degenerate_tasks
 
 KEY = keys.key(0)
 
@@ -203,6 +206,17 @@ def _demand_moved(what: str, says: bool, before: list[Any], after: list[Any]) ->
     demand(moved == says, fact, "declare it in `moves`; give [small] options with which it moves")
     carried = says and any(leaf.requires_grad for leaf in after)
     demand(not carried, f"the mined {what} carry a gradient", "detach the result")
+
+
+def length(mix: Mix) -> None:
+    """An update's `length` is a whole number for any data: what it cannot search from, `check` refuses."""
+    for what, task in degenerate_tasks(mix.kind).items():
+        encoded = encode_table(mix.recipe.encoding, SEEDS[:1], task.table)
+        try:
+            steps = mix.recipe.update.length(encoded.first)
+        except Exception as error:
+            raise Fault(f"{what}: length raises {reason_of(error)}", "raise a TaskError in check") from error
+        demand(type(steps) is int and steps >= 0, f"{what}: length is {steps!r}", "return the number of steps")
 
 
 def encode_decode(mix: Mix) -> None:

@@ -29,8 +29,12 @@ UPDATES = {
     "proposes NaN": ("def designs(self, state):\n    return state.x * torch.nan", {"designs"}),
     "proposes columns": ("def designs(self, state):\n    return state.x[:, :1]", {"runs"}),
     "trips over equal scores": (
-        "def length(self, data):\n    return int(1 / data.y.std(correction=0))",
+        "def check(self, data):\n    int(1 / data.y.std(correction=0))",
         {"rows"},
+    ),
+    "refuses rows where it only counts": (
+        "def check(self, data):\n    pass\ndef length(self, data):\n    super(Odd, self).check(data)\n    return 2",
+        {"length"},
     ),
     "takes more steps of training than it says": (
         "def step(self, key, state, data, number):\n"

@@ -17,9 +17,9 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithMembers,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 from mbo_grad_ascent.ascent import ascend, slope_of
@@ -60,9 +60,13 @@ class GradientAscent(Update):
         needed: frozenset[Ability] = frozenset({"order", "gradients"})
         return needed if self.aggregation == "mean" else needed | {"members"}
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """The number of steps."""
-        return steps_from_top(self.steps, data, self.candidates)
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> AscentState:
         """The best designs in the data."""

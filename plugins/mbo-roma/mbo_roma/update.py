@@ -26,9 +26,9 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithParams,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 from mbo_roma.ball import Ball
@@ -114,9 +114,13 @@ class LocalAdaptation(Update):
         needed.add("order" if (self.gain_cap, self.first_target) == ("none", "prediction") else "values")
         return frozenset(needed | {"uncertainty"} if self.consistency == "nll" else needed)
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """The number of design steps."""
-        return steps_from_top(self.steps, data, self.candidates)
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> AdaptationState:
         """The best designs in the data."""

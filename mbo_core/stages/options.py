@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+from mbo_core.errors import MboError, nearest
+from mbo_core.tasks.space import Kind
+
 T = TypeVar("T")
 
 _METADATA = "mbo.option"
+_KINDS = "mbo.kinds"
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,14 @@ def option(
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
+    **by_kind: T,
 ) -> T:
     """A field of a stage that users may set.
+
+    Step sizes differ by a hundred times between kinds of space. With a default for each, a stage still moves in another
+    recipe::
+
+        step_size: float = option(0.01, "step of the ascent", discrete=2.0)
 
     Args:
         default: its value if the recipe does not set it.
@@ -64,9 +74,16 @@ def option(
         at_least: the smallest allowed number.
         above: the number must be greater than this.
         at_most: the largest allowed number.
+        by_kind: its value on a kind of space, if it differs.
+
+    Raises:
+        MboError: for an unknown kind of space.
     """
+    for kind in by_kind:
+        if kind not in get_args(Kind):
+            raise MboError(f'unknown kind of space "{kind}" in an option', nearest(kind, get_args(Kind)))
     limits = Limits(doc, at_least, above, at_most)
-    field: T = dataclasses.field(default=default, metadata={_METADATA: limits})
+    field: T = dataclasses.field(default=default, metadata={_METADATA: limits, _KINDS: by_kind})
     return field
 
 
@@ -85,6 +102,17 @@ class Option:
     limits: Limits
     stage: type | None
     """The abstract stage that the field holds, or None for a plain value."""
+    by_kind: Mapping[Kind, Any] = dataclasses.field(default_factory=dict)
+    """Its default on kinds of space where it differs."""
+
+    def default_on(self, kind: Kind) -> Any:
+        """The default on a kind of space."""
+        return self.by_kind.get(kind, self.default)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default on each kind of space."""
+        return {kind: self.default_on(kind) for kind in get_args(Kind)}
 
     @property
     def type_name(self) -> str:
@@ -110,7 +138,7 @@ def options(stage: type) -> dict[str, Option]:
         kind = hints[field.name]
         holds = kind if isinstance(kind, type) and issubclass(kind, Stage) else None
         limits = field.metadata.get(_METADATA, Limits())
-        found[field.name] = Option(field.name, kind, field.default, limits, holds)
+        found[field.name] = Option(field.name, kind, field.default, limits, holds, field.metadata.get(_KINDS, {}))
     return found
 
 

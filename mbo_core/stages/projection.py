@@ -18,8 +18,8 @@ from mbo_core.tasks.space import Space
 
 HALVINGS = 60
 """Steps of bisection for a sum."""
-ROUNDS = 30
-"""Rounds over sums that share columns."""
+ROUNDS = 200
+"""Rounds between the bounds and sums that share columns."""
 
 
 class Simplexes(NamedTuple):
@@ -63,11 +63,13 @@ class Projection:
     def __call__(self, x: Tensor) -> Tensor:
         """The nearest vectors (..., d): exactly for bounds, levels and sums that share no column.
 
-        Sums that share columns, and pins inside a simplex, are taken in turn, which ends near the nearest.
+        Sums that share columns and their bounds are taken in turn, which ends close to the space.
         """
         wide = x.double()
         lower, upper = self.lower.to(x.device), self.upper.to(x.device)
-        for _ in range(ROUNDS if self._shared else 1):
+        if self._shared:
+            wide = self._alternate(wide, lower, upper)
+        else:
             for total in self.totals:
                 wide = _onto(total, wide, lower, upper)
         for group in self.simplexes:
@@ -81,6 +83,15 @@ class Projection:
         """Whether it moves nothing."""
         free = bool(torch.isinf(self.lower).all() and torch.isinf(self.upper).all())
         return free and not self.simplexes and not self.totals
+
+    def _alternate(self, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+        weights = torch.stack([total.weights for total in self.totals]).to(x.device)
+        low, high = (torch.tensor(ends, device=x.device).double() for ends in zip(*(t[1:] for t in self.totals), strict=True))
+        back = torch.linalg.pinv(weights)
+        for _ in range(ROUNDS):
+            now = x @ weights.T
+            x = (x + (now.clamp(low, high) - now) @ back.T).clamp(lower, upper)
+        return x
 
     @property
     def _shared(self) -> bool:

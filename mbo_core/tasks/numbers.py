@@ -78,7 +78,7 @@ class Number(Column):
         if not (math.isfinite(step) and step > 0):
             raise TaskError(f'step {step:g} of column "{self.name}" is not above 0', "give a positive number")
         lower, upper = self.bounds
-        if step > upper - lower > 0:
+        if step * (1 - TOLERANCE) > upper - lower > 0:
             fact = f'step {step:g} of column "{self.name}" exceeds its range from {lower:g} to {upper:g}'
             raise TaskError(fact, "give a smaller step, or list the values")
         first, last = self.places

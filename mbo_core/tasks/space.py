@@ -197,8 +197,8 @@ class Space:
 
     def near(self, x: Array) -> NDArray[np.bool_]:
         """Whether each design (n, length) keeps the bounds and sums to a thousandth, whatever its steps, (n,)."""
-        room = NEAR * np.maximum(1e-300, np.abs(x) @ np.abs(self.weights).T)
-        kept = np.asarray((np.abs(self.lacking(x)) <= room).all(1))
+        scales = np.concatenate([np.full(column.width, getattr(self.number(column), "scale", 1)) for column in self.columns])
+        kept = np.asarray((np.abs(self.lacking(x)) <= NEAR * (np.abs(self.weights) @ scales)).all(1))
         for column, part in self.parts(x):
             number = self.number(column)
             if number is not None and not isinstance(column, Fixed):

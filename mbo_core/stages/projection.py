@@ -18,8 +18,8 @@ from mbo_core.tasks.space import Space
 
 HALVINGS = 60
 """Steps of bisection for a sum."""
-ROUNDS = 200
-"""Rounds between the bounds and sums that share columns."""
+ROUNDS = 30
+"""Rounds over sums that share columns."""
 
 
 class Simplexes(NamedTuple):
@@ -61,17 +61,10 @@ class Projection:
     totals: tuple[Total, ...] = ()
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The nearest vectors (..., d): exactly for bounds, levels and sums that share no column.
-
-        Sums that share columns and their bounds are taken in turn, which ends close to the space.
-        """
+        """The nearest vectors (..., d); where sums share columns, close to them."""
         wide = x.double()
         lower, upper = self.lower.to(x.device), self.upper.to(x.device)
-        if self._shared:
-            wide = self._alternate(wide, lower, upper)
-        else:
-            for total in self.totals:
-                wide = _onto(total, wide, lower, upper)
+        wide = self._summed(wide, lower, upper) if self.totals else wide
         for group in self.simplexes:
             part = wide[..., group.place]
             shares = onto_simplex(part.reshape(*part.shape[:-1], group.groups, group.size)).reshape(part.shape)
@@ -84,14 +77,17 @@ class Projection:
         free = bool(torch.isinf(self.lower).all() and torch.isinf(self.upper).all())
         return free and not self.simplexes and not self.totals
 
-    def _alternate(self, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+    def _summed(self, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+        """The nearest numbers with the right sums: ascent in one sum's multiplier after another."""
         weights = torch.stack([total.weights for total in self.totals]).to(x.device)
-        low, high = (torch.tensor(ends, device=x.device).double() for ends in zip(*(t[1:] for t in self.totals), strict=True))
-        back = torch.linalg.pinv(weights)
-        for _ in range(ROUNDS):
-            now = x @ weights.T
-            x = (x + (now.clamp(low, high) - now) @ back.T).clamp(lower, upper)
-        return x
+        pulls = [x.new_zeros(()) * x[..., :1] for _ in self.totals]
+        for _ in range(ROUNDS if self._shared else 1):
+            for place, total in enumerate(self.totals):
+                others = sum((pull * row for pull, row in zip(pulls, weights, strict=True)), -pulls[place] * weights[place])
+                pulls[place] = _pull(weights[place], total, x - others, lower, upper)
+        bound = (weights != 0).any(0)
+        pulled = x - sum((pull * row for pull, row in zip(pulls, weights, strict=True)), torch.zeros_like(x))
+        return torch.where(bound, pulled.clamp(lower, upper), x)
 
     @property
     def _shared(self) -> bool:
@@ -99,25 +95,22 @@ class Projection:
         return isinstance(touched, Tensor) and bool((touched > 1).any())
 
 
-def _onto(total: Total, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-    """The nearest vectors whose coordinates keep a sum and their bounds: x - level * weights, clamped."""
-    weights = total.weights.to(x.device)
-    inside = torch.where(weights != 0, x.clamp(lower, upper), x)
+def _pull(weights: Tensor, total: Total, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
+    """The least multiplier (..., 1) by which `(x - pull * weights).clamp(lower, upper)` has the right sum."""
+    inside = torch.where(weights != 0, x.clamp(lower, upper), 0.0)
     now = (weights * inside).sum(-1, keepdim=True)
     wanted = now.clamp(total.lower, total.upper)
-    size = weights.abs()
+    size, least = weights.abs(), weights.abs()[weights != 0].min()
     widths = torch.where(torch.isfinite(upper - lower), upper - lower, 0.0)
-    beyond = (x - inside).abs()
-    reach = (now - wanted).abs() + (size * (beyond + widths)).sum(-1, keepdim=True)
-    reach = 2 * reach / size[size > 0].min() ** 2 + 2 * (beyond + widths).amax(-1, keepdim=True) / size[size > 0].min()
-    low, high = -reach, reach
+    slack = torch.where(weights != 0, (x - inside).abs() + widths, 0.0)
+    reach = 2 * ((now - wanted).abs() + (size * slack).sum(-1, keepdim=True)) / least**2
+    low, high = -reach - slack.amax(-1, keepdim=True) / least, reach + slack.amax(-1, keepdim=True) / least
     for _ in range(HALVINGS):
-        level = (low + high) / 2
-        above = (weights * (x - level * weights).clamp(lower, upper)).sum(-1, keepdim=True) > wanted
-        low, high = torch.where(above, level, low), torch.where(above, high, level)
-    moved = (x - (low + high) / 2 * weights).clamp(lower, upper)
-    # Without a need to move, bisection would only add rounding.
-    return torch.where((weights != 0) & (now != wanted), moved, inside)
+        pull = (low + high) / 2
+        above = (weights * (x - pull * weights).clamp(lower, upper)).sum(-1, keepdim=True) > wanted
+        low, high = torch.where(above, pull, low), torch.where(above, high, pull)
+    # Without a need to pull, bisection would only add rounding.
+    return torch.where(now != wanted, (low + high) / 2, 0.0)
 
 
 def onto_simplex(x: Tensor) -> Tensor:

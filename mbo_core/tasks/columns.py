@@ -1,7 +1,7 @@
 """The columns of a design that are not numbers, and what all columns have in common.
 
-A design is a row of coordinates. A number takes one coordinate, a category one (the code of its level), a sequence one for
-each position (the code of its letter). A column knows its values; what binds several columns is a constraint.
+A design is a row of coordinates. A number takes one coordinate, a category one (the code of its level), a sequence one
+for each position (the code of its letter). A column knows its values; what binds several columns is a constraint.
 
 Shapes: `n` designs, `width` coordinates of the column.
 """
@@ -170,7 +170,9 @@ class Sequence(Column):
         if self.length < 1:
             raise TaskError(f'sequence "{self.name}" has {self.length} positions', "give at least one")
         if self.gap is not None and self.gap not in (self.alphabet or ()):
-            raise TaskError(f'gap "{self.gap}" of column "{self.name}" is not in its alphabet', "add it to the alphabet")
+            raise TaskError(
+                f'gap "{self.gap}" of column "{self.name}" is not in its alphabet', "add it to the alphabet"
+            )
 
     @property
     def width(self) -> int:

@@ -38,9 +38,13 @@ class Fixed(Column):
         if self.column is None:
             object.__setattr__(self, "column", _only(self.name, self.value))
         if self.of.name != self.name or isinstance(self.column, Fixed):
-            raise TaskError(f'fixed column "{self.name}" holds the column "{self.of.name}"', "hold a column of its name")
+            raise TaskError(
+                f'fixed column "{self.name}" holds the column "{self.of.name}"', "hold a column of its name"
+            )
         if not self.of.holds(self.coordinates[None]).all():
-            raise TaskError(f'fixed value {self.value} of column "{self.name}" is not one of its values', "change either")
+            raise TaskError(
+                f'fixed value {self.value} of column "{self.name}" is not one of its values', "change either"
+            )
 
     @property
     def of(self) -> Column:

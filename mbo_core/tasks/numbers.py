@@ -54,7 +54,9 @@ class Number(Column):
         if math.isnan(lower) or math.isnan(upper) or lower > upper:
             raise TaskError(f'column "{self.name}" has bounds from {lower:g} to {upper:g}', "give the lower one first")
         if self.log and lower < 0:
-            raise TaskError(f'log column "{self.name}" has bounds from {lower:g}', "give positive bounds, or log = false")
+            raise TaskError(
+                f'log column "{self.name}" has bounds from {lower:g}', "give positive bounds, or log = false"
+            )
         if self.step is not None:
             self._check_step(float(self.step))
 
@@ -78,7 +80,7 @@ class Number(Column):
         if not (math.isfinite(step) and step > 0):
             raise TaskError(f'step {step:g} of column "{self.name}" is not above 0', "give a positive number")
         lower, upper = self.bounds
-        if step * (1 - TOLERANCE) > upper - lower > 0:
+        if step * (1 - TOLERANCE) > upper - lower > 0:  # 0.6 - 0.4 is a little less than 0.2
             fact = f'step {step:g} of column "{self.name}" exceeds its range from {lower:g} to {upper:g}'
             raise TaskError(fact, "give a smaller step, or list the values")
         first, last = self.places
@@ -159,7 +161,9 @@ class Number(Column):
             fact = f'cell "{cell}" in row {row} of column "{self.name}" is not a number'
             raise TaskError(fact, "fix the cell, or make the column a category") from error
         if not math.isfinite(number):
-            raise TaskError(f'cell in row {row} of column "{self.name}" is {number}', "fill it in, or leave the row out")
+            raise TaskError(
+                f'cell in row {row} of column "{self.name}" is {number}', "fill it in, or leave the row out"
+            )
         return number
 
     def cells(self, x: Array) -> Cells:

@@ -140,7 +140,9 @@ class Program:
         sums = self.weights @ self._spread()
         lower, upper = (end - offset for end in self.space.ends)
         size = np.maximum(np.abs(sums).max(1), 1e-300)
-        room = ROOM * np.maximum(1.0, np.maximum(*(np.where(np.isfinite(end), np.abs(end), 0) for end in (lower, upper))))
+        room = ROOM * np.maximum(
+            1.0, np.maximum(*(np.where(np.isfinite(end), np.abs(end), 0) for end in (lower, upper)))
+        )
         padded = np.hstack([sums / size[:, None], np.zeros((len(sums), len(self.blocks)))])
         return LinearConstraint(padded, (lower - room) / size, (upper + room) / size)
 

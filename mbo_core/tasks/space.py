@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from mbo_core.tasks.columns import Array, Cells, Column, Sequence
 from mbo_core.tasks.constraints import Linear
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.numbers import TOLERANCE, Number, Real
+
+if TYPE_CHECKING:
+    from mbo_core.tasks.inference import Inferred
 
 Kind = Literal["continuous", "discrete", "mixed"]
 """Numbers alone; one sequence alone; anything else."""
@@ -89,6 +92,21 @@ class Space:
         if alphabet is not None:
             return cls((Sequence("design", length, tuple(alphabet), classes=classes),))
         return cls((Sequence("x", length, classes=classes),))
+
+    @staticmethod
+    def infer(frame: Any, ignore: Iterable[str] = ()) -> Inferred:
+        """The space that a DataFrame, or a mapping of columns, proposes, with the reason for each column.
+
+        >>> for line in Space.infer({"run": [1, 2, 3], "resin": [0.2, 0.5, 0.25], "gas": ["N2", "air", "N2"]}).lines:
+        ...     print(line)
+        resin: real; amounts from 0.2 to 0.5 in steps of 0.05
+        gas: category; text of 2 levels: N2, air
+        run: ignored; a number for each row
+        """
+        # pandas takes a third of a second to import.
+        from mbo_core.tasks.inference import infer
+
+        return infer(frame, ignore)
 
     @staticmethod
     def number(column: Column) -> Number | None:
@@ -220,7 +238,9 @@ class Space:
         for row in np.flatnonzero(~self.kept(snapped)):
             found = self._program.solve(np.asarray(x[row], dtype=np.float64))
             if found is None:
-                raise TaskError(f"design {x[row].tolist()} cannot be repaired", "loosen the constraints, bounds or steps")
+                raise TaskError(
+                    f"design {x[row].tolist()} cannot be repaired", "loosen the constraints, bounds or steps"
+                )
             snapped[row] = np.where(self._bound, found, snapped[row])
         return (snapped + 0.0).astype(self.dtype)  # no negative zeros
 

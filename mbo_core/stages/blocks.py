@@ -16,6 +16,10 @@ from mbo_core.tasks.numbers import Number
 from mbo_core.tasks.space import Space
 
 
+CONSTANT = 1e-6
+"""A column whose visible values differ by less, in units of its range, counts as constant."""
+
+
 @dataclass(frozen=True, eq=False)
 class Amount:
     """A number, standardised over the visible designs; its logarithm if the column says so.
@@ -108,8 +112,9 @@ def _amount(space: Space, number: Number, place: slice, values: Tensor) -> Amoun
         raise TaskError(f'log column "{number.name}" has values or bounds of 0', "give positive ones, or log = false")
     seen = values.log() if log else values
     scale = statistics(seen)
-    constant = bool(seen.max() == seen.min())
-    return Amount(place, float(scale.mean), number.scale if constant and not log else float(scale.std), log)
+    # A column that is constant but for rounding is not blown up: its range is the unit then.
+    constant = not log and bool(seen.max() - seen.min() <= CONSTANT * number.scale)
+    return Amount(place, float(scale.mean), number.scale if constant else float(scale.std), log)
 
 
 def projection(space: Space, blocks: tuple[Block, ...]) -> Projection:
@@ -117,7 +122,10 @@ def projection(space: Space, blocks: tuple[Block, ...]) -> Projection:
     lowest, highest = bounds(space)
     totals = [torch.zeros(sum(one.width for one in blocks), dtype=torch.float64) for _ in space.constraints]
     offsets = [0.0] * len(totals)
-    lower, upper, simplexes, start = [], [], [], 0
+    lower: list[Tensor] = []
+    upper: list[Tensor] = []
+    simplexes: list[Simplexes] = []
+    start = 0
     for column, one in zip(space.columns, blocks, strict=True):
         if isinstance(one, Amount):
             ends = torch.tensor([[lowest[one.place.start]], [highest[one.place.start]]])

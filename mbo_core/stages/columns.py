@@ -44,7 +44,7 @@ class Columns(Encoding):
 
     def decode(self, state: tuple[Block, ...], x: Tensor) -> Tensor:
         """Float vectors (n, d) to raw designs (n, length), float64, not yet on their steps."""
-        parts = x.double().split([one.width for one in state], dim=1)
+        parts = torch.split(x.double(), [one.width for one in state], dim=1)
         return torch.cat([one.decode(part) for one, part in zip(state, parts, strict=True)], dim=1)
 
     def projection(self, state: tuple[Block, ...], space: Space) -> Projection:

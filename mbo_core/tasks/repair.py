@@ -7,12 +7,13 @@ to the wanted ones add up to least. Stepped numbers count steps, listed ones cho
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from mbo_core.tasks.columns import Column
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.numbers import Number
 
@@ -59,8 +60,7 @@ class Block:
         return float(self.column.nearest(self.offset + self.weights * variables)[0])
 
 
-def _block(column: Any, place: int) -> Block:
-    number: Number = column.of if isinstance(column, Fixed) else column
+def _block(column: Column, number: Number, place: int) -> Block:
     if isinstance(column, Fixed):
         value = float(column.coordinates[0])
         return Block(number, place, value, np.zeros(1), np.zeros(1), np.zeros(1), False)
@@ -86,9 +86,10 @@ class Program:
 
     def __init__(self, space: Space) -> None:
         bound = np.flatnonzero((space.weights != 0).any(0))
-        places = {space.place(column.name).start: column for column in space.columns if space.number(column)}
+        numbers = [(column, space.number(column)) for column in space.columns]
+        places = {space.place(column.name).start: (column, number) for column, number in numbers if number}
         self.space = space
-        self.blocks = [_block(places[place], int(place)) for place in bound]
+        self.blocks = [_block(*places[place], int(place)) for place in bound]
         self.counts = [len(block.weights) for block in self.blocks]
         self.weights = space.weights[:, bound]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError, nearest
-from mbo_core.tasks.columns import Array, Cells, Column, Sequence
+from mbo_core.tasks.columns import Array, Cells as Cells, Column, Sequence
 from mbo_core.tasks.constraints import Linear
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.numbers import TOLERANCE, Number, Real

@@ -1,6 +1,7 @@
 """For plugin authors: the contracts of the stages, and the core's own stages."""
 
 from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, steps_from_top, top
+from mbo_core.stages.columns import Columns
 from mbo_core.stages.contracts import (
     ABILITIES,
     Ability,
@@ -14,6 +15,7 @@ from mbo_core.stages.contracts import (
     WithInfo,
     WithMembers,
     WithParams,
+    WithProjection,
 )
 from mbo_core.stages.data import (
     Batch,
@@ -29,9 +31,11 @@ from mbo_core.stages.data import (
     Schedule,
     State,
 )
-from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
+from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
 from mbo_core.stages.options import Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
+from mbo_core.stages.projection import Projection
+from mbo_core.stages.scales import Statistics, statistics, unit
 
 __all__ = [
     "ABILITIES",
@@ -39,6 +43,7 @@ __all__ = [
     "Ability",
     "Adversary",
     "Batch",
+    "Columns",
     "Data",
     "EncodedSpace",
     "Encoding",
@@ -57,6 +62,7 @@ __all__ = [
     "OracleEvaluation",
     "Params",
     "Prediction",
+    "Projection",
     "Proxy",
     "Refused",
     "Representation",
@@ -70,6 +76,7 @@ __all__ = [
     "WithInfo",
     "WithMembers",
     "WithParams",
+    "WithProjection",
     "convert",
     "option",
     "stage_option",

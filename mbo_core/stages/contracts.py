@@ -37,6 +37,8 @@ from mbo_core.stages.data import (
 )
 
 if TYPE_CHECKING:
+    from mbo_core.stages.projection import Projection
+    from mbo_core.tasks.space import Kind, Space
     from mbo_core.tasks.table import Table
     from mbo_core.tasks.task import Task
 
@@ -112,7 +114,7 @@ class Encoding(Stage):
     """Maps designs to the float vectors that the stages see, and back."""
 
     role: ClassVar[str] = "encoding"
-    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]]
+    kinds: ClassVar[frozenset[Kind]]
     """The kinds of task it can encode."""
     seeded: ClassVar[bool] = False
     """Whether fitting it is random, so each seed has its own."""
@@ -145,6 +147,14 @@ class WithInfo(Protocol):
 
     def info(self, state: State, table: Table) -> Info:
         """Scalars noted for each trial, e.g. the share of visible designs that decode to themselves."""
+
+
+@runtime_checkable
+class WithProjection(Protocol):
+    """An encoding that can keep its vectors inside a space while a search moves them."""
+
+    def projection(self, state: State, space: Space) -> Projection:
+        """The map onto the vectors that lie in the space, but for steps and levels, which only decoding takes."""
 
 
 class Adversary(Stage):

@@ -175,7 +175,11 @@ class Program:
             lacking = self.space.lacking(x)
             if not np.abs(lacking).max() > 0:
                 break
-            room = (x[places] > lower) | (x[places] < upper)
-            move = np.linalg.lstsq(self.space.weights[:, places] * room, lacking, rcond=None)[0]
-            x[places] = np.clip(x[places] + move, lower, upper)
+            move = self._move(lacking, places, np.ones(len(places), dtype=bool))
+            movable = ~(((x[places] <= lower) & (move < 0)) | ((x[places] >= upper) & (move > 0)))
+            x[places] = np.clip(x[places] + self._move(lacking, places, movable), lower, upper)
         return x
+
+    def _move(self, lacking: Values, places: list[int], movable: NDArray[np.bool_]) -> Values:
+        """The smallest move of some numbers that gives the sums what they lack."""
+        return np.asarray(np.linalg.lstsq(self.space.weights[:, places] * movable, lacking, rcond=None)[0])

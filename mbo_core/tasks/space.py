@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Kind = Literal["continuous", "discrete", "mixed"]
 """Numbers alone; one sequence alone; anything else."""
 
+NEAR = 1e-3
+"""Room of a search that moves in float32, in units of a range or of a sum's terms."""
+
 OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std")
 """Columns that tables of designs use for something else."""
 
@@ -209,6 +212,16 @@ class Space:
         """Whether each of the designs (n, length) keeps the constraints, (n,), to 1e-9 of their terms."""
         room = TOLERANCE * np.maximum(1.0, np.abs(x) @ np.abs(self.weights).T)
         return np.asarray((np.abs(self.lacking(x)) <= room).all(1))
+
+    def near(self, x: Array) -> NDArray[np.bool_]:
+        """Whether each design (n, length) keeps the bounds and sums to a thousandth, whatever its steps, (n,)."""
+        scales = np.concatenate([np.full(column.width, getattr(self.number(column), "scale", 1)) for column in self.columns])
+        kept = np.asarray((np.abs(self.lacking(x)) <= NEAR * (np.abs(self.weights) @ scales)).all(1))
+        for column, part in self.parts(x):
+            number = self.number(column)
+            if number is not None and not isinstance(column, Fixed):
+                kept &= (np.abs(np.clip(part, *number.bounds) - part) <= NEAR * number.scale).all(1)
+        return kept
 
     def repair(self, x: Array) -> Array:
         """The nearest design of the space for each row of (n, length) finite coordinates; see `distance`.

@@ -77,8 +77,10 @@ class Reading:
                     self.where(key), f'unknown key "{key}"', nearest(key, ("columns", "sums", "constraints"))
                 )
         columns = toml.subtable(table, "columns")
+        if isinstance(table.get("columns"), toml.Sourced):
+            self.mistakes.add(self.where("columns"), "columns is no table", "write [columns.NAME] for each")
         for name, given in columns.items():
-            if not isinstance(given, dict):
+            if isinstance(given, toml.Sourced):
                 self.mistakes.add(given.where, f'column "{name}" is {given.value!r}', f"write [columns.{name}]")
         return {name: self.spec(name, given) for name, given in columns.items() if isinstance(given, dict)}
 

@@ -224,12 +224,15 @@ class Sequence(Column):
         if len(letters) != self.length:
             fact = f'sequence in row {row} of column "{self.name}" has {len(letters)} letters, not {self.length}'
             raise TaskError(fact, "cut or pad it, or give the column a gap letter")
-        if self.alphabet is None:
-            return [float(token) for token in letters]
         for letter in letters:
-            if letter not in codes:
+            if self.alphabet is None and not _is_number(letter):
+                fact = f'letter "{letter}" in row {row} of column "{self.name}" is not a number'
+                raise TaskError(fact, "give the column an alphabet")
+            if self.alphabet is not None and letter not in codes:
                 fact = f'unknown letter "{letter}" in row {row} of column "{self.name}"'
                 raise TaskError(fact, nearest(str(letter), self.alphabet))
+        if self.alphabet is None:
+            return [float(token) for token in letters]
         return [codes[letter] for letter in letters]
 
     def cells(self, x: Array) -> Cells:
@@ -252,6 +255,10 @@ def text_of(cell: Any) -> str:
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
         return str(int(cell))
     return str(cell)
+
+
+def _is_number(token: Any) -> bool:
+    return isinstance(token, (int, float, np.integer, np.floating)) or (isinstance(token, str) and token.isdecimal())
 
 
 def _several(name: str, what: str, values: Many[str]) -> None:

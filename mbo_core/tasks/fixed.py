@@ -35,6 +35,8 @@ class Fixed(Column):
         Raises:
             TaskError: if it is no value of the column.
         """
+        if isinstance(self.value, (list, np.ndarray)):
+            object.__setattr__(self, "value", tuple(self.value))
         if self.column is None:
             object.__setattr__(self, "column", _only(self.name, self.value))
         if self.of.name != self.name or isinstance(self.column, Fixed):

@@ -151,12 +151,14 @@ class Number(Column):
         return np.asarray(np.abs(a - b)[:, 0] / self.scale, dtype=np.float64)
 
     def read(self, cells: Many[Any]) -> Array:
-        """The numbers in the cells."""
+        """The numbers in the cells; the unit may stand behind them."""
+        if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf" and np.isfinite(cells).all():
+            return np.asarray(cells, dtype=np.float64).reshape(-1, 1)
         return np.array([[self._number(row, cell)] for row, cell in enumerate(cells)]).reshape(-1, 1)
 
     def _number(self, row: int, cell: Any) -> float:
         try:
-            number = float(cell)
+            number = float(cell.removesuffix(self.unit) if isinstance(cell, str) else cell)
         except (TypeError, ValueError) as error:
             fact = f'cell "{cell}" in row {row} of column "{self.name}" is not a number'
             raise TaskError(fact, "fix the cell, or make the column a category") from error

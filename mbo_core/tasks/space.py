@@ -301,7 +301,7 @@ class Space:
         for name in self.names:
             if name not in cells:
                 raise TaskError(f'column "{name}" of the space is not in the table', nearest(name, cells))
-        parts = [column.read(list(cells[column.name])) for column in self.columns]
+        parts = [column.read(cells[column.name]) for column in self.columns]
         return np.hstack(parts).astype(self.dtype)
 
     def cells(self, design: Array) -> Cells:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from mbo_core.runs.records import Run, TrainedProxy
 from mbo_core.runs.seeds import BySeed, mode
 from mbo_core.runs.states import Json, Unstorable, pack, unpack
 from mbo_core.runs.store import creating, slug, write
+from mbo_core.tasks.space_table import to_table
 
 FORMAT = 1
 """The version of the entries' layout; it is part of the key."""
@@ -146,7 +147,7 @@ def key(run: Run) -> str:
     content = {
         "format": FORMAT,
         "recipe": [written(stage) for stage in stages],
-        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.w), asdict(table.space)],
+        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.weights), to_table(table.space)],
         "seed": run.seeds[0],
         "device": str(run.encoded.y.device),
         "float32_products": torch.get_float32_matmul_precision(),

@@ -35,10 +35,11 @@ from mbo_core.stages.data import (
     Schedule,
     State,
 )
+from mbo_core.tasks.space import Kind
 
 if TYPE_CHECKING:
     from mbo_core.stages.projection import Projection
-    from mbo_core.tasks.space import Kind, Space
+    from mbo_core.tasks.space import Space
     from mbo_core.tasks.table import Table
     from mbo_core.tasks.task import Task
 

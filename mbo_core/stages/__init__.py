@@ -1,6 +1,6 @@
 """For plugin authors: the contracts of the stages, and the core's own stages."""
 
-from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, steps_from_top, top
+from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, check_starts, top
 from mbo_core.stages.columns import Columns
 from mbo_core.stages.contracts import (
     ABILITIES,
@@ -16,6 +16,7 @@ from mbo_core.stages.contracts import (
     WithMembers,
     WithParams,
     WithProjection,
+    with_implied,
 )
 from mbo_core.stages.data import (
     Batch,
@@ -30,6 +31,7 @@ from mbo_core.stages.data import (
     Representation,
     Schedule,
     State,
+    state_and_info,
 )
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
 from mbo_core.stages.options import Limits, Option, Refused, convert, option, stage_option, to_toml
@@ -77,12 +79,14 @@ __all__ = [
     "WithMembers",
     "WithParams",
     "WithProjection",
+    "check_starts",
     "convert",
     "option",
     "stage_option",
+    "state_and_info",
     "statistics",
-    "steps_from_top",
     "to_toml",
     "top",
     "unit",
+    "with_implied",
 ]

@@ -48,10 +48,6 @@ class NoProxy(Proxy):
         """An empty state."""
         return torch.zeros(0, device=data.x.device)
 
-    def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
-        """Never called, as the schedule has no epoch."""
-        return state, {"loss": batch.y.new_zeros(())}
-
     def predict(self, state: State, x: Tensor) -> Prediction:
         """NaN: nothing is known."""
         unknown = torch.full_like(x[:, 0], torch.nan)
@@ -77,15 +73,19 @@ class NoUpdate(Update):
         """Nothing."""
         return frozenset()
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """No step."""
-        return steps_from_top(0, data, self.candidates)
+        return 0
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> Fixed:
         """The best designs in the data."""
         return Fixed(top(data, self.candidates))
 
-    def step(self, key: Key, state: Fixed, data: Data) -> tuple[Fixed, Info]:
+    def step(self, key: Key, state: Fixed, data: Data, number: int) -> tuple[Fixed, Info]:
         """Never called."""
         return state, {}
 
@@ -94,8 +94,8 @@ class NoUpdate(Update):
         return state.x
 
 
-def steps_from_top(steps: int, data: Data, count: int) -> int:
-    """Return `steps`, after checking that the data have `count` rows for a search to start from.
+def check_starts(data: Data, count: int) -> None:
+    """Refuse data with fewer than `count` rows for a search to start from.
 
     Raises:
         TaskError: for fewer than `count` rows.
@@ -104,7 +104,6 @@ def steps_from_top(steps: int, data: Data, count: int) -> int:
         raise TaskError(
             f"the data have {len(data.y)} rows, fewer than {count} candidates", f"set update.candidates={len(data.y)}"
         )
-    return steps
 
 
 def top(data: Data, count: int) -> Tensor:

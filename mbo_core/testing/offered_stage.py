@@ -116,7 +116,7 @@ class OfferedStage:
         if self.role != "proxy":
             return [("", {})]
         proxy = cast("type[Proxy]", self.stage)
-        judged = KeepBetter if "values" in proxy.abilities else NoUpdate
+        judged = KeepBetter if "order" in proxy.abilities else NoUpdate
         climbed = Climb if "gradients" in proxy.abilities else judged
         moved: list[tuple[str, dict[str, type[Stage]]]] = [
             (f", {moves} moved", {"adversary": SHIFTS[moves], "update": judged})

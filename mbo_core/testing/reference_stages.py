@@ -17,7 +17,7 @@ from torch.func import grad, grad_and_value, vmap
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Layers
 from mbo_core.functional.optim import Adam, AdamState
-from mbo_core.stages.baselines import steps_from_top, top
+from mbo_core.stages.baselines import check_starts, top
 from mbo_core.stages.contracts import ABILITIES, Ability, Adversary, Moves, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option, stage_option
@@ -60,7 +60,7 @@ class AbleProxy(Proxy):
     def step(self, key: Key, state: AbleState, batch: Batch) -> tuple[AbleState, Info]:
         """One step of Adam where the adversary moved the weights to, away from the designs that it found."""
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(key, state.adversary, self.model(state), start, batch)
 
         def loss(params: Layers) -> Tensor:
             overestimation = batch.w * (_means(params, mined.x) - _means(params, batch.x))
@@ -78,7 +78,7 @@ class AbleProxy(Proxy):
         means = _means(state.params, x)
         return Prediction(means, torch.full_like(means, NOISE))
 
-    def model(self) -> Model:
+    def model(self, state: AbleState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 
@@ -161,17 +161,21 @@ class KeepBetter(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Values."""
-        return frozenset({"values"})
+        return frozenset({"order"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""
         return SearchState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One change of each candidate."""
         x = state.x + 0.1 * keys.normal(key, state.x.shape)
         before, after = (self.proxy.predict(state.proxy, designs).mean for designs in (state.x, x))
@@ -194,18 +198,22 @@ class Climb(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Values and their gradients."""
-        return frozenset({"values", "gradients"})
+        """An order and its gradients."""
+        return frozenset({"order", "gradients"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""
         return SearchState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One step up."""
 
         def total(x: Tensor) -> Tensor:

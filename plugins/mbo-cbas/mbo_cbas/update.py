@@ -137,13 +137,16 @@ class CbAS(Update):
         """Scores and their uncertainty."""
         return frozenset({"values", "uncertainty"})
 
-    def length(self, data: Data) -> int:
-        """The number of steps.
+    def check(self, data: Data) -> None:
+        """Refuse too few rows to train the prior.
 
         Raises:
-            TaskError: if there are too few rows to train the prior.
+            TaskError: with a hint.
         """
         batches.check_rows(self._prior_schedule, len(data.y))
+
+    def length(self, data: Data) -> int:
+        """The number of steps."""
         return self.iterations
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> CbASState:
@@ -156,7 +159,7 @@ class CbAS(Update):
         threshold = torch.full_like(data.y[0], -torch.inf)
         return CbASState(x, trained.params, vae.resume(trained.params), threshold, proxy_state)
 
-    def step(self, key: Key, state: CbASState, data: Data) -> tuple[CbASState, Info]:
+    def step(self, key: Key, state: CbASState, data: Data, number: int) -> tuple[CbASState, Info]:
         """Draw, weight and refit; the candidates are fresh draws of the search model."""
         sample_key, fit_key, draw_key = keys.split(key, 3)
         vae = self.model(data.space)

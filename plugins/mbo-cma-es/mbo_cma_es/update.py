@@ -23,9 +23,9 @@ from mbo_core.stages import (
     Key,
     Proxy,
     Update,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 
@@ -76,13 +76,17 @@ class CMAES(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores."""
-        return frozenset({"values"})
+        """An order: it only compares."""
+        return frozenset({"order"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """The number of steps; surplus generations of the last one are not run."""
         shared = self.search(data.x.shape[1]).strategy.shared
-        return steps_from_top(math.ceil(self.generations / shared), data, self.candidates)
+        return math.ceil(self.generations / shared)
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> CMAState:
         """Isotropic laws around the best designs in the data."""
@@ -91,7 +95,7 @@ class CMAES(Update):
         to_beat = scores if self.score_start else torch.full_like(scores, -torch.inf)
         return CMAState(vmap(self.search(x.shape[1]).start)(x, to_beat), proxy_state)
 
-    def step(self, key: Key, state: CMAState, data: Data) -> tuple[CMAState, Info]:
+    def step(self, key: Key, state: CMAState, data: Data, number: int) -> tuple[CMAState, Info]:
         """The next generations of each run."""
         search, runs = self.search(data.x.shape[1]), state.runs
         drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)

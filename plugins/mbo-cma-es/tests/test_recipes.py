@@ -123,7 +123,7 @@ def test_fewer_rows_than_candidates_are_refused_before_training():
     [
         (["update.population=2"], "population=2 is too small"),
         (["update.step_size=0"], "not above 0"),
-        (["proxy.use=none"], 'needs a proxy with "values"'),
+        (["proxy.use=none"], 'needs a proxy with "order"'),
     ],
 )
 def test_what_does_not_fit_is_refused(sets, fact):

@@ -17,9 +17,9 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithMembers,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 from mbo_grad_ascent.ascent import ascend, slope_of
@@ -57,18 +57,22 @@ class GradientAscent(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Gradients; members to take the smallest or the first of."""
-        needed: frozenset[Ability] = frozenset({"values", "gradients"})
+        needed: frozenset[Ability] = frozenset({"order", "gradients"})
         return needed if self.aggregation == "mean" else needed | {"members"}
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """The number of steps."""
-        return steps_from_top(self.steps, data, self.candidates)
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> AscentState:
         """The best designs in the data."""
         return AscentState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: AscentState, data: Data) -> tuple[AscentState, Info]:
+    def step(self, key: Key, state: AscentState, data: Data, number: int) -> tuple[AscentState, Info]:
         """One gradient step for each candidate."""
         slope = slope_of(lambda x: self.score(state.proxy, x))
         x = ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key)

@@ -23,9 +23,10 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithMembers,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
+    state_and_info,
     top,
 )
 from mbo_nemo.logistic import STD_OF_SCALE, Bins, Normalised, check_scores, ends_of, normalise
@@ -108,15 +109,19 @@ class NormalisedLikelihood(Update):
         """Members with their own labels, and gradients in x."""
         return frozenset({"values", "gradients", "uncertainty", "partial_fit", "members"})
 
-    def length(self, data: Data) -> int:
-        """The number of steps.
+    def check(self, data: Data) -> None:
+        """Refuse data that the search cannot start from.
 
         Raises:
             TaskError: if there are fewer rows than candidates, or the bins cannot distinguish the scores.
         """
-        untrained = self.proxy.init(keys.key(0, data.x.device), data)
+        untrained, _ = state_and_info(self.proxy.init(keys.key(0, data.x.device), data))
         check_scores(data.y, self._count(untrained, data), self.span)
-        return steps_from_top(self.steps, data, self.candidates)
+        check_starts(data, self.candidates)
+
+    def length(self, data: Data) -> int:
+        """The number of steps."""
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> TrackingState:
         """The best designs in the data, and a bin for each member of the proxy."""
@@ -124,7 +129,7 @@ class NormalisedLikelihood(Update):
         labels = self._bins(data, self._count(proxy_state, data)).centres
         return TrackingState(x, self._adam.init(x), proxy_state, proxy_state, labels)
 
-    def step(self, key: Key, state: TrackingState, data: Data) -> tuple[TrackingState, Info]:
+    def step(self, key: Key, state: TrackingState, data: Data, number: int) -> tuple[TrackingState, Info]:
         """Train the proxy on data and candidates, then move the candidates."""
         batch_key, proxy_key = keys.split(key)
         batch = self.labelled(batch_key, state, data)

@@ -12,6 +12,7 @@ import click
 
 from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
+from mbo_core.recipes.limits import Cut, in_words
 from mbo_core.runs.store import TABLE
 from mbo_core.runs.tables import mean_std, number
 
@@ -45,7 +46,8 @@ def print_result(result: Result) -> None:
 
 def print_record(record: Mapping[str, Any]) -> None:
     """Print the same from a run's record."""
-    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"]]))
+    cuts = in_words([Cut(**each) for each in record["cut"]])
+    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"], cuts]))
     console().print(heading, style="bold")
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])

@@ -41,17 +41,21 @@ class Examples(NamedTuple):
     """(m,) or (members, m) weights: ones, or the multiplicities of a bootstrap."""
 
 
+LEAST_ROWS = 2
+"""The fewest rows to train on."""
+
+
 def check_rows(schedule: Schedule, rows: int) -> None:
     """Check that the data suffice for a schedule.
 
     Raises:
-        TaskError: if fewer rows are left to train on than the schedule needs.
+        TaskError: if fewer than `LEAST_ROWS` rows are left to train on.
     """
     left = rows - schedule.held_out
-    least = schedule.batch_size if schedule.drop_last else 2
-    if left < least:
+    if left < LEAST_ROWS:
         raise TaskError(
-            f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out; {least} are needed",
+            f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out;"
+            f" {LEAST_ROWS} are needed",
             "give more data, or lower the option held_out",
         )
 
@@ -86,8 +90,8 @@ def shuffled(key: Key, drawn: Examples, schedule: Schedule) -> Examples:
 
 
 def slices(count: int, schedule: Schedule) -> list[slice]:
-    """Where an epoch of `count` rows is cut."""
-    size = schedule.batch_size
+    """Where an epoch of `count` rows is cut; a batch has at most all rows."""
+    size = min(schedule.batch_size, count)
     end = count - count % size if schedule.drop_last else count
     return [slice(start, min(start + size, end)) for start in range(0, end, size)]
 

@@ -14,6 +14,7 @@ import torch
 from mbo_core.errors import MboError, StoreError
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes.layers import find
+from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.resolve import resolve
 from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
@@ -42,9 +43,10 @@ def load(
     record = place.load_record()
     found = (registry or installed()).including(plugins)
     loaded = task or stored_table(place) or _named(record["task"], found, place)
-    recipe = resolve(find(place.path, found), found, kind=loaded.kind, task=loaded.name)
+    asked = resolve(find(place.path, found), found, kind=loaded.kind, task=loaded.name)
+    recipe, cuts = fitted(asked, loaded.table.designs)
     seeds = tuple(record["seeds"])
-    result = Result(recipe, loaded, seeds, folder=place.path)
+    result = Result(recipe, loaded, seeds, folder=place.path, cuts=cuts)
     result.precision, result.device = record["machine"]["float32_products"], record["machine"]["device"]
     result.seconds, result.status, result.own_table = record["seconds"], record["status"], record["own_table"]
     result.failed = {int(seed): reason for seed, reason in record["failed"].items()}

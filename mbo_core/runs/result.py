@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from mbo_core.recipes.limits import Cut
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs import tables
 from mbo_core.runs.notes import Note, source
@@ -91,6 +92,7 @@ class Result:
         cached: the seeds whose proxies came from a cache.
         predictors: the trained proxies by seed, if they predict scores.
         own_table: whether the task was given as an object, so it cannot be found again by name.
+        cuts: the recipe's numbers of rows that exceed what the table has.
     """
 
     recipe: Recipe
@@ -107,6 +109,7 @@ class Result:
     cached: list[int] = field(default_factory=list)
     predictors: Mapping[int, Predictor] = field(default_factory=dict)
     own_table: bool = False
+    cuts: tuple[Cut, ...] = ()
 
     def __repr__(self) -> str:
         return tables.as_text(self)
@@ -206,6 +209,7 @@ class Result:
             "preset": self.recipe.preset,
             "set": list(self.recipe.changed),
             "constants": self.recipe.constants,
+            "cut": [asdict(cut) for cut in self.cuts],
             "task": self.task.name,
             "seeds": list(self.seeds),
             "scores": self.scores,

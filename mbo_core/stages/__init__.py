@@ -30,12 +30,13 @@ from mbo_core.stages.data import (
     State,
 )
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
-from mbo_core.stages.options import Limits, Option, Refused, convert, option, stage_option, to_toml
+from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
 
 __all__ = [
     "ABILITIES",
     "CANDIDATES",
+    "HELD_OUT",
     "Ability",
     "Adversary",
     "Batch",

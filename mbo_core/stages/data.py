@@ -133,7 +133,7 @@ class Schedule:
 
     Attributes:
         epochs: passes over the training rows; 0 for a proxy that is complete after `init`.
-        batch_size: rows a step; the last batch of an epoch may be smaller.
+        batch_size: rows a step, at most all training rows; the last batch of an epoch may be smaller.
         held_out: rows set aside at random and never trained on.
         drop_last: leave out an epoch's incomplete last batch.
         members: the length of the member axis, or None for a proxy without members.

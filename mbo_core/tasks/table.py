@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.errors import TaskError
+from mbo_core.tasks.replicates import numbered
 from mbo_core.tasks.space import Kind, Space
 
 MOST_TOKENS = 256
@@ -69,6 +71,11 @@ class Table:
     def kind(self) -> Kind:
         """Continuous or discrete."""
         return self.space.kind
+
+    @cached_property
+    def designs(self) -> int:
+        """The number of distinct designs."""
+        return int(numbered(self.x).max()) + 1
 
     def check(self, designs: NDArray[Any]) -> None:
         """Refuse designs of the wrong shape, non-finite values, or tokens out of range.

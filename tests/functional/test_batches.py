@@ -41,6 +41,7 @@ def rows_of(batches: list[Batch]) -> list[int]:
         (Schedule(3, 5, held_out=4, drop_last=True), [5, 5, 5]),
         (Schedule(3, 5, held_out=3, drop_last=True), [5, 5, 5, 5]),
         (Schedule(3, 100), [23]),
+        (Schedule(3, 100, drop_last=True), [23]),
     ],
 )
 def test_an_epoch_has_batches_of_different_rows(schedule, sizes):
@@ -143,7 +144,7 @@ def test_batches_do_not_depend_on_other_seeds(schedule):
     [
         (Schedule(1, 128, held_out=500), 502),
         (Schedule(1, 128), 2),
-        (Schedule(1, 128, held_out=20, drop_last=True), 148),
+        (Schedule(1, 128, held_out=20, drop_last=True), 22),
     ],
 )
 def test_data_that_leave_too_few_rows_are_refused(schedule, least):

@@ -15,6 +15,7 @@ from mbo_core.functional import keys
 from mbo_core.functional.nets import Activation, Layers, PointMLP
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
@@ -71,7 +72,7 @@ class Conservative(Proxy):
     learning_rate: float = option(3e-4, "of Adam on the weights", at_least=0.0)
     epochs: int = option(50, "passes over the training rows", at_least=0)
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(500, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(500, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
 
     name: ClassVar[str] = "conservative"
     infos: ClassVar[Mapping[str, str]] = {

@@ -12,6 +12,7 @@ from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import Activation, GaussianMLP, GaussianParams, Layers, PointMLP, gaussian_nll
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
@@ -51,7 +52,7 @@ class Regression(Proxy):
     learning_rate: float = option(3e-4, "of Adam", at_least=0.0)
     epochs: int = option(100, "passes over the training rows", at_least=0)
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
 
     name: ClassVar[str] = "regression"
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "partial_fit", "params"})
@@ -117,7 +118,7 @@ class Ensemble(Proxy):
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(100, "passes over the training rows", at_least=0)
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
 
     name: ClassVar[str] = "ensemble"
     abilities: ClassVar[frozenset[Ability]] = frozenset(

@@ -14,6 +14,7 @@ from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Activation, Layers
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
@@ -83,7 +84,7 @@ class LabelBank(Proxy):
     tracking_rate: float = option(5e-3, "of Adam, alpha_theta, once they differ; its moments are kept", at_least=0.0)
     epochs: int = option(30, "passes over the training rows in the warm start", at_least=0)
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(0, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(0, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
 
     name: ClassVar[str] = "label-bank"
     abilities: ClassVar[frozenset[Ability]] = frozenset(

@@ -13,6 +13,7 @@ from mbo_core.functional import keys
 from mbo_core.functional.nets import GaussianMLP, gaussian_nll
 from mbo_core.functional.optim import Adam, AdamState, clip_by_norm
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
@@ -66,7 +67,9 @@ class Smooth(Proxy):
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(50, "passes over the training rows; 50 to 200 by task", at_least=0)
     batch_size: int = option(128, "rows per step; an epoch's incomplete last batch is left out", at_least=1)
-    held_out: int = option(200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0)
+    held_out: int = option(
+        200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0, share=HELD_OUT
+    )
 
     name: ClassVar[str] = "smooth"
     infos: ClassVar[Mapping[str, str]] = {

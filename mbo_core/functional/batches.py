@@ -120,7 +120,7 @@ class Epoch(NamedTuple):
     order: Examples
     """The rows in the order of this pass."""
     parts: list[slice]
-    """Where the order is cut into batches."""
+    """Where the order is cut into batches; fewer than all where the steps end."""
     key: Callable[[int], Key]
     """`key(number)` is that of the step on `parts[number]`."""
 
@@ -136,6 +136,8 @@ Lifted = Callable[[Callable[..., Any]], Callable[..., Any]]
 def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda function: function) -> Iterator[Epoch]:
     """The passes of a training: the one loop for the core and for stages that train something themselves.
 
+    Where the schedule counts steps, the last pass ends with the last step.
+
     Args:
         key: (2,) of one seed or, lifted, (seeds, 2).
         rows: the rows of the data.
@@ -149,9 +151,11 @@ def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda functi
     draw, shuffle, steps = (_folded(over, key, use) for use in (Use.ROWS, Use.ORDER, Use.STEP))
     drawn = over(lambda key: examples(key, rows, schedule))(draw)
     parts = slices(drawn.rows.shape[-1], schedule)
-    for epoch in range(schedule.epochs):
-        order = over(lambda key, drawn: shuffled(key, drawn, schedule))(_folded(over, shuffle, epoch), drawn)
-        yield Epoch(order, parts, partial(_step_key, over, steps, epoch * len(parts)))
+    total = step_count(rows, schedule)
+    for before in range(0, total, len(parts)):
+        key = _folded(over, shuffle, before // len(parts))
+        order = over(lambda key, drawn: shuffled(key, drawn, schedule))(key, drawn)
+        yield Epoch(order, parts[: total - before], partial(_step_key, over, steps, before))
 
 
 def _folded(over: Lifted, key: Key, number: int) -> Key:
@@ -165,6 +169,8 @@ def _step_key(over: Lifted, key: Key, before: int, number: int) -> Key:
 
 def step_count(rows: int, schedule: Schedule) -> int:
     """The number of training steps for a number of rows."""
+    if schedule.steps is not None:
+        return schedule.steps
     return schedule.epochs * len(slices(rows - schedule.held_out, schedule))
 
 

@@ -78,7 +78,7 @@ class Cache:
     @hookimpl(tryfirst=True, specname="mbo_train_proxy")
     def recall(self, run: Run) -> TrainedProxy | None:
         """Return the cached seeds; the others are left to the next plugin."""
-        if not run.recipe.proxy.schedule(run.data).epochs:
+        if not run.recipe.proxy.schedule(run.data).trains:
             return None  # A proxy without epochs is complete after `init`, so a cache gains nothing.
         found = {seed: entry for seed in run.seeds if (entry := self._load(run.only([seed])))}
         for seed, entry in found.items():
@@ -92,7 +92,7 @@ class Cache:
     def keep(self, run: Run) -> Generator[None, TrainedProxy, TrainedProxy]:
         """Store the newly trained proxies, and return them as read back from the stored form."""
         trained = yield
-        if trained.cached or not run.recipe.proxy.schedule(run.data).epochs:
+        if trained.cached or not run.recipe.proxy.schedule(run.data).trains:
             return trained
         states = {seed: self._kept(run.only([seed]), state) for seed, state in trained.states.items()}
         return replace(trained, states=BySeed.of(states, mode(run.recipe.proxy))) if states else trained

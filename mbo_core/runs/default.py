@@ -30,7 +30,7 @@ def check_data(run: Run) -> None:
         TaskError: with a hint.
     """
     schedule = run.recipe.proxy.schedule(run.data)
-    if schedule.epochs:
+    if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
     run.recipe.update.length(run.data)
 

@@ -32,6 +32,7 @@ from mbo_core.stages.data import (
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
 from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
+from mbo_core.stages.training import schedule_of, steps_option
 
 __all__ = [
     "ABILITIES",
@@ -73,9 +74,11 @@ __all__ = [
     "WithParams",
     "convert",
     "option",
+    "schedule_of",
     "stage_option",
     "statistics",
     "steps_from_top",
+    "steps_option",
     "to_toml",
     "top",
     "unit",

@@ -139,6 +139,7 @@ class Schedule:
         members: the length of the member axis, or None for a proxy without members.
         bootstrap: draw the training rows with replacement once, a draw a member; the multiplicities are `batch.w`.
         shuffle: with members, whether all see the same batches or each has its own split and order.
+        steps: gradient steps in place of epochs: as many passes as they take, the last one cut short; None for epochs.
     """
 
     epochs: int
@@ -148,3 +149,9 @@ class Schedule:
     members: int | None = None
     bootstrap: bool = False
     shuffle: Literal["shared", "own"] = "shared"
+    steps: int | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is any step."""
+        return bool(self.epochs if self.steps is None else self.steps)

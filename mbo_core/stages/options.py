@@ -29,6 +29,7 @@ class Limits:
         above: the value must be greater than this.
         at_most: the largest allowed value.
         share: of a number of rows or designs: the largest share of the table's distinct designs; a run uses no more.
+        instead_of: the option that this one replaces where it is set: one of the two counts.
     """
 
     doc: str = ""
@@ -36,6 +37,7 @@ class Limits:
     above: float | None = None
     at_most: float | None = None
     share: float | None = None
+    instead_of: str | None = None
 
     def refusal(self, value: float) -> str | None:
         """Why a number is out of range, or None."""
@@ -63,6 +65,7 @@ def option(
     above: float | None = None,
     at_most: float | None = None,
     share: float | None = None,
+    instead_of: str | None = None,
 ) -> T:
     """A field of a stage that users may set.
 
@@ -73,8 +76,10 @@ def option(
         above: the number must be greater than this.
         at_most: the largest allowed number.
         share: of a number of rows or designs: an upper limit, cut to this share of the table's distinct designs.
+        instead_of: an option of the same stage that does not count if this one is set; the default is then None.
+            A later layer of a recipe that sets either replaces both.
     """
-    limits = Limits(doc, at_least, above, at_most, share)
+    limits = Limits(doc, at_least, above, at_most, share, instead_of)
     field: T = dataclasses.field(default=default, metadata={_METADATA: limits})
     return field
 
@@ -121,6 +126,11 @@ def options(stage: type) -> dict[str, Option]:
         limits = field.metadata.get(_METADATA, Limits())
         found[field.name] = Option(field.name, kind, field.default, limits, holds)
     return found
+
+
+def rivals(stage: type) -> dict[str, str]:
+    """The options of a stage that replace another one if they are set, each with the name of the other."""
+    return {one.name: one.limits.instead_of for one in options(stage).values() if one.limits.instead_of}
 
 
 def first_line(documented: object) -> str:

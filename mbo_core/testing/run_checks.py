@@ -200,4 +200,4 @@ def _tensors(nest: Any) -> list[Tensor]:
 
 def _batches(mix: Mix, data: Data) -> list[Batch]:
     schedule = mix.recipe.proxy.schedule(data)
-    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.epochs else []
+    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.trains else []

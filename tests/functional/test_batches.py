@@ -171,6 +171,34 @@ def test_row_weights_reach_the_batches():
         torch.testing.assert_close(batch.w, number / number.mean())
 
 
+@pytest.mark.parametrize(
+    ("steps", "sizes"), [(1, [5]), (5, [5, 5, 5, 5, 3]), (7, [5, 5, 5, 5, 3, 5, 5]), (10, [5, 5, 5, 5, 3] * 2)]
+)
+def test_steps_count_in_place_of_epochs(steps, sizes):
+    """Their batches are those of the passes that they begin."""
+    schedule, passes = Schedule(1, 5, steps=steps), Schedule(3, 5)
+    found = list(iterate(KEY, data(), schedule))
+    assert [len(batch.y) for batch in found] == sizes
+    assert step_count(ROWS, schedule) == steps
+    for one, other in zip(found, iterate(KEY, data(), passes), strict=False):
+        assert torch.equal(one.x, other.x)
+
+
+@pytest.mark.parametrize("rows", [4, 1_000_000])
+def test_steps_do_not_depend_on_the_rows(rows):
+    """A batch has at most all rows."""
+    schedule = Schedule(0, 128, held_out=1, steps=3, drop_last=True)
+    found = [len(batch.y) for batch in iterate(KEY, data(rows), schedule)]
+    assert found == [min(128, rows - 1)] * 3
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "trains"), [(0, None, False), (1, None, True), (0, 1, True), (1, 0, False)]
+)
+def test_a_schedule_tells_whether_it_trains(epochs, steps, trains):
+    assert Schedule(epochs, 5, steps=steps).trains == trains
+
+
 def test_stacked_seeds_have_their_own_epochs():
     """Epochs and keys are those of each seed alone."""
     schedule, three = Schedule(2, 6, held_out=3, members=2, bootstrap=True), keys.split(KEY, 3)

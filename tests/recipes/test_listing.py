@@ -25,7 +25,7 @@ def accepts(recipe: Recipe, kind: str, rows: int) -> bool:
     data = Data(x, torch.linspace(-1, 1, rows), space)
     try:
         schedule = recipe.proxy.schedule(data)
-        if schedule.epochs:
+        if schedule.trains:
             batches.check_rows(schedule, rows)
         recipe.update.length(data)
     except MboError:

@@ -30,7 +30,9 @@ from mbo_core.stages import (
     Schedule,
     State,
     option,
+    schedule_of,
     stage_option,
+    steps_option,
 )
 
 
@@ -71,6 +73,7 @@ class Conservative(Proxy):
     activation: Activation = option("relu", "of the hidden layers")
     learning_rate: float = option(3e-4, "of Adam on the weights", at_least=0.0)
     epochs: int = option(50, "passes over the training rows", at_least=0)
+    steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(500, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
 
@@ -84,8 +87,8 @@ class Conservative(Proxy):
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Plain epochs."""
-        return Schedule(self.epochs, self.batch_size, self.held_out)
+        """Batches of all rows that are not held out."""
+        return schedule_of(self)
 
     def init(self, key: Key, data: Data) -> ConservativeState:
         """Glorot-uniform weights and the initial multiplier."""

@@ -30,6 +30,8 @@ class Use(IntEnum):
     """Folded once more, with the epoch's number."""
     STEP = 3
     """Folded once more, with the step's number."""
+    FINISH = 4
+    """What is done after the last step."""
 
 
 class Examples(NamedTuple):

@@ -12,6 +12,7 @@ import pluggy
 from mbo_core.errors import MboError, nearest
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.offers import ROLES, Role, StageOffer
+from mbo_core.plugins.signatures import refused_signature
 
 if TYPE_CHECKING:
     from mbo_core.stages.contracts import Ability, Stage, Update
@@ -105,7 +106,7 @@ def _refused_class(stage: Any) -> str | None:
         return f"it lacks {', '.join(sorted(lacking))}"
     if "__dataclass_fields__" not in vars(stage):
         return "it is not a dataclass"
-    return _unreadable(stage) or _misdeclared(stage)
+    return _unreadable(stage) or _misdeclared(stage) or refused_signature(stage)
 
 
 def _lacking(stage: type[Stage]) -> set[str]:

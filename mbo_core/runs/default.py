@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
+from mbo_core.runs.watch import FIT
 from mbo_core.stages.contracts import Adversary, WithParams
-from mbo_core.stages.data import Batch, Data, Mined
+from mbo_core.stages.data import Batch, Data, Info, Mined, state_and_info
 
 AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
@@ -37,9 +39,14 @@ def check_data(run: Run) -> None:
 
 def untrained(run: Run, how: Mode) -> Any:
     """The proxy's fresh state for each seed: stacked, or `PerSeed`."""
+    return _begun(run, how)[0]
+
+
+def _begun(run: Run, how: Mode) -> tuple[Any, Info]:
     proxy = run.recipe.proxy
-    init = run.keys(Stream.PROXY, batches.Use.INIT)
-    return run.lift(lambda data, key: proxy.init(key, data), how, "state")(init)
+    init = run.lift(lambda data, key: state_and_info(proxy.init(key, data)), how, "state", "tensors")
+    begun: tuple[Any, Info] = init(run.keys(Stream.PROXY, batches.Use.INIT))
+    return begun
 
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")
@@ -47,16 +54,36 @@ def train_proxy(run: Run) -> TrainedProxy:
     """Train the proxy of each seed for the epochs of its schedule; a seed with a NaN info fails."""
     proxy, rows = run.recipe.proxy, len(run.data.y)
     schedule, how = proxy.schedule(run.data), mode(run.recipe.proxy)
-    state, failed = untrained(run, how), dict[int, str]()
+    state, info = _begun(run, how)
+    failed = _fit_noted(run, info)
     run.watch.begin("train", proxy, batches.step_count(rows, schedule), run.seeds)
     for epoch in batches.epochs(run.keys(Stream.PROXY), rows, schedule, vmap):
         for part, key in epoch.steps():
             state, info = _proxy_step(run, how, part)(key, state, epoch.order)
             run.watch.step(info)
-        failed = run.watch.diverged("proxy training")
+        failed |= run.watch.diverged("proxy training")
         if len(failed) == len(run.seeds):
             break
-    return TrainedProxy(BySeed(run.seeds, state).without(failed), failed)
+    return _finished(run, how, TrainedProxy(BySeed(run.seeds, state).without(failed), failed))
+
+
+def _fit_noted(run: Run, info: Info) -> dict[int, str]:
+    """Record what the fit of `init` told, if anything; the seeds with a NaN."""
+    if not info:
+        return {}
+    run.watch.begin(FIT, run.recipe.proxy, 1, run.seeds)
+    run.watch.step(info)
+    return run.watch.diverged("the proxy's fit")
+
+
+def _finished(run: Run, how: Mode, trained: TrainedProxy) -> TrainedProxy:
+    """The trained proxies after `finish`."""
+    if not trained.seeds:
+        return trained
+    run, proxy = run.only(trained.seeds), run.recipe.proxy
+    finish = run.lift(lambda data, key, state: proxy.finish(key, state, data), how, "state")
+    states = finish(run.keys(Stream.PROXY, batches.Use.FINISH), trained.states.lifted)
+    return replace(trained, states=BySeed(run.seeds, states))
 
 
 def _proxy_step(run: Run, how: Mode, part: slice) -> Callable[..., Any]:
@@ -86,7 +113,7 @@ def mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
 
 
 def _opened(adversary: Adversary, proxy: WithParams, key: Tensor, state: Any, batch: Batch, data: Data) -> Tensor:
-    model, start = proxy.model(), Mined(state.params, batch.x)
+    model, start = proxy.model(state), Mined(state.params, batch.x)
     mined, _ = adversary.mine(keys.fold_in(key, Audit.MINE), adversary.init(key, data), model, start, batch)
     if "designs" in adversary.moves:
         after, before = model.predict(mined.params, mined.x), model.predict(state.params, batch.x)
@@ -108,14 +135,19 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     state = start(init, proxy.states.lifted)
     run.watch.report("prepare the search", 1, 1)
     run.watch.begin("search", update, length, run.seeds)
-    advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
     for number in range(length):
-        state, info = advance(fold(steps, number), state)
+        state, info = search_step(run, how, number)(fold(steps, number), state)
         run.watch.step(info)
     failed = dict(run.watch.diverged("the search"))
     found = BySeed(run.seeds, lift(update.designs, how, "tensors")(state))
     failed.update({seed: "designs are not finite" for seed, x in found.items() if not bool(torch.isfinite(x).all())})
     return _decoded(run, found.without(failed), proxy, failed)
+
+
+def search_step(run: Run, how: Mode, number: int) -> Callable[..., Any]:
+    """A step of the search for all seeds: of their keys and states, to their states and infos."""
+    update = run.recipe.update
+    return run.lift(lambda data, key, state: update.step(key, state, data, number), how, "state", "tensors")
 
 
 def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, str]) -> Candidates:

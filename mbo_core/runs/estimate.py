@@ -186,12 +186,11 @@ class _Timing:
         steps = update.length(run.data)
         if seconds is None:
             return [_preparation("prepare the search", None, 1), Phase("search", steps, None)]
-        advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
         clock = _Clock()
         with suppress(_Enough), clock.deadline:
             clock("search", 0, steps)
             for number in range(steps):
-                searching, _ = advance(each, searching)
+                searching, _ = default.search_step(run, how, number)(each, searching)
                 clock("search", number + 1, steps)
         preparation = _preparation("prepare the search", seconds, self._groups(run))
         return [preparation, self._phase("search", clock, run)]

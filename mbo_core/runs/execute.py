@@ -33,6 +33,7 @@ from mbo_core.runs.result import Result
 from mbo_core.runs.seeds import Stream
 from mbo_core.runs.store import Folder
 from mbo_core.runs.watch import Report, Watch
+from mbo_core.stages.data import state_and_info
 from mbo_core.tasks.task import Task
 
 SEEDS = 8
@@ -307,7 +308,8 @@ def at_once(run: Run) -> int:
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1
-    return lifting.at_once(proxy.init(run.keys(Stream.PROXY)[0], run.data))
+    state, _ = state_and_info(proxy.init(run.keys(Stream.PROXY)[0], run.data))
+    return lifting.at_once(state)
 
 
 def versions(registry: Registry) -> Mapping[str, str]:

@@ -28,6 +28,7 @@ from mbo_core.stages.data import (
     Representation,
     Schedule,
     State,
+    state_and_info,
 )
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
 from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
@@ -76,6 +77,7 @@ __all__ = [
     "option",
     "schedule_of",
     "stage_option",
+    "state_and_info",
     "statistics",
     "steps_from_top",
     "steps_option",

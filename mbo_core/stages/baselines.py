@@ -48,10 +48,6 @@ class NoProxy(Proxy):
         """An empty state."""
         return torch.zeros(0, device=data.x.device)
 
-    def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
-        """Never called, as the schedule has no epoch."""
-        return state, {"loss": batch.y.new_zeros(())}
-
     def predict(self, state: State, x: Tensor) -> Prediction:
         """NaN: nothing is known."""
         unknown = torch.full_like(x[:, 0], torch.nan)
@@ -85,7 +81,7 @@ class NoUpdate(Update):
         """The best designs in the data."""
         return Fixed(top(data, self.candidates))
 
-    def step(self, key: Key, state: Fixed, data: Data) -> tuple[Fixed, Info]:
+    def step(self, key: Key, state: Fixed, data: Data, number: int) -> tuple[Fixed, Info]:
         """Never called."""
         return state, {}
 

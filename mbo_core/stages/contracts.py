@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mbo_core.errors import MboError
 from mbo_core.stages.data import (
     Batch,
     Data,
@@ -48,7 +49,7 @@ Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit"
 * `uncertainty`: `predict(state, x).std` is a positive, meaningful standard deviation.
 * `partial_fit`: `step` may be called again later, with any batch, and honours `batch.w`.
 * `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
-* `params`: `model()` gives the functions of `params`, and `state.params` exists.
+* `params`: `model(state)` gives the functions of `params`, and `state.params` exists.
 
 A plugin may add abilities for its proxies and updates, prefixed with its distribution's name: `mbo-kernel:kernel`. The
 core only checks that a proxy has what an update needs; the plugin tests the contract. Any other word is refused.
@@ -180,12 +181,45 @@ class Proxy(Stage):
         """
 
     @abstractmethod
-    def init(self, key: Key, data: Data) -> State:
-        """An untrained state."""
+    def init(self, key: Key, data: Data) -> State | tuple[State, Info]:
+        """An untrained state; or one that is fitted at once, with an info that tells what the fit chose.
 
-    @abstractmethod
+        The infos are declared like those of `step`. They are recorded as the phase `fit`, and shown after the run: the
+        mean and standard deviation over seeds, and the texts of `notes`::
+
+            infos = {"lengthscale": "the most likely of those tried"}
+
+            def init(self, key, data):
+                lengthscale = self.most_likely(data)
+                return self.fitted(data, lengthscale), {"lengthscale": lengthscale}
+        """
+
     def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
-        """One training step on a batch; the info has at least `loss`."""
+        """One training step on a batch; the info has at least `loss`.
+
+        Without epochs in its schedule a proxy needs no step.
+        """
+        raise MboError(f'proxy "{self.name}" has epochs but no step', "write step, or a schedule without epochs")
+
+    def finish(self, key: Key, state: State, data: Data) -> State:
+        """The state after training; by default it stays as it is.
+
+        Called once, after the last step, or after `init` if the schedule has no epochs. It is the place for what needs
+        the trained proxy and all rows: calibration, the scale of the output, a fit of the last layer. For a ranking
+        whose state holds `scale`::
+
+            def finish(self, key, state, data):
+                return state._replace(scale=self.scores(state, data.x).std())
+
+        Args:
+            key: for random draws.
+            state: after the last step; that of a seed whose training diverged is left out.
+            data: the visible data, with the rows that were held out.
+
+        Returns:
+            A state of the structure, shapes and dtypes of `init`'s, so that it can be stored and read.
+        """
+        return state
 
     @abstractmethod
     def predict(self, state: State, x: Tensor) -> Prediction:
@@ -196,8 +230,15 @@ class Proxy(Stage):
 class WithParams(Protocol):
     """A proxy with the ability `params`; its state has an attribute `params`."""
 
-    def model(self) -> Model:
-        """The proxy as functions of its weights."""
+    def model(self, state: State) -> Model:
+        """The proxy as functions of its weights.
+
+        Only `state.params` are weights, which an adversary or an update may move. What is fixed, such as the support
+        points of a kernel or a scale, the functions take from the state::
+
+            def model(self, state):
+                return Model(lambda params, x: self.kernel(x, state.x) @ params, self.loss)
+        """
 
 
 @runtime_checkable
@@ -233,8 +274,16 @@ class Update(Stage):
         """The state before the first step."""
 
     @abstractmethod
-    def step(self, key: Key, state: State, data: Data) -> tuple[State, Info]:
-        """One step of the search."""
+    def step(self, key: Key, state: State, data: Data, number: int) -> tuple[State, Info]:
+        """One step of the search.
+
+        Args:
+            key: the step's key.
+            state: of the step before, or from `init`.
+            data: the visible data.
+            number: of the step, from 0 to `length(data) - 1`; the same for all seeds, so that it may choose a phase:
+                `train` while `number < 20`, then `draw`. A stage that wraps an update passes it on.
+        """
 
     @abstractmethod
     def designs(self, state: State) -> Tensor:

@@ -29,6 +29,22 @@ Info: TypeAlias = Mapping[str, Tensor]
 A stage declares the names in `infos`; a proxy's always has `loss`.
 """
 
+
+def state_and_info(made: Any) -> tuple[State, Info]:
+    """The state and the info that a proxy's `init` returned; the info is empty if it returned only a state.
+
+    A plain pair whose second item is a dict is a state with its info. A state that is such a pair must be a NamedTuple.
+
+    >>> state_and_info((torch.ones(2), {"lengthscale": torch.tensor(0.5)}))
+    (tensor([1., 1.]), {'lengthscale': tensor(0.5000)})
+    >>> state_and_info(torch.ones(2))
+    (tensor([1., 1.]), {})
+    """
+    if type(made) is tuple and len(made) == 2 and isinstance(made[1], Mapping):
+        return made
+    return made, {}
+
+
 Representation: TypeAlias = Literal["real", "one-hot"]
 """What an encoding's vectors are: free real numbers, or exact rows of a simplex."""
 

@@ -51,7 +51,10 @@ CHECKS: tuple[Check, ...] = (
             run_checks.rows,
         )
     ),
-    Check(lambda found: found.learners, run_checks.state_on_disk),
+    *(
+        Check(lambda found: found.learners, function)
+        for function in (run_checks.state_like_init, run_checks.state_on_disk)
+    ),
     Check(methodcaller("able", "values"), stage_checks.values),
     Check(methodcaller("able", "gradients"), stage_checks.gradients),
     Check(methodcaller("able", "values"), stage_checks.uncertainty),

@@ -60,7 +60,7 @@ class AbleProxy(Proxy):
     def step(self, key: Key, state: AbleState, batch: Batch) -> tuple[AbleState, Info]:
         """One step of Adam where the adversary moved the weights to, away from the designs that it found."""
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(key, state.adversary, self.model(state), start, batch)
 
         def loss(params: Layers) -> Tensor:
             overestimation = batch.w * (_means(params, mined.x) - _means(params, batch.x))
@@ -78,7 +78,7 @@ class AbleProxy(Proxy):
         means = _means(state.params, x)
         return Prediction(means, torch.full_like(means, NOISE))
 
-    def model(self) -> Model:
+    def model(self, state: AbleState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 
@@ -171,7 +171,7 @@ class KeepBetter(Update):
         """The best designs in the data."""
         return SearchState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One change of each candidate."""
         x = state.x + 0.1 * keys.normal(key, state.x.shape)
         before, after = (self.proxy.predict(state.proxy, designs).mean for designs in (state.x, x))
@@ -205,7 +205,7 @@ class Climb(Update):
         """The best designs in the data."""
         return SearchState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One step up."""
 
         def total(x: Tensor) -> Tensor:

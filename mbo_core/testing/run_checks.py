@@ -18,8 +18,8 @@ from mbo_core.functional import batches, keys
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
-from mbo_core.runs.states import Unstorable, pack, unpack
-from mbo_core.stages.data import Batch, Data
+from mbo_core.runs.states import StateMismatch, Unstorable, pack, unpack
+from mbo_core.stages.data import Batch, Data, State, state_and_info
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.mix import SEEDS, Mix, Rehearsal, carry_out, prepare
 from mbo_core.testing.settings import FILE
@@ -112,10 +112,30 @@ def state_on_disk(mix: Mix) -> None:
         tensors, described = pack(state)
     except Unstorable as error:
         raise Fault(error.message, error.hint) from error
-    read = unpack(load(save(tensors)), json.loads(json.dumps(described)), proxy.init(KEY, data))
+    try:
+        read = unpack(load(save(tensors)), json.loads(json.dumps(described)), _fresh(mix))
+    except StateMismatch as error:
+        raise Inapplicable("its structure changes: see the check `state-like-init`") from error
     before, after = proxy.predict(state, data.x), proxy.predict(read, data.x)
     same = torch.equal(before.mean, after.mean) and torch.equal(before.std, after.std)
     demand(same, "predictions change when the state is written and read", "keep all that predict needs in the state")
+
+
+def _fresh(mix: Mix) -> State:
+    return state_and_info(mix.recipe.proxy.init(KEY, mix.trial.run.data))[0]
+
+
+def state_like_init(mix: Mix) -> None:
+    """The trained proxy's state has the structure, shapes and dtypes of `init`'s: `step` and `finish` keep them."""
+    _, state, _ = mix.learnt
+    try:
+        unpack(*pack(state), _fresh(mix))
+    except Unstorable as error:
+        raise Inapplicable("it cannot be stored: see the check `state-on-disk`") from error
+    except StateMismatch as error:
+        raise Fault(
+            error.message, "give the state all its parts in init, and replace them in step and finish"
+        ) from error
 
 
 def rows(mix: Mix) -> None:
@@ -150,13 +170,14 @@ def inputs_untouched(mix: Mix) -> None:
     proxy, update, data = recipe.proxy, recipe.update, run.data
     watch = Watch(_mode(mix))
     _watch_encoding(run, watch)
-    state = watch("the proxy's init", partial(proxy.init, KEY, data), data)
+    state, _ = state_and_info(watch("the proxy's init", partial(proxy.init, KEY, data), data))
     for batch in _batches(mix, data):
         state, _ = watch("the proxy's step", partial(proxy.step, KEY, state, batch), batch, state)
     watch("the proxy's predict", partial(proxy.predict, state, data.x), data, state)
+    state = watch("the proxy's finish", partial(proxy.finish, KEY, state, data), data, state)
     search = watch("the update's init", partial(update.init, KEY, data, state), data, state)
     if update.length(data):
-        search, _ = watch("the update's step", partial(update.step, KEY, search, data), data, search)
+        search, _ = watch("the update's step", partial(update.step, KEY, search, data, 0), data, search)
     watch("the update's designs", partial(update.designs, search), (), search)
 
 

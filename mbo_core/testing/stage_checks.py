@@ -124,15 +124,17 @@ def members(mix: Mix) -> None:
 
 
 def params(mix: Mix) -> None:
-    """`params`: `model()` predicts from `state.params` as the proxy does, and its loss depends on them."""
+    """`params`: `model(state)` predicts from `state.params` as the proxy does, and its loss depends on them."""
     learnt = mix.learnt
-    data, model = learnt.data, cast(WithParams, learnt.proxy).model()
+    data, model = learnt.data, cast(WithParams, learnt.proxy).model(learnt.state)
     params = learnt.state.params
     same = _close(model.predict(params, data.x).mean, learnt.proxy.predict(learnt.state, data.x).mean)
-    demand(same, "model().predict(state.params, x) differs from the proxy's prediction", "use one function for both")
+    demand(
+        same, "model(state).predict(state.params, x) differs from the proxy's prediction", "use one function for both"
+    )
     slope = Model(model.predict, model.loss).input_gradient(params, data.x)
     same = _close(model.input_gradient(params, data.x), slope)
-    demand(same, "the closed-form gradient of model() is wrong", "correct it, or leave it out")
+    demand(same, "the closed-form gradient of model(state) is wrong", "correct it, or leave it out")
     batch = Batch(data.x, data.y, torch.ones_like(data.y))
     moved = optree.tree_map(lambda leaf: leaf + 0.1 if leaf.is_floating_point() else leaf, params)
     before, after = model.loss(params, batch), model.loss(moved, batch)
@@ -146,7 +148,7 @@ def mined(mix: Mix) -> None:
     if not adversary.moves:
         raise Inapplicable("it declares that it moves nothing")
     proxy, state, data = mix.learnt
-    model = cast(WithParams, proxy).model()
+    model = cast(WithParams, proxy).model(state)
     start = Mined(optree.tree_map(_leaf, state.params), _leaf(data.x[:8]))
     batch = Batch(data.x[:8], data.y[:8], torch.ones(8))
     found, _ = adversary.mine(KEY, adversary.init(KEY, data), model, start, batch)

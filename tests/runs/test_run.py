@@ -307,7 +307,7 @@ def test_an_unscored_design_is_noted(tmp_path, capsys):
 def test_notes_of_a_search_are_printed(tmp_path, capsys, monkeypatch):
     [own] = fold(fold(stream_keys([1], Stream.UPDATE, "cpu"), Search.STEP), 0)
 
-    def step(self, key, state, data):
+    def step(self, key, state, data, number):
         return state, {"second": (key == own).all().float(), "other": torch.zeros(())}
 
     monkeypatch.setattr(GradientAscent, "step", step)

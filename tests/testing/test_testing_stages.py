@@ -7,11 +7,12 @@ from odd import BOUNDS, failing, offering
 
 UPDATES = {
     "draws from torch's generator, in a loop": (
-        "lift = 'loop'\ndef step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        "lift = 'loop'\ndef step(self, key, state, data, number):\n"
+        "    return state._replace(x=torch.rand_like(state.x)), {}",
         {"same-key", "seed-alone", "global-generators"},
     ),
     "draws from torch's generator, under vmap": (
-        "def step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        "def step(self, key, state, data, number):\n    return state._replace(x=torch.rand_like(state.x)), {}",
         {"runs"},
     ),
     "lets seeds see each other": (
@@ -20,7 +21,8 @@ UPDATES = {
         {"same-key", "seed-alone"},
     ),
     "writes to the data": (
-        "def step(self, key, state, data):\n    data.x[0] += 1\n    return super(Odd, self).step(key, state, data)",
+        "def step(self, key, state, data, number):\n    data.x[0] += 1\n"
+        "    return super(Odd, self).step(key, state, data, number)",
         {"inputs-untouched"},
     ),
     "proposes too few": ("def designs(self, state):\n    return state.x[1:]", {"designs"}),
@@ -31,33 +33,33 @@ UPDATES = {
         {"rows"},
     ),
     "takes more steps of training than it says": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    batch = Batch(data.x, data.y, torch.ones_like(data.y))\n"
         "    trained, _ = self.proxy.step(key, state.proxy, batch)\n"
-        "    return super(Odd, self).step(key, state._replace(proxy=trained), data)",
+        "    return super(Odd, self).step(key, state._replace(proxy=trained), data, number)",
         {"needs"},
     ),
     "uses what it has looked for": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    known = 'members' in self.proxy.abilities\n"
         "    ask = self.proxy.predict_members if known else self.proxy.predict\n"
         "    return state._replace(x=state.x + ask(state.proxy, state.x).mean.mean()), {}",
         set(),
     ),
     "climbs a slope and does not say so": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    slope = grad(lambda x: self.proxy.predict(state.proxy, x).mean.sum())(state.x)\n"
         "    return state._replace(x=state.x + slope.detach()), {}",
         {"needs"},
     ),
     "looks at the spread and does not say so": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
         {"needs"},
     ),
     "notes an info that it does not declare": ("notes = {'stopped': 'it stopped early'}", {"infos"}),
     "gives an info that it does not declare": (
-        "def step(self, key, state, data):\n    return state, {'predictd': data.y.mean()}",
+        "def step(self, key, state, data, number):\n    return state, {'predictd': data.y.mean()}",
         {"runs"},
     ),
     "needs what there is not": (
@@ -100,6 +102,17 @@ PROXIES = {
         able("uncertainty") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),
         {"inputs-untouched"},
     ),
+    "changes its state's structure when it finishes": (
+        VALUES
+        + PLAIN.replace("MEAN", "mean")
+        + "def finish(self, key, state, data):\n    return state._replace(optimiser=data.y)",
+        {"state-like-init"},
+    ),
+    "writes to its state when it finishes": (
+        able("uncertainty")
+        + "def finish(self, key, state, data):\n    state.params[0]['bias'].add_(1)\n    return state",
+        {"inputs-untouched"},
+    ),
     "has no slope": (able("gradients") + PLAIN.replace("MEAN", "mean.detach()"), {"gradients"}),
     "has a spread of 0": (able("uncertainty") + PLAIN.replace("MEAN", "mean"), {"uncertainty"}),
     "has a spread and does not say so": (VALUES, {"uncertainty"}),
@@ -119,12 +132,20 @@ PROXIES = {
         {"members"},
     ),
     "has a loss without weights": (
-        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
+        able("uncertainty", "params") + "def model(self, state):\n    model = super(Odd, self).model(state)\n"
         "    return model._replace(loss=lambda params, batch: batch.y.square().mean())",
         {"params"},
     ),
+    "has a model without what is fixed": (
+        VALUES.replace("'values'", "'values', 'params'")
+        + "def init(self, key, data):\n    able = super(Odd, self).init(key, data)\n"
+        "    return able._replace(adversary=data.y.amax() + 1)\n"
+        "def step(self, key, state, batch):\n    return state, {'loss': batch.y.mean()}\n"
+        + PLAIN.replace("MEAN", "mean * state.adversary"),
+        {"params"},
+    ),
     "has a model with a slope of its own": (
-        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
+        able("uncertainty", "params") + "def model(self, state):\n    model = super(Odd, self).model(state)\n"
         "    return model._replace(closed_input_gradient=lambda params, x: 1.1 * model.input_gradient(params, x))",
         {"params"},
     ),

@@ -109,7 +109,7 @@ class BOQEI(Update):
         known = taken(ranked(self._precise(Observed(data.x, data.y, noise))), slice(self.rows))
         return BOState(known, taken(known, slice(0)), None, False, proxy_state)
 
-    def step(self, key: Key, state: BOState, data: Data) -> tuple[BOState, Info]:
+    def step(self, key: Key, state: BOState, data: Data, number: int) -> tuple[BOState, Info]:
         """One round."""
         search_key, noise_key = keys.split(key)
         found = None if state.stopped else self._searched(search_key, state, data)

@@ -157,7 +157,7 @@ class CbAS(Update):
         threshold = torch.full_like(data.y[0], -torch.inf)
         return CbASState(x, trained.params, vae.resume(trained.params), threshold, proxy_state)
 
-    def step(self, key: Key, state: CbASState, data: Data) -> tuple[CbASState, Info]:
+    def step(self, key: Key, state: CbASState, data: Data, number: int) -> tuple[CbASState, Info]:
         """Draw, weight and refit; the candidates are fresh draws of the search model."""
         sample_key, fit_key, draw_key = keys.split(key, 3)
         vae = self.model(data.space)

@@ -105,7 +105,7 @@ class SlidingNormal(Update):
     def init(self, key, data, proxy_state):
         return Line(torch.zeros(()), proxy_state)
 
-    def step(self, key, state, data):
+    def step(self, key, state, data, number):
         self.log.append(("search", float(self.proxy.predict(state.proxy, data.x).mean[0])))
         return state._replace(mean=state.mean + self.by), {"mean": state.mean}
 

@@ -72,7 +72,7 @@ def test_without_a_refresh_it_is_the_wrapped_update(focused, equal, cbas, kind):
     plain = cbas.init(KEY, data, state.proxy)
     for number in range(3):
         key = keys.fold_in(KEY, number)
-        (state, info), (plain, expected) = update.step(key, state, data), cbas.step(key, plain, data)
+        (state, info), (plain, expected) = update.step(key, state, data, number), cbas.step(key, plain, data, number)
         assert info == expected
     assert equal(state.inner, plain)
     assert torch.equal(update.designs(state), cbas.designs(plain))
@@ -84,8 +84,8 @@ def test_fully_flattened_weights_give_plain_training(focused, equal, ensemble, c
     plain, proxy = cbas.init(KEY, data, state.proxy), state.proxy
     for number in range(2):
         key = keys.fold_in(KEY, number)
-        state, _ = update.step(key, state, data)
-        plain, _ = cbas.step(key, cbas.with_proxy(plain, proxy), data)
+        state, _ = update.step(key, state, data, number)
+        plain, _ = cbas.step(key, cbas.with_proxy(plain, proxy), data, number)
         assert equal(state.inner.search, plain.search)
         assert torch.equal(update.weights(KEY, state, data).v, torch.ones(ROWS))
         _, train_key = keys.split(keys.fold_in(key, int.from_bytes(b"refresh", "big")))
@@ -162,7 +162,7 @@ def test_skipped_refresh_does_not_train_looped_proxy(encoded, counting_proxy, sl
     for skip_below, calls in ((1e9, 0), (0.0, 1)):
         update = Autofocus(proxy=proxy, inner=sliding_normal(proxy=proxy), epochs=1, skip_below=skip_below)
         data = replace(encoded["real"], x=torch.zeros(4, 1), y=torch.arange(4.0))
-        after, _ = update.step(KEY, update.init(KEY, data, proxy.init(KEY, data)), data)
+        after, _ = update.step(KEY, update.init(KEY, data, proxy.init(KEY, data)), data, 0)
         assert len(log) == after.proxy == calls
 
 
@@ -177,13 +177,26 @@ def test_the_proxy_changes_and_the_prior_never(focused, taken, equal, kind):
     assert all(value.isfinite() and value.ndim == 0 for info in infos for value in info.values())
 
 
+def test_the_wrapped_search_gets_the_steps_number(encoded, counting_proxy, sliding_normal):
+    class Numbered(sliding_normal):
+        def step(self, key, state, data, number):
+            return state._replace(mean=state.mean + 10.0**number), {}
+
+    proxy = counting_proxy()
+    update = Autofocus(proxy=proxy, inner=Numbered(proxy=proxy), epochs=0)
+    state = update.init(KEY, encoded["real"], proxy.init(KEY, encoded["real"]))
+    for number in (0, 2):
+        state, _ = update.step(KEY, state, encoded["real"], number)
+    assert update.designs(state) == 101
+
+
 def test_the_search_uses_the_refreshed_proxy(focused, cbas):
     update, state, data = focused()
-    first, _ = update.step(KEY, state, data)
-    _, info = update.step(KEY, first, data)
-    _, expected = cbas.step(KEY, first.inner._replace(proxy=first.proxy), data)
+    first, _ = update.step(KEY, state, data, 0)
+    _, info = update.step(KEY, first, data, 1)
+    _, expected = cbas.step(KEY, first.inner._replace(proxy=first.proxy), data, 0)
     assert info["threshold"] == expected["threshold"]
-    _, stale = cbas.step(KEY, first.inner._replace(proxy=state.proxy), data)
+    _, stale = cbas.step(KEY, first.inner._replace(proxy=state.proxy), data, 0)
     assert info["threshold"] != stale["threshold"]
 
 
@@ -212,7 +225,7 @@ def test_seeds_together_equal_seeds_alone(focused, ensemble, kind, order):
     def search(key):
         state = update.init(key, data, proxy_state)
         for number in range(2):
-            state, info = update.step(keys.fold_in(key, number), state, data)
+            state, info = update.step(keys.fold_in(key, number), state, data, number)
         return state.proxy.params, info["threshold"]
 
     seeds = keys.split(KEY, 2)

@@ -70,7 +70,7 @@ def test_candidates_are_draws_of_the_search_model(made, equal, kind):
     update, state, data = made(kind)
     vae = update.model(data.space)
     assert torch.equal(update.designs(state), vae.sample(keys.split(KEY, 3)[2], state.prior, 16))
-    after, _ = update.step(KEY, state, data)
+    after, _ = update.step(KEY, state, data, 0)
     assert torch.equal(update.designs(after), vae.sample(keys.split(KEY, 3)[2], after.search.params, 16))
 
 
@@ -87,7 +87,7 @@ def test_samples_without_weight_leave_the_search_model_alone(made, equal, kind):
     # Nothing that the proxy says can reach a threshold that was once so high, if it is never lowered.
     update, state, data = made(kind, monotone=True)
     state = state._replace(threshold=torch.tensor(1e6))
-    after, info = update.step(KEY, state, data)
+    after, info = update.step(KEY, state, data, 0)
     assert info["threshold"] == 1e6
     assert info["weight"] == info["tail"] == info["loss"] == 0
     assert equal(after.search.params, state.search.params)
@@ -105,7 +105,7 @@ def test_samples_held_out_are_not_fitted_to(made, monkeypatch):
         update, state, data = made(samples_held_out=held_out)
         monkeypatch.setattr(VAE, "step", spy)
         seen.clear()
-        update.step(KEY, state, data)
+        update.step(KEY, state, data, 0)
         monkeypatch.undo()
         assert len(torch.cat(seen)) == 4 * rows
         assert len(torch.cat(seen).unique(dim=0)) == rows
@@ -160,7 +160,7 @@ def test_seeds_together_equal_seeds_alone(made, kind):
 
     def search(key):
         state = update.init(key, data, proxy_state)
-        state, info = update.step(keys.fold_in(key, 1), state, data)
+        state, info = update.step(keys.fold_in(key, 1), state, data, 0)
         return state.search.params, info["threshold"]
 
     seeds = keys.split(KEY, 3)

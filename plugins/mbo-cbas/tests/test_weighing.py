@@ -103,7 +103,7 @@ def test_a_monotone_threshold_starts_as_any_other(made, known_proxy):
     for monotone in (False, True):
         update, state, data = made(proxy=known_proxy(), monotone=monotone)
         # Scores far below all that was ever seen.
-        _, info = update.step(KEY, state._replace(proxy=torch.tensor(-50.0)), data)
+        _, info = update.step(KEY, state._replace(proxy=torch.tensor(-50.0)), data, 0)
         found.append(info["threshold"])
     assert found[0] == found[1]
 
@@ -111,8 +111,8 @@ def test_a_monotone_threshold_starts_as_any_other(made, known_proxy):
 @pytest.mark.parametrize(("monotone", "falls"), [(False, True), (True, False)])
 def test_the_threshold_may_fall_unless_it_is_monotone(made, known_proxy, monotone, falls):
     update, state, data = made(proxy=known_proxy(), monotone=monotone)
-    first, _ = update.step(KEY, state, data)
-    second, info = update.step(KEY, first._replace(proxy=torch.tensor(-50.0)), data)
+    first, _ = update.step(KEY, state, data, 0)
+    second, info = update.step(KEY, first._replace(proxy=torch.tensor(-50.0)), data, 0)
     assert (second.threshold < first.threshold) == falls
     assert info["threshold"] == second.threshold
 

@@ -91,7 +91,7 @@ class CMAES(Update):
         to_beat = scores if self.score_start else torch.full_like(scores, -torch.inf)
         return CMAState(vmap(self.search(x.shape[1]).start)(x, to_beat), proxy_state)
 
-    def step(self, key: Key, state: CMAState, data: Data) -> tuple[CMAState, Info]:
+    def step(self, key: Key, state: CMAState, data: Data, number: int) -> tuple[CMAState, Info]:
         """The next generations of each run."""
         search, runs = self.search(data.x.shape[1]), state.runs
         drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)

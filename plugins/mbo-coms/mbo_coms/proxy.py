@@ -106,7 +106,7 @@ class Conservative(Proxy):
         if self.input_noise:
             batch = batch._replace(x=batch.x + self.input_noise * keys.normal(noise_key, batch.x.shape))
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(state), start, batch)
         multiplier = self._multiplier(state)
         grads, (loss, overestimation) = grad(self._primal, has_aux=True)(mined.params, batch, mined.x, multiplier)
         # d/d ln(alpha) of mean_i w_i (alpha * limit - alpha * Delta_i): alpha rises while Delta exceeds the limit.
@@ -118,7 +118,7 @@ class Conservative(Proxy):
         """The network's output, without uncertainty."""
         return self._net.apply(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: ConservativeState) -> Model:
         """Prediction, squared error and input gradient as functions of the weights."""
         return self._net.model()
 

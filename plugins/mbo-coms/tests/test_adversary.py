@@ -98,7 +98,7 @@ def test_it_moves_as_the_search_does():
     search = update.init(KEY, DATA, state)
     mined, _ = mine(search.x, steps=50, step_size=0.05)
     for _ in range(update.length(DATA)):
-        search, _ = update.step(KEY, search, DATA)
+        search, _ = update.step(KEY, search, DATA, 0)
     torch.testing.assert_close(mined.x, update.designs(search))
 
 

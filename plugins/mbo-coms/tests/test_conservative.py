@@ -169,7 +169,7 @@ def test_every_design_has_one_prediction_and_no_spread():
     mean, std = proxy.predict(state, DATA.x)
     assert mean.shape == std.shape == (50,)
     assert (std == 0).all()
-    assert proxy.model().loss(state.params, BATCH).item() == pytest.approx(((mean - DATA.y) ** 2).mean().item())
+    assert proxy.model(state).loss(state.params, BATCH).item() == pytest.approx(((mean - DATA.y) ** 2).mean().item())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,7 @@ def test_noise_is_added_once_before_mining(std):
     state, info = proxy.step(KEY, proxy.init(KEY, DATA), BATCH)
     noise = state.adversary - DATA.x
     assert noise.std().item() == pytest.approx(std, rel=0.25)
-    torch.testing.assert_close(info["loss"], proxy.model().loss(state.params, BATCH._replace(x=state.adversary)))
+    torch.testing.assert_close(info["loss"], proxy.model(state).loss(state.params, BATCH._replace(x=state.adversary)))
     assert info["overestimation"] == 0
 
 

@@ -74,7 +74,7 @@ class Regression(Proxy):
     def step(self, key: Key, state: RegressionState, batch: Batch) -> tuple[RegressionState, Info]:
         """One step of Adam on the mean squared error."""
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(key, state.adversary, self.model(state), start, batch)
         grads, loss = grad_and_value(self._net.loss)(mined.params, batch)
         return RegressionState(*self._adam.step(state.params, grads, state.optimiser), adversary), {"loss": loss}
 
@@ -82,7 +82,7 @@ class Regression(Proxy):
         """The network's output, without uncertainty."""
         return self._net.apply(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: RegressionState) -> Model:
         """Prediction, squared error and input gradient as functions of the weights."""
         return self._net.model()
 
@@ -155,7 +155,7 @@ class Ensemble(Proxy):
         """Mean and standard deviation by each member, (members, n)."""
         return self._members(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: EnsembleState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 

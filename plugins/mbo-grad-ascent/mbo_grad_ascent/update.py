@@ -68,7 +68,7 @@ class GradientAscent(Update):
         """The best designs in the data."""
         return AscentState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: AscentState, data: Data) -> tuple[AscentState, Info]:
+    def step(self, key: Key, state: AscentState, data: Data, number: int) -> tuple[AscentState, Info]:
         """One gradient step for each candidate."""
         slope = slope_of(lambda x: self.score(state.proxy, x))
         x = ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key)

@@ -88,7 +88,7 @@ def test_loss_is_published_quotient_of_counts():
     _, info = proxy.step(KEY, state, batch)
     expected = published_loss(proxy, state, batch, counts)
     torch.testing.assert_close(info["loss"], expected.mean())
-    torch.testing.assert_close(proxy.model().loss(state.params, batch), expected.mean())
+    torch.testing.assert_close(proxy.model(state).loss(state.params, batch), expected.mean())
 
 
 def test_a_batch_of_counts_of_zero_weighs_nothing():

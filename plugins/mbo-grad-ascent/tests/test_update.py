@@ -33,7 +33,7 @@ def moved(aggregation, members, x):
     proxy, state = linear(*members)
     update = GradientAscent(proxy=proxy, step_size=x.shape[1] ** -0.5, aggregation=aggregation)
     start = update.init(KEY, DATA, state)._replace(x=x)
-    return update.step(KEY, start, DATA)[0].x - x
+    return update.step(KEY, start, DATA, 0)[0].x - x
 
 
 # Each member is the smallest at one of the designs.
@@ -105,7 +105,7 @@ def test_linear_proxy_is_climbed_straight(step_size):
     current = update.init(KEY, DATA, state)
     starts = update.designs(current)
     for _ in range(10):
-        current, _ = update.step(KEY, current, DATA)
+        current, _ = update.step(KEY, current, DATA, 0)
     torch.testing.assert_close(update.designs(current), starts + 10 * step_size * 2 * torch.tensor(slope))
 
 
@@ -119,7 +119,7 @@ def test_small_steps_climb_a_smooth_proxy_without_falling(aggregation):
     current, heights = update.init(KEY, DATA, state), []
     for _ in range(20):
         height = update.score(state, current.x)
-        current, info = update.step(KEY, current, DATA)
+        current, info = update.step(KEY, current, DATA, 0)
         assert info["predicted"] == height.mean()
         heights.append(height)
     rises = torch.stack(heights).diff(dim=0)

@@ -24,8 +24,6 @@ class MINsState:
     """(m,) the rows of the data to train on, in their order."""
     w: Tensor
     """(N,) weights of all rows."""
-    epoch: int
-    """The number of epochs so far."""
     x: Tensor
     """(candidates, d)"""
 
@@ -121,14 +119,14 @@ class MINs(Update):
         gan = GAN(net_key, designs, data.x.shape[1], self.latent, self.hidden, self.learning_rate)
         rows = batches.examples(split_key, len(data.y), self._schedule).rows
         with keys.lend(draw_key):
-            return MINsState(gan, rows, self.weighting.weights(data.y), 0, gan.sample(self._wanted(data)))
+            return MINsState(gan, rows, self.weighting.weights(data.y), gan.sample(self._wanted(data)))
 
-    def step(self, key: Key, state: MINsState, data: Data) -> tuple[MINsState, Info]:
+    def step(self, key: Key, state: MINsState, data: Data, number: int) -> tuple[MINsState, Info]:
         """One epoch; the candidates are fresh draws."""
         with keys.lend(key):
-            info = self._epoch(state, data)
+            info = self._epoch(state, data, number)
             x = state.gan.sample(self._wanted(data))
-        return replace(state, epoch=state.epoch + 1, x=x), info
+        return replace(state, x=x), info
 
     def designs(self, state: MINsState) -> Tensor:
         """Designs of the generator for the wanted score."""
@@ -146,8 +144,8 @@ class MINs(Update):
     def _wanted(self, data: Data) -> Tensor:
         return (data.y.amax() + self.beyond).expand(self.candidates)
 
-    def _epoch(self, state: MINsState, data: Data) -> Info:
-        temperature = annealed(self.first_temperature, self.last_temperature, state.epoch, self.epochs)
+    def _epoch(self, state: MINsState, data: Data, number: int) -> Info:
+        temperature = annealed(self.first_temperature, self.last_temperature, number, self.epochs)
         rows = state.rows
         if self.order == "shuffled":
             rows = rows[torch.randperm(len(rows), device=rows.device)]

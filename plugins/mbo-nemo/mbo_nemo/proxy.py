@@ -133,7 +133,7 @@ class LabelBank(Proxy):
         mean, std = self._members(_distinct(state), x)
         return Prediction(mean.expand(self.bins, -1), std.expand(self.bins, -1))
 
-    def model(self) -> Model:
+    def model(self, state: BankState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 

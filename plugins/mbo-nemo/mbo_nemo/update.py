@@ -25,6 +25,7 @@ from mbo_core.stages import (
     WithMembers,
     option,
     stage_option,
+    state_and_info,
     steps_from_top,
     top,
 )
@@ -114,7 +115,7 @@ class NormalisedLikelihood(Update):
         Raises:
             TaskError: if there are fewer rows than candidates, or the bins cannot distinguish the scores.
         """
-        untrained = self.proxy.init(keys.key(0, data.x.device), data)
+        untrained, _ = state_and_info(self.proxy.init(keys.key(0, data.x.device), data))
         check_scores(data.y, self._count(untrained, data), self.span)
         return steps_from_top(self.steps, data, self.candidates)
 
@@ -124,7 +125,7 @@ class NormalisedLikelihood(Update):
         labels = self._bins(data, self._count(proxy_state, data)).centres
         return TrackingState(x, self._adam.init(x), proxy_state, proxy_state, labels)
 
-    def step(self, key: Key, state: TrackingState, data: Data) -> tuple[TrackingState, Info]:
+    def step(self, key: Key, state: TrackingState, data: Data, number: int) -> tuple[TrackingState, Info]:
         """Train the proxy on data and candidates, then move the candidates."""
         batch_key, proxy_key = keys.split(key)
         batch = self.labelled(batch_key, state, data)

@@ -204,8 +204,8 @@ def test_the_prediction_is_that_of_the_mixture():
 def test_model_agrees_with_the_proxy(batch):
     proxy = bank()
     state = stepped(proxy, proxy.init(KEY, DATA), PLAIN)
-    assert_nests_close(proxy.model().predict(state.params, DATA.x), proxy.predict(state, DATA.x))
-    assert proxy.model().loss(state.params, batch) == proxy.step(KEY, state, batch)[1]["loss"]
+    assert_nests_close(proxy.model(state).predict(state.params, DATA.x), proxy.predict(state, DATA.x))
+    assert proxy.model(state).loss(state.params, batch) == proxy.step(KEY, state, batch)[1]["loss"]
 
 
 def test_it_learns():
@@ -258,7 +258,7 @@ def test_the_ends_of_the_bins_have_no_gradient():
     proxy = bank()
     state = proxy.init(KEY, DATA)
     for batch in (PLAIN, APART):
-        slope = grad(lambda params, rows: proxy.model().loss(params, rows))(state.params, batch)
+        slope = grad(lambda params, rows: proxy.model(state).loss(params, rows))(state.params, batch)
         assert (slope["ends"] == 0).all()
         assert all((leaf != 0).any() for leaf in optree.tree_leaves(slope["layers"]))
 

@@ -60,7 +60,7 @@ def start(update, proxy_state=WARM):
 def run(update, state, steps, first=0):
     infos = []
     for number in range(first, first + steps):
-        state, info = update.step(keys.fold_in(KEY, number), state, DATA)
+        state, info = update.step(keys.fold_in(KEY, number), state, DATA, number)
         infos.append(info)
     return state, infos
 
@@ -133,8 +133,8 @@ def test_designs_are_detached_in_proxy_training():
     update = search()
     state = start(update)
     assert not update.labelled(KEY, state._replace(x=state.x.clone().requires_grad_()), DATA).x.requires_grad
-    slope = grad(lambda x: update.step(KEY, state._replace(x=x), DATA)[0].proxy.params["ends"].sum())(state.x)
-    moved = grad(lambda x: update.step(KEY, state._replace(x=x), DATA)[0].proxy.params["layers"][0]["bias"].sum())
+    slope = grad(lambda x: update.step(KEY, state._replace(x=x), DATA, 0)[0].proxy.params["ends"].sum())(state.x)
+    moved = grad(lambda x: update.step(KEY, state._replace(x=x), DATA, 0)[0].proxy.params["layers"][0]["bias"].sum())
     assert (slope == 0).all()
     assert (moved(state.x) == 0).all()
 
@@ -142,7 +142,7 @@ def test_designs_are_detached_in_proxy_training():
 def test_step_updates_proxy_then_average_then_designs():
     update = search(learning_rate=0.02, averaging=0.3, spread_penalty=0.2, regret_penalty=0.1)
     state, _ = run(update, start(update), 3)
-    after, info = update.step(KEY, state, DATA)
+    after, info = update.step(KEY, state, DATA, 0)
     batch_key, proxy_key = keys.split(KEY)
     proxy, fitted = update.proxy.step(proxy_key, state.proxy, update.labelled(batch_key, state, DATA))
     assert equal(after.proxy, proxy)
@@ -165,7 +165,7 @@ def test_designs_and_networks_step_separately():
     """A step of the designs leaves the networks unchanged, and the other way round."""
     still, moving = (search(learning_rate=rate) for rate in (0.0, 0.1))
     state = start(still)
-    (one, _), (other, _) = (update.step(KEY, state, DATA) for update in (still, moving))
+    (one, _), (other, _) = (update.step(KEY, state, DATA, 0) for update in (still, moving))
     assert equal((one.proxy, one.averaged), (other.proxy, other.averaged))
     assert torch.equal(one.x, state.x)
     assert not torch.equal(other.x, state.x)
@@ -272,7 +272,7 @@ def test_seeds_together_equal_seeds_alone():
     def searched(key):
         state = update.init(key, DATA, WARM)
         for number in range(4):
-            state, info = update.step(keys.fold_in(key, number), state, DATA)
+            state, info = update.step(keys.fold_in(key, number), state, DATA, number)
         return update.designs(state), info
 
     seeds = keys.split(KEY, 3)
@@ -289,7 +289,7 @@ def test_label_bank_likelihood_is_its_training_likelihood():
     for number in range(8):
         alone = optree.tree_map(lambda leaf: leaf[None], member(state.proxy.params, number))
         rows = [Batch(x[None], BINS.centres[number][None], torch.ones(1)) for x in state.x]
-        losses = torch.stack([proxy.model().loss(alone, row) for row in rows])
+        losses = torch.stack([proxy.model(state.proxy).loss(alone, row) for row in rows])
         torch.testing.assert_close(found.log_p[number] + found.log_gamma, -losses, rtol=1e-4, atol=1e-4)
 
 

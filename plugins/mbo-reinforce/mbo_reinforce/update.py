@@ -90,7 +90,7 @@ class Reinforce(Update):
         params = policy.start(top(data, self.starts))
         return ReinforceState(policy.sample(key, params, self.candidates), params, self._adam.init(params), proxy_state)
 
-    def step(self, key: Key, state: ReinforceState, data: Data) -> tuple[ReinforceState, Info]:
+    def step(self, key: Key, state: ReinforceState, data: Data, number: int) -> tuple[ReinforceState, Info]:
         """Draw, reward and climb; the candidates are fresh draws of the policy."""
         sample_key, draw_key = keys.split(key)
         policy = self.policy(data.space)

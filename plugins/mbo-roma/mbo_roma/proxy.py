@@ -97,7 +97,7 @@ class Smooth(Proxy):
         noise_key, mine_key = keys.split(key)
         batch = batch._replace(x=batch.x + self.input_noise * keys.normal(noise_key, batch.x.shape))
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(state), start, batch)
         grads, loss = grad_and_value(self._loss)(mined.params, batch)
         info = {"loss": loss}
         if self.adversary.moves:
@@ -108,7 +108,7 @@ class Smooth(Proxy):
         """Mean and standard deviation."""
         return self._net.apply(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: SmoothState) -> Model:
         """Prediction and loss as functions of the weights."""
         return Model(self._net.apply, self._loss)
 

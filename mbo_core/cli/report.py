@@ -52,6 +52,7 @@ def print_record(record: Mapping[str, Any]) -> None:
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
     click.echo(LEGEND)
+    click.echo(held_out_line(record["held_out"]))
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
@@ -65,6 +66,18 @@ def print_record(record: Mapping[str, Any]) -> None:
     if record.get("published"):
         click.echo(_published(record["published"]))
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def held_out_line(held_out: Mapping[str, Any]) -> str:
+    """How well the proxies predict held-out rows: mean and std over seeds, or a dash."""
+    rows = held_out["rows"]["mean"]
+    if rows is None:
+        return "held-out rows: -"
+    error, rank, best_error, best_rank = (
+        mean_std(held_out[name]["by_seed"]) for name in ("error", "rank", "best_error", "best_rank")
+    )
+    best = f"among their best {held_out['best_rows']['mean']:.0f} {best_error} and {best_rank}"
+    return f"held-out rows: {rows:.0f}; proxy's error {error} (raw), rank correlation {rank}; {best}"
 
 
 def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:

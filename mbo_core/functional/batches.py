@@ -32,6 +32,8 @@ class Use(IntEnum):
     """Folded once more, with the step's number."""
     FINISH = 4
     """What is done after the last step."""
+    REFIT = 5
+    """The training on all rows; folded once more, with all of these."""
 
 
 class Examples(NamedTuple):
@@ -51,8 +53,12 @@ def check_rows(schedule: Schedule, rows: int) -> None:
     """Check that the data suffice for a schedule.
 
     Raises:
-        TaskError: if fewer than `LEAST_ROWS` rows are left to train on.
+        TaskError: if fewer than `LEAST_ROWS` rows are left to train on, or the best state is to be kept with none held
+            out.
     """
+    if schedule.keep == "best" and not schedule.held_out:
+        hint = "set held_out; a table of fewer than 5 designs can hold out none"
+        raise TaskError('keep = "best" has no held-out rows to choose the state by', hint)
     left = rows - schedule.held_out
     if left < LEAST_ROWS:
         raise TaskError(
@@ -64,17 +70,25 @@ def check_rows(schedule: Schedule, rows: int) -> None:
 
 def examples(key: Key, rows: int, schedule: Schedule) -> Examples:
     """Draw one seed's training rows: a split, and a bootstrap of it where the schedule asks for one."""
-    split_key, bootstrap_key = keys.split(key)
-    members = schedule.members
-    if members is None:
-        chosen = keys.permutation(split_key, rows)[schedule.held_out :]
+    chosen, _ = split(key, rows, schedule)
+    _, bootstrap_key = keys.split(key)
+    if schedule.members is None:
         return Examples(chosen, _multiplicities(bootstrap_key, len(chosen), schedule))
-    if schedule.shuffle == "own":
-        chosen = vmap(lambda k: keys.permutation(k, rows))(keys.split(split_key, members))[:, schedule.held_out :]
-    else:
-        chosen = keys.permutation(split_key, rows)[schedule.held_out :]
     draw = vmap(lambda k: _multiplicities(k, chosen.shape[-1], schedule))
-    return Examples(chosen, draw(keys.split(bootstrap_key, members)))
+    return Examples(chosen, draw(keys.split(bootstrap_key, schedule.members)))
+
+
+def split(key: Key, rows: int, schedule: Schedule) -> tuple[Tensor, Tensor]:
+    """One seed's training rows and its held-out rows, (m,) and (held_out,), by the key of `examples`.
+
+    With `shuffle = "own"` both have a leading member axis.
+    """
+    split_key, _ = keys.split(key)
+    if schedule.members is not None and schedule.shuffle == "own":
+        order = vmap(lambda k: keys.permutation(k, rows))(keys.split(split_key, schedule.members))
+    else:
+        order = keys.permutation(split_key, rows)
+    return order[..., schedule.held_out :], order[..., : schedule.held_out]
 
 
 def _multiplicities(key: Key, count: int, schedule: Schedule) -> Tensor:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mbo_core.runs.notes import Note, check_declared, source
@@ -15,6 +17,7 @@ from mbo_core.runs.seeds import BySeed, Stream, lift, mode, stream_keys
 from mbo_core.stages.contracts import Encoding, WithInfo
 from mbo_core.stages.data import Data, EncodedSpace
 from mbo_core.stages.encodings import statistics
+from mbo_core.tasks.replicates import numbered
 from mbo_core.tasks.table import Table
 
 
@@ -103,6 +106,11 @@ class Encoded:
             if key in rows:
                 decoded[i] = self.raw[rows[key]]
         return decoded
+
+    @cached_property
+    def designs(self) -> NDArray[np.int64]:
+        """(N,) the number of each row's design; rows with the same number are replicates."""
+        return numbered(self.raw.numpy())
 
     @cached_property
     def _rows(self) -> list[dict[bytes, int]]:

@@ -261,6 +261,7 @@ class Job:
         trained = hooks.train_proxy(run)
         self.result.failed.update(trained.failed)
         self.result.cached.extend(trained.cached)
+        self.result.quality.update(trained.held_out)
         if not trained.seeds:
             return ()
         self._keep(predictors(run, trained))

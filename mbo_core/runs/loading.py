@@ -18,6 +18,7 @@ from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.resolve import resolve
 from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
+from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result, Trial
 from mbo_core.runs.store import DESIGNS, TABLE, Folder, read, read_tensors, write_tensors
 from mbo_core.tasks.space import Space
@@ -52,6 +53,7 @@ def load(
     result.failed = {int(seed): reason for seed, reason in record["failed"].items()}
     result.notes = [Note(**note) for note in record["notes"]]
     result.cached = record["cached_proxies"]
+    result.quality = _quality(seeds, record["held_out"])
     result.trials = {
         seed: _trial(place, seed, loaded, gap)
         for seed, gap in zip(seeds, record["gap"], strict=True)
@@ -97,6 +99,12 @@ def _named(name: str, registry: Registry, place: Folder) -> Task:
     except MboError as error:
         fact = f'task "{name}" of the run {place.path} cannot be loaded: {error.message}'
         raise StoreError(fact, f"{error.hint}; or give it: mbo.load(folder, task=mbo.Task(...))") from error
+
+
+def _quality(seeds: Sequence[int], held_out: Mapping[str, Any]) -> dict[int, HeldOut]:
+    by_seed = zip(*(values["by_seed"] for values in held_out.values()), strict=True)
+    whole = {seed: dict(zip(held_out, each, strict=True)) for seed, each in zip(seeds, by_seed, strict=True)}
+    return {seed: HeldOut(**each) for seed, each in whole.items() if each["rows"] is not None}
 
 
 def _trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:

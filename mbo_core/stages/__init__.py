@@ -20,6 +20,7 @@ from mbo_core.stages.data import (
     Data,
     EncodedSpace,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -33,7 +34,7 @@ from mbo_core.stages.data import (
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
 from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
-from mbo_core.stages.training import schedule_of, steps_option
+from mbo_core.stages.training import keep_option, refit_option, schedule_of, steps_option
 
 __all__ = [
     "ABILITIES",
@@ -47,6 +48,7 @@ __all__ = [
     "Encoding",
     "Evaluation",
     "Info",
+    "Keep",
     "Key",
     "Limits",
     "Mined",
@@ -74,7 +76,9 @@ __all__ = [
     "WithMembers",
     "WithParams",
     "convert",
+    "keep_option",
     "option",
+    "refit_option",
     "schedule_of",
     "stage_option",
     "state_and_info",

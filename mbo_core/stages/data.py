@@ -45,6 +45,9 @@ def state_and_info(made: Any) -> tuple[State, Info]:
     return made, {}
 
 
+Keep: TypeAlias = Literal["last", "best"]
+"""Which state of a training is kept: the last, or the best on held-out rows."""
+
 Representation: TypeAlias = Literal["real", "one-hot"]
 """What an encoding's vectors are: free real numbers, or exact rows of a simplex."""
 
@@ -156,6 +159,8 @@ class Schedule:
         bootstrap: draw the training rows with replacement once, a draw a member; the multiplicities are `batch.w`.
         shuffle: with members, whether all see the same batches or each has its own split and order.
         steps: gradient steps in place of epochs: as many passes as they take, the last one cut short; None for epochs.
+        keep: the last state, or the best: that of the smallest mean squared error on the held-out rows.
+        refit: after training with held-out rows, train once more on all rows, for as many steps as the kept state had.
     """
 
     epochs: int
@@ -166,6 +171,8 @@ class Schedule:
     bootstrap: bool = False
     shuffle: Literal["shared", "own"] = "shared"
     steps: int | None = None
+    keep: Keep = "last"
+    refit: bool = False
 
     @property
     def trains(self) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
-from mbo_core.stages.data import Schedule
+from mbo_core.stages.data import Keep, Schedule
 from mbo_core.stages.options import option
 
 
@@ -14,6 +15,17 @@ def steps_option() -> int | None:
         None, "gradient steps, in place of epochs: as many on a large table as on a small one", at_least=1,
         instead_of="epochs",
     )  # fmt: skip
+
+
+def keep_option() -> Keep:
+    """The option `keep` of a proxy with the option `held_out`."""
+    kept: Keep = option("last", "the last state, or the best: of the smallest mean squared error on held-out rows")
+    return kept
+
+
+def refit_option() -> bool:
+    """The option `refit` of a proxy with the option `held_out`."""
+    return option(False, "train once more on all rows, for as many steps as the kept state had")
 
 
 class Trained(Protocol):
@@ -35,12 +47,21 @@ class Trained(Protocol):
     def held_out(self) -> int:
         """Rows that are not trained on."""
 
+    @property
+    def keep(self) -> Keep:
+        """The state that is kept."""
+
+    @property
+    def refit(self) -> bool:
+        """Whether all rows are trained on in the end."""
+
 
 def schedule_of(proxy: Trained, **more: Any) -> Schedule:
     """The schedule of a proxy's options.
 
     Args:
-        proxy: has the options `epochs`, `steps`, `batch_size` and `held_out`.
+        proxy: has the options `epochs`, `steps`, `batch_size`, `held_out`, `keep` and `refit`.
         more: other fields of the schedule.
     """
-    return Schedule(proxy.epochs, proxy.batch_size, proxy.held_out, steps=proxy.steps, **more)
+    usual = Schedule(proxy.epochs, proxy.batch_size, proxy.held_out, keep=proxy.keep, refit=proxy.refit)
+    return replace(usual, steps=proxy.steps, **more)

@@ -21,6 +21,7 @@ from mbo_core.stages import (
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -29,7 +30,9 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
     schedule_of,
     stage_option,
     steps_option,
@@ -76,6 +79,8 @@ class Conservative(Proxy):
     steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(500, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "conservative"
     infos: ClassVar[Mapping[str, str]] = {

@@ -18,6 +18,7 @@ from mbo_core.stages import (
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -26,7 +27,9 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
     schedule_of,
     stage_option,
     steps_option,
@@ -56,6 +59,8 @@ class Regression(Proxy):
     steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(200, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "regression"
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "partial_fit", "params"})
@@ -123,6 +128,8 @@ class Ensemble(Proxy):
     steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(200, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "ensemble"
     abilities: ClassVar[frozenset[Ability]] = frozenset(

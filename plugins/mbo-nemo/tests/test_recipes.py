@@ -24,6 +24,8 @@ BANK = {
     "epochs": 30,
     "batch_size": 128,
     "held_out": 0,
+    "keep": "last",
+    "refit": False,
 }
 ENSEMBLE = {
     "use": "ensemble",
@@ -37,6 +39,8 @@ ENSEMBLE = {
     "epochs": 30,
     "batch_size": 128,
     "held_out": 0,
+    "keep": "last",
+    "refit": False,
 }
 UPDATE = {
     "use": "normalised-likelihood",

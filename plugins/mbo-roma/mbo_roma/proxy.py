@@ -19,6 +19,7 @@ from mbo_core.stages import (
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -27,7 +28,9 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
     schedule_of,
     stage_option,
     steps_option,
@@ -73,6 +76,8 @@ class Smooth(Proxy):
     held_out: int = option(
         200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0, share=HELD_OUT
     )
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "smooth"
     infos: ClassVar[Mapping[str, str]] = {

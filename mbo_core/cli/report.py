@@ -36,7 +36,8 @@ LEGEND = """\
 100th, 50th: percentiles of a seed's candidates, normalised and raw scores; population std: over seeds.
 distinct, new: the number of distinct candidates, and of those not in the data.
 adversary's gap: how much worse the adversary makes the trained proxy, in standardised units.
-predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy."""
+predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy.
+error: the proxy's root mean squared error on rows that it was not trained on, raw; rank correlation: Spearman's."""
 
 
 def print_result(result: Result) -> None:
@@ -52,7 +53,8 @@ def print_record(record: Mapping[str, Any]) -> None:
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
     click.echo(LEGEND)
-    click.echo(held_out_line(record["held_out"]))
+    for line in held_out_lines(record["held_out"]):
+        click.echo(line)
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
@@ -68,16 +70,15 @@ def print_record(record: Mapping[str, Any]) -> None:
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
 
 
-def held_out_line(held_out: Mapping[str, Any]) -> str:
+def held_out_lines(held_out: Mapping[str, Any]) -> list[str]:
     """How well the proxies predict held-out rows: mean and std over seeds, or a dash."""
-    rows = held_out["rows"]["mean"]
-    if rows is None:
-        return "held-out rows: -"
-    error, rank, best_error, best_rank = (
-        mean_std(held_out[name]["by_seed"]) for name in ("error", "rank", "best_error", "best_rank")
-    )
-    best = f"among their best {held_out['best_rows']['mean']:.0f} {best_error} and {best_rank}"
-    return f"held-out rows: {rows:.0f}; proxy's error {error} (raw), rank correlation {rank}; {best}"
+    if held_out["rows"]["mean"] is None:
+        return ["held-out rows: -"]
+    lines = []
+    for name, of in (("held-out rows", ""), ("the best of them", "best_")):
+        error, rank = (mean_std(held_out[f"{of}{measure}"]["by_seed"]) for measure in ("error", "rank"))
+        lines.append(f"{name}: {held_out[f'{of}rows']['mean']:.0f}, error {error}, rank correlation {rank}")
+    return lines
 
 
 def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:

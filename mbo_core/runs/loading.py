@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result, Trial
 from mbo_core.runs.store import DESIGNS, TABLE, Folder, read, read_tensors, write_tensors
+from mbo_core.tasks.replicates import Replicates
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.task import Task
 
@@ -68,6 +69,9 @@ def store_table(folder: Folder, task: Task) -> None:
     if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
         about = {"name": task.name, "space": asdict(task.space), "y_min": task.y_min, "y_max": task.y_max}
         tensors = {name: torch.tensor(getattr(task.table, name)) for name in "xyw"}
+        if task.table.replicates:
+            about["pooled_std"] = task.table.replicates.pooled_std
+            tensors["counts"] = torch.tensor(task.table.replicates.counts)
         write_tensors(folder.path / TABLE, tensors, {"task": about})
 
 
@@ -88,7 +92,11 @@ def stored_table(folder: Folder) -> Task | None:
         }
         more: dict[str, Any] = {"space": Space(**fields), "y_min": task["y_min"], "y_max": task["y_max"]}
         x, y, w = (tensors[name].numpy() for name in "xyw")
-        return Task(task["name"], x, y, w=w, **more)
+        made = Task(task["name"], x, y, w=w, replicates="keep", **more)
+        if "counts" in tensors:
+            known = Replicates(tensors["counts"].numpy(), task["pooled_std"])
+            made.table = replace(made.table, replicates=known)
+        return made
     except (LookupError, TypeError) as error:
         raise StoreError(f"{path} has an unexpected structure: {error!r}") from error
 

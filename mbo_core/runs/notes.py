@@ -61,7 +61,7 @@ TABLE = "table"
 
 
 def table_notes(cuts: Sequence[Cut], table: Table) -> list[Note]:
-    """What a run's table means for its recipe."""
-    if not cuts:
-        return []
-    return [Note(None, TABLE, f"{table.designs} distinct designs limit the recipe: {in_words(cuts)}")]
+    """What a run's table means for its recipe, and what was done with its rows."""
+    texts = [table.replicates.note] if table.replicates else []
+    texts += [f"{table.designs} distinct designs limit the recipe: {in_words(cuts)}"] if cuts else []
+    return [Note(None, TABLE, text) for text in texts]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.errors import TaskError
-from mbo_core.tasks.replicates import numbered
+from mbo_core.tasks.replicates import Replicates, merged, numbered
 from mbo_core.tasks.space import Kind, Space
 
 MOST_TOKENS = 256
@@ -29,6 +29,7 @@ class Table:
         y: (N,) float64 raw scores, larger is better.
         w: (N,) float64 importance weights of the rows, positive.
         space: the space of the raw designs.
+        replicates: how often each design was measured, and the pooled error; None if no rows were merged.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Table:
     y: NDArray[np.float64]
     w: NDArray[np.float64]
     space: Space
+    replicates: Replicates | None = None
 
     @classmethod
     def of(cls, name: str, x: ArrayLike, y: ArrayLike, space: Space | None = None, w: ArrayLike | None = None) -> Table:
@@ -63,9 +65,17 @@ class Table:
         _measurable(name, "score", scores[:, None])
         if not (weights > 0).all():
             raise TaskError(f"{name}: a weight is {weights.min():g}", "give positive weights, or leave the row out")
-        for array in (designs, scores, weights):
+        return made._locked()
+
+    def _locked(self) -> Table:
+        for array in (self.x, self.y, self.w):
             array.setflags(write=False)
-        return made
+        return self
+
+    def merged(self) -> Table:
+        """The table with one row for each distinct design; itself if all rows are distinct."""
+        found = merged(self.x, self.y, self.w)
+        return self if found is None else Table(self.name, *found[:3], self.space, found.replicates)._locked()
 
     @property
     def kind(self) -> Kind:

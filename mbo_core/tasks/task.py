@@ -10,10 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import TaskError, reason_of
+from mbo_core.errors import TaskError, nearest, reason_of
 from mbo_core.tasks.oracles import Oracle, Score, as_oracle
 from mbo_core.tasks.space import Cells, Kind, Space
 from mbo_core.tasks.table import Table
+
+REPLICATES = ("merge", "keep")
+"""What may be done with rows of one design."""
 
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
 
@@ -59,6 +62,8 @@ class Task:
         info: information for people.
         cells: writes a design as the cells of a table, if `space.cells` is not readable; e.g. the SMILES of a
             molecule.
+        replicates: `merge` rows of one design into one with their mean score, weighted by their number, or `keep` them
+            as they are, e.g. as in a benchmark's published data.
 
     Raises:
         TaskError: for empty, misshapen, non-finite or out-of-range data, or an oracle that cannot be called.
@@ -77,8 +82,12 @@ class Task:
         y_max: float | None = None,
         info: TaskInfo | None = None,
         cells: Callable[[NDArray[Any]], Cells] | None = None,
+        replicates: Literal["merge", "keep"] = "merge",
     ) -> None:
-        self.table = Table.of(name, x, y, space, w)
+        if replicates not in REPLICATES:
+            raise TaskError(f'{name}: replicates is "{replicates}"', nearest(str(replicates), REPLICATES))
+        table = Table.of(name, x, y, space, w)
+        self.table = table.merged() if replicates == "merge" else table
         self.oracle = as_oracle(oracle, name)
         self.y_min = float(self.y.min()) if y_min is None else y_min
         self.y_max = float(self.y.max()) if y_max is None else y_max

@@ -46,7 +46,7 @@ def degenerate_tasks(kind: Kind) -> Mapping[str, Task]:
 
 def _task(kind: Kind, name: str, x: NDArray[Any], y: NDArray[np.float64]) -> Task:
     space = Space(kind, LENGTH[kind], CLASSES if kind == "discrete" else None)
-    return Task(name, x, y, space=space, oracle=Bowl())
+    return Task(name, x, y, space=space, oracle=Bowl(), replicates="keep")
 
 
 def _designs(kind: Kind) -> NDArray[Any]:

@@ -119,14 +119,6 @@ def test_candidates_are_designs_inside_the_data(name, kind):
         assert [step["stopped"] for step in steps] == [0, 0]
 
 
-def test_fewer_rows_than_candidates_are_refused_before_training():
-    trained: list[str] = []
-    task = mbo.Task("few", table("continuous").x[:100], table("continuous").y[:100])
-    with pytest.raises(mbo.TaskError, match="fewer than 128 candidates"):
-        mbo.run("bo-qei", task, seeds=1, set=SMALL, report=lambda phase, done, total: trained.append(phase))
-    assert set(trained) == {"encode"}
-
-
 @pytest.mark.parametrize(
     ("sets", "fact"),
     [

@@ -112,14 +112,6 @@ def test_seed_gives_same_designs_alone():
     assert same.mean() > 0.95
 
 
-def test_fewer_rows_than_candidates_are_refused_before_training():
-    trained: list[str] = []
-    task = mbo.Task("few", table("continuous").x[:100], table("continuous").y[:100])
-    with pytest.raises(mbo.TaskError, match="fewer than 128 candidates"):
-        mbo.run("cma-es", task, seeds=1, set=SMALL, report=lambda phase, done, total: trained.append(phase))
-    assert set(trained) == {"encode"}
-
-
 @pytest.mark.parametrize(
     ("sets", "fact"),
     [

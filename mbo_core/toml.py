@@ -18,6 +18,8 @@ class Sourced(NamedTuple):
 
     value: Any
     where: str
+    layer: int = 0
+    """The number of the layer it comes from; later layers override earlier ones."""
 
 
 Table: TypeAlias = "dict[str, Table | Sourced]"
@@ -163,7 +165,7 @@ def assignment(text: str) -> Table:
         RecipeError: if it is not an assignment.
 
     >>> assignment("proxy.epochs=5")
-    {'proxy': {'epochs': Sourced(value=5, where='--set proxy.epochs=5')}}
+    {'proxy': {'epochs': Sourced(value=5, where='--set proxy.epochs=5', layer=0)}}
     """
     key, equals, value = text.partition("=")
     keys = dotted(key.strip())
@@ -177,7 +179,9 @@ def assignment(text: str) -> Table:
 
 def sourced(value: Any, where: str) -> Table | Sourced:
     """A value, or a nest of tables, of which each leaf comes from one place."""
-    return {key: sourced(one, where) for key, one in value.items()} if isinstance(value, dict) else Sourced(value, where)
+    return (
+        {key: sourced(one, where) for key, one in value.items()} if isinstance(value, dict) else Sourced(value, where)
+    )
 
 
 def _value(text: str) -> Any:
@@ -197,6 +201,14 @@ def merge(base: Table, layer: Table) -> Table:
         keeps = isinstance(old, dict) and isinstance(value, dict) and not _changes_use(old, value)
         merged[key] = merge(old, value) if keeps and isinstance(old, dict) and isinstance(value, dict) else value
     return merged
+
+
+def numbered(table: Table, layer: int) -> Table:
+    """A table whose values say that they come from a layer."""
+    return {
+        key: numbered(value, layer) if isinstance(value, dict) else value._replace(layer=layer)
+        for key, value in table.items()
+    }
 
 
 def _changes_use(old: Table, new: Table) -> bool:

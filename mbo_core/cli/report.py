@@ -12,6 +12,7 @@ import click
 
 from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
+from mbo_core.recipes.limits import Cut, in_words
 from mbo_core.runs.store import TABLE
 from mbo_core.runs.tables import mean_std, number
 
@@ -35,7 +36,8 @@ LEGEND = """\
 100th, 50th: percentiles of a seed's candidates, normalised and raw scores; population std: over seeds.
 distinct, new: the number of distinct candidates, and of those not in the data.
 adversary's gap: how much worse the adversary makes the trained proxy, in standardised units.
-predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy."""
+predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy.
+error: the proxy's root mean squared error on rows that it was not trained on, raw; rank correlation: Spearman's."""
 
 
 def print_result(result: Result) -> None:
@@ -45,11 +47,14 @@ def print_result(result: Result) -> None:
 
 def print_record(record: Mapping[str, Any]) -> None:
     """Print the same from a run's record."""
-    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"]]))
+    cuts = in_words([Cut(**each) for each in record["cut"]])
+    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"], cuts]))
     console().print(heading, style="bold")
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
     click.echo(LEGEND)
+    for line in held_out_lines(record["held_out"]):
+        click.echo(line)
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
@@ -63,6 +68,17 @@ def print_record(record: Mapping[str, Any]) -> None:
     if record.get("published"):
         click.echo(_published(record["published"]))
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def held_out_lines(held_out: Mapping[str, Any]) -> list[str]:
+    """How well the proxies predict held-out rows: mean and std over seeds, or a dash."""
+    if held_out["rows"]["mean"] is None:
+        return ["held-out rows: -"]
+    lines = []
+    for name, of in (("held-out rows", ""), ("the best of them", "best_")):
+        error, rank = (mean_std(held_out[f"{of}{measure}"]["by_seed"]) for measure in ("error", "rank"))
+        lines.append(f"{name}: {held_out[f'{of}rows']['mean']:.0f}, error {error}, rank correlation {rank}")
+    return lines
 
 
 def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:

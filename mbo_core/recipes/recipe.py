@@ -10,7 +10,7 @@ import tomli_w
 
 from mbo_core.recipes.words import ABOUT, ROLES
 from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, Stage, Update
-from mbo_core.stages.options import options, to_toml
+from mbo_core.stages.options import options, rivals, to_toml
 
 LEFT_OUT: Any = None
 """A stage to be filled in when the recipe is resolved."""
@@ -79,8 +79,11 @@ class Recipe:
 def written(stage: Stage) -> dict[str, Any]:
     """A stage as its TOML table, without the recipe's own adversary and proxy, which have their own tables."""
     table: dict[str, Any] = {"use": stage.name}
+    replaced = {other for name, other in rivals(type(stage)).items() if getattr(stage, name) is not None}
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)
+        if option.name in replaced:
+            continue
         if option.stage is None:
             table.update(to_toml({option.name: value}))
         elif option.name not in ROLES and value is not None:

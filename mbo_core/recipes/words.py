@@ -29,7 +29,7 @@ MEASURED = (*PUBLISHED, "seeds", "preset")
 """The keys of `[measured."TASK"]`: our own scores, printed by `mbo list-methods`."""
 
 
-LISTING = ("kinds", "rows", "cost")
+LISTING = ("kinds", "cost")
 """The keys of `[listing]`: other facts printed by `mbo list-methods`."""
 
 

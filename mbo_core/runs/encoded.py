@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mbo_core.runs.notes import Note, check_declared, source
@@ -15,6 +17,7 @@ from mbo_core.runs.seeds import BySeed, Stream, lift, mode, stream_keys
 from mbo_core.stages.contracts import Encoding, WithInfo, WithProjection
 from mbo_core.stages.data import Data, EncodedSpace
 from mbo_core.stages.scales import statistics
+from mbo_core.tasks.replicates import numbered
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.table import Table
 
@@ -120,6 +123,11 @@ class Encoded:
         return int((~self.raw_space.near(raw)).sum())
 
     @cached_property
+    def designs(self) -> NDArray[np.int64]:
+        """(N,) the number of each row's design; rows with the same number are replicates."""
+        return numbered(self.raw.numpy())
+
+    @cached_property
     def _rows(self) -> list[dict[bytes, int]]:
         tables = self.x if self.encoding.seeded else self.x[None]
         return [{key: row for row, key in enumerate(_bytes(x))} for x in tables]
@@ -167,7 +175,7 @@ def _space(
             projection = None
         else:
             own = [end.to(device, x.dtype) for end in (projection.lower, projection.upper)]
-            lower, upper = (torch.where(end.isfinite(), end, seen) for end, seen in zip(own, (lower, upper), strict=True))
-    return EncodedSpace(
-        table.kind, shape, table.space.classes, encoding.representation, lower, upper, projection
-    )
+            lower, upper = (
+                torch.where(end.isfinite(), end, seen) for end, seen in zip(own, (lower, upper), strict=True)
+            )
+    return EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, lower, upper, projection)

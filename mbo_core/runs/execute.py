@@ -16,6 +16,7 @@ from mbo_core.errors import MboError, RecipeError, reason_of
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
+from mbo_core.recipes.limits import Cut, fitted
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
@@ -25,6 +26,7 @@ from mbo_core.runs.default import check_data
 from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.loading import store_table
+from mbo_core.runs.notes import table_notes
 from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
@@ -52,14 +54,25 @@ class Interrupted(MboError):
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run, ready to start."""
+    """A checked run, ready to start.
+
+    Attributes:
+        recipe: the resolved recipe, within the limits of the table.
+        asked: the same as it was written, before the table's limits.
+        cuts: the numbers of rows that differ between the two.
+        task: the task.
+        seeds: the seeds.
+        registry: the installed plugins.
+        own_table: whether the task was given as an object, so it cannot be found again by name.
+    """
 
     recipe: Recipe
+    asked: Recipe
+    cuts: tuple[Cut, ...]
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
     own_table: bool = False
-    """Whether the task was given as an object, so it cannot be found again by name."""
 
 
 def plan(
@@ -80,7 +93,8 @@ def plan(
     loaded = _task(task if task is not None else recorded.get("task"), found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
-    return Plan(resolved, loaded, numbers, found, own_table=isinstance(task, Task))
+    used, cuts = fitted(resolved, loaded.table.designs)
+    return Plan(used, resolved, cuts, loaded, numbers, found, own_table=isinstance(task, Task))
 
 
 def _task(task: Any, registry: Registry) -> Task:
@@ -171,7 +185,7 @@ def execute(
     """Carry out a plan, storing each group of seeds as soon as it finishes."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
-        result.own_table = planned.own_table
+        result.own_table, result.cuts = planned.own_table, planned.cuts
         folder = Folder.create(out) if out else None
         keeper = Keeper(folder, planned.task, len(planned.seeds), keep_proxy) if folder else None
         job = Job(planned, result, folder, report or (lambda *_: None), keeper)
@@ -230,7 +244,7 @@ class Job:
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
         encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
-        self.result.notes += encoded.notes(task.table)
+        self.result.notes += [*table_notes(self.plan.cuts, task.table), *encoded.notes(task.table)]
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
         hooks = Hooks(self.plan.registry.hooks(default))
@@ -247,6 +261,7 @@ class Job:
         trained = hooks.train_proxy(run)
         self.result.failed.update(trained.failed)
         self.result.cached.extend(trained.cached)
+        self.result.quality.update(trained.held_out)
         if not trained.seeds:
             return ()
         self._keep(predictors(run, trained))
@@ -277,7 +292,8 @@ class Job:
     def _store_recipe(self) -> None:
         if self.folder:
             plan = self.plan
-            self.folder.recipe(plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
+            # As written: on a larger table the same file must not keep the limits of this one.
+            self.folder.recipe(plan.asked.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
             if plan.own_table:
                 store_table(self.folder, plan.task)
 

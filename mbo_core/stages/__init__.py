@@ -23,6 +23,7 @@ from mbo_core.stages.data import (
     Data,
     EncodedSpace,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -34,14 +35,16 @@ from mbo_core.stages.data import (
     state_and_info,
 )
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
-from mbo_core.stages.options import Limits, Option, Refused, convert, option, stage_option, to_toml
+from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
 from mbo_core.stages.projection import Projection
 from mbo_core.stages.scales import Statistics, statistics, unit
+from mbo_core.stages.training import keep_option, refit_option, schedule_of, steps_option
 
 __all__ = [
     "ABILITIES",
     "CANDIDATES",
+    "HELD_OUT",
     "Ability",
     "Adversary",
     "Batch",
@@ -51,6 +54,7 @@ __all__ = [
     "Encoding",
     "Evaluation",
     "Info",
+    "Keep",
     "Key",
     "Limits",
     "Mined",
@@ -81,10 +85,14 @@ __all__ = [
     "WithProjection",
     "check_starts",
     "convert",
+    "keep_option",
     "option",
+    "refit_option",
+    "schedule_of",
     "stage_option",
     "state_and_info",
     "statistics",
+    "steps_option",
     "to_toml",
     "top",
     "unit",

@@ -64,7 +64,7 @@ class Fixed(NamedTuple):
 class NoUpdate(Update):
     """Proposes the best designs in the data: the baseline every method has to beat."""
 
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "none"
 

@@ -15,7 +15,6 @@ from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.numbers import Number
 from mbo_core.tasks.space import Space
 
-
 CONSTANT = 1e-6
 """A column whose visible values differ by less, in units of its range, counts as constant."""
 

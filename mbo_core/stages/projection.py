@@ -128,7 +128,9 @@ def onto_simplex(x: Tensor) -> Tensor:
 def of_numbers(space: Space, mean: Tensor, std: Tensor) -> Projection:
     """The projection of designs of numbers that are standardised by `(x - mean) / std`, (length,) each."""
     lower, upper = (torch.from_numpy(end) for end in bounds(space))
-    sums = [(torch.from_numpy(row), one.lower, one.upper) for row, one in zip(space.weights, space.constraints, strict=True)]
+    sums = [
+        (torch.from_numpy(row), one.lower, one.upper) for row, one in zip(space.weights, space.constraints, strict=True)
+    ]
     totals = [Total(row * std, low - float(row @ mean), up - float(row @ mean)) for row, low, up in sums]
     return Projection((lower - mean) / std, (upper - mean) / std, (), tuple(totals))
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError, nearest
-from mbo_core.tasks.columns import Array, Cells as Cells, Column, Sequence
+from mbo_core.tasks.columns import Array, Column, Sequence
+from mbo_core.tasks.columns import Cells as Cells
 from mbo_core.tasks.constraints import Linear
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.numbers import TOLERANCE, Number, Real
@@ -215,7 +216,9 @@ class Space:
 
     def near(self, x: Array) -> NDArray[np.bool_]:
         """Whether each design (n, length) keeps the bounds and sums to a thousandth, whatever its steps, (n,)."""
-        scales = np.concatenate([np.full(column.width, getattr(self.number(column), "scale", 1)) for column in self.columns])
+        scales = np.concatenate(
+            [np.full(column.width, getattr(self.number(column), "scale", 1)) for column in self.columns]
+        )
         kept = np.asarray((np.abs(self.lacking(x)) <= NEAR * (np.abs(self.weights) @ scales)).all(1))
         for column, part in self.parts(x):
             number = self.number(column)

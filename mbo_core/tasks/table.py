@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mbo_core.errors import TaskError
 from mbo_core.tasks.columns import Array, Category, Column, Sequence
 from mbo_core.tasks.fixed import Fixed
+from mbo_core.tasks.replicates import Replicates, merged, numbered
 from mbo_core.tasks.space import Kind, Space
 from mbo_core.tasks.vectors import refuse_infinite, vector
 
@@ -27,6 +29,7 @@ class Table:
         y: (N,) float64 raw scores, larger is better.
         weights: (N,) float64 importance weights of the rows, positive.
         space: the space of the raw designs.
+        replicates: how often each design was measured, and the pooled error; None if no rows were merged.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Table:
     y: NDArray[np.float64]
     weights: NDArray[np.float64]
     space: Space
+    replicates: Replicates | None = None
 
     @classmethod
     def of(cls, name: str, x: ArrayLike, y: ArrayLike, space: Space, weights: ArrayLike | None = None) -> Table:
@@ -58,14 +62,27 @@ class Table:
         _measurable(name, "score", scores[:, None])
         if not (weighed > 0).all():
             raise TaskError(f"{name}: a weight is {weighed.min():g}", "give positive weights, or leave the row out")
-        for array in (designs, scores, weighed):
+        return made._locked()
+
+    def _locked(self) -> Table:
+        for array in (self.x, self.y, self.weights):
             array.setflags(write=False)
-        return made
+        return self
+
+    def merged(self) -> Table:
+        """The table with one row for each distinct design; itself if all rows are distinct."""
+        found = merged(self.x, self.y, self.weights)
+        return self if found is None else Table(self.name, *found[:3], self.space, found.replicates)._locked()
 
     @property
     def kind(self) -> Kind:
         """Continuous, discrete or mixed."""
         return self.space.kind
+
+    @cached_property
+    def designs(self) -> int:
+        """The number of distinct designs."""
+        return int(numbered(self.x).max()) + 1
 
     def check(self, designs: NDArray[Any]) -> None:
         """Refuse designs of the wrong shape, non-finite numbers, or codes that no level or token has.

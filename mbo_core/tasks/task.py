@@ -11,13 +11,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbo_core.errors import TaskError, reason_of
+from mbo_core.errors import TaskError, nearest, reason_of
 from mbo_core.tasks.columns import Cells
 from mbo_core.tasks.frames import GivenSpace, take
 from mbo_core.tasks.oracles import Oracle, Score, as_oracle, turned
 from mbo_core.tasks.remarks import remarks, turn
 from mbo_core.tasks.space import Kind, Space
 from mbo_core.tasks.table import Table
+
+REPLICATES = ("merge", "keep")
+"""What may be done with rows of one design."""
 
 OracleKind = Literal["table", "formula", "simulator", "learned", "none"]
 
@@ -78,6 +81,8 @@ class Task:
         info: information for people.
         cells: writes a design as the cells of a table, if `space.cells` is not readable; e.g. the SMILES of a
             molecule.
+        replicates: `merge` rows of one design into one with their mean score, weighted by their number, or `keep` them
+            as they are, e.g. as in a benchmark's published data.
 
     Attributes:
         table: what methods are given.
@@ -106,11 +111,15 @@ class Task:
         y_max: float | None = None,
         info: TaskInfo | None = None,
         cells: Callable[[NDArray[Any]], Cells] | None = None,
+        replicates: Literal["merge", "keep"] = "merge",
     ) -> None:
+        if replicates not in REPLICATES:
+            raise TaskError(f'{name}: replicates is "{replicates}"', nearest(str(replicates), REPLICATES))
         brought = take(name, x, y, target, weights, space)
         self.sign = -1 if minimize else 1
         self.target = brought.target
-        self.table = Table.of(name, brought.x, turn(brought.y, self.sign), brought.space, brought.weights)
+        table = Table.of(name, brought.x, turn(brought.y, self.sign), brought.space, brought.weights)
+        self.table = table.merged() if replicates == "merge" else table
         self.oracle = as_oracle(oracle, name) if self.sign > 0 else turned(as_oracle(oracle, name))
         self.y_min, self.y_max = self._ends(y_min, y_max)
         self.info = info or TaskInfo("a table of past experiments")

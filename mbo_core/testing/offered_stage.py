@@ -17,8 +17,8 @@ from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.mixes import inner_roles
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.stages.baselines import NoAdversary, NoUpdate
-from mbo_core.stages.contracts import Encoding, Proxy, Stage
 from mbo_core.stages.columns import Columns
+from mbo_core.stages.contracts import Encoding, Proxy, Stage
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
 from mbo_core.stages.options import options
 from mbo_core.stages.oracle import OracleEvaluation

@@ -153,7 +153,7 @@ class KeepBetter(Update):
     """Changes each candidate at random, and keeps a change that the proxy scores higher."""
 
     proxy: Proxy = stage_option("what judges")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "keep-better"
     infos: ClassVar[Mapping[str, str]] = {"predicted": "the mean prediction of the candidates"}
@@ -191,7 +191,7 @@ class Climb(Update):
     """Moves each candidate up the proxy's slope."""
 
     proxy: Proxy = stage_option("what is climbed")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "climb"
     infos: ClassVar[Mapping[str, str]] = {"predicted": "the summed prediction of the candidates, before the step"}

@@ -62,7 +62,7 @@ def degenerate_tasks(kind: Kind) -> Mapping[str, Task]:
 
 
 def _task(kind: Kind, name: str, x: NDArray[Any], y: NDArray[np.float64]) -> Task:
-    return Task(name, x, y, space=SPACES[kind], oracle=Bowl())
+    return Task(name, x, y, space=SPACES[kind], oracle=Bowl(), replicates="keep")
 
 
 def _designs(kind: Kind) -> NDArray[Any]:

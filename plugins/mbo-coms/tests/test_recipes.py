@@ -24,6 +24,8 @@ PROXY = {
     "epochs": 50,
     "batch_size": 128,
     "held_out": 500,
+    "keep": "last",
+    "refit": False,
 }
 UPDATE = {
     "use": "gradient-ascent",

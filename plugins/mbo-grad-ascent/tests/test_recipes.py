@@ -24,6 +24,8 @@ PROXY = {
     "learning_rate": 3e-4,
     "batch_size": 128,
     "held_out": 200,
+    "keep": "last",
+    "refit": False,
 }
 UPDATE = {"use": "gradient-ascent", "candidates": 128, "steps": 200, "step_size": 0.01, "entropy_weight": 0.0}
 ENCODING = {

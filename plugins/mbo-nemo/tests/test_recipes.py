@@ -24,6 +24,8 @@ BANK = {
     "epochs": 30,
     "batch_size": 128,
     "held_out": 0,
+    "keep": "last",
+    "refit": False,
 }
 ENSEMBLE = {
     "use": "ensemble",
@@ -37,6 +39,8 @@ ENSEMBLE = {
     "epochs": 30,
     "batch_size": 128,
     "held_out": 0,
+    "keep": "last",
+    "refit": False,
 }
 UPDATE = {
     "use": "normalised-likelihood",
@@ -160,7 +164,6 @@ def flat(kind: str) -> mbo.Task:
     [
         (flat("continuous"), (), "all 200 scores are equal"),
         (flat("discrete"), (), "all 200 scores are equal"),
-        (table("continuous", rows=90), (), "90 rows, fewer than 100 candidates"),
         (table("continuous"), ("proxy.MEMBERS=2", "proxy.span=1.5", "update.span=1.5"), "into the first of 2 bins"),
     ],
 )

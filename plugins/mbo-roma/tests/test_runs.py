@@ -163,21 +163,6 @@ def test_many_coordinates_work():
     assert run("roma", table("continuous", length=2000), "proxy.epochs=1", "update.steps=1", seeds=1).failed == {}
 
 
-def test_less_than_a_batch_is_refused_before_training():
-    phases = []
-    with pytest.raises(mbo.MboError, match="147 rows leave 127 to train on after 20 are held out; 128 are needed"):
-        run("roma", table("continuous", rows=147), report=lambda phase, *_: phases.append(phase))
-    assert not any(phase.startswith("train") for phase in phases)
-
-
-@pytest.mark.parametrize("name", ["roma", "coms-local-adaptation"])
-def test_fewer_rows_than_candidates_are_refused_before_training(name):
-    phases = []
-    with pytest.raises(mbo.MboError, match="120 rows, fewer than 128 candidates"):
-        run(name, table("continuous", rows=120), "proxy.batch_size=50", report=lambda phase, *_: phases.append(phase))
-    assert not any(phase.startswith("train") for phase in phases)
-
-
 def test_search_does_not_change_the_trained_weights():
     kept = []
 

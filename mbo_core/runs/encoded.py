@@ -168,14 +168,9 @@ def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device:
 def _space(
     encoding: Encoding, state: Any, table: Table, x: Tensor, shape: tuple[int, ...], device: torch.device | str
 ) -> EncodedSpace:
-    lower, upper, projection = x.amin(-2).to(device), x.amax(-2).to(device), None
+    ends, projection = (x.amin(-2).to(device), x.amax(-2).to(device)), None
     if isinstance(encoding, WithProjection) and not encoding.seeded:
         projection = encoding.projection(state, table.space)
-        if projection.trivial:
-            projection = None
-        else:
-            own = [end.to(device, x.dtype) for end in (projection.lower, projection.upper)]
-            lower, upper = (
-                torch.where(end.isfinite(), end, seen) for end, seen in zip(own, (lower, upper), strict=True)
-            )
-    return EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, lower, upper, projection)
+        ends = projection.narrowed(*ends)
+    bound = None if projection is None or projection.trivial else projection
+    return EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, *ends, bound)

@@ -73,6 +73,12 @@ class Projection:
             wide = torch.cat([wide[..., : group.start], shares, wide[..., group.place.stop :]], dim=-1)
         return wide.clamp(lower, upper).to(x.dtype)
 
+    def narrowed(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        """The bounds of the space where it has some, else those given, (d,) each."""
+        own = [(end.to(given.device, given.dtype), given) for end, given in ((self.lower, lower), (self.upper, upper))]
+        low, high = (torch.where(end.isfinite(), end, given) for end, given in own)
+        return low, high
+
     @property
     def trivial(self) -> bool:
         """Whether it moves nothing."""
@@ -80,7 +86,7 @@ class Projection:
         return free and not self.simplexes and not self.totals
 
     def _summed(self, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-        """The nearest numbers with the right sums: each sum in turn, in rounds where they share columns (Dykstra 1983)."""
+        """The nearest numbers with the right sums: each sum in turn, in rounds if they share columns (Dykstra 1983)."""
         added = [torch.zeros_like(x) for _ in self.totals]
         for _ in range(ROUNDS if self._shared else 1):
             for place, total in enumerate(self.totals):
@@ -96,7 +102,7 @@ class Projection:
 
 
 def _onto(total: Total, x: Tensor, lower: Tensor, upper: Tensor) -> Tensor:
-    """The nearest vectors with one sum right and its numbers within bounds: `(x - pull * weights).clamp(lower, upper)`."""
+    """The nearest vectors with one sum right and its numbers in bounds: `(x - pull * weights).clamp(lower, upper)`."""
     weights = total.weights.to(x.device)
     inside = torch.where(weights != 0, x.clamp(lower, upper), 0.0)
     now = (weights * inside).sum(-1, keepdim=True)

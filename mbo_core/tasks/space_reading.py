@@ -127,7 +127,7 @@ class Reading:
             owner = next(one for one in KEYS if key in KEYS[one])
             hint = f'{_listed(KEYS[kind])}; or write kind = "{owner}"'
             self.mistakes.add(spec[key].where, f'"{key}" of column "{name}", which is {kind}', hint)
-        plain = {key: value for key, (value, _) in spec.items() if key not in ("kind", "ignore", *wrong)}
+        plain = {key: given.value for key, given in spec.items() if key not in ("kind", "ignore", *wrong)}
         return self.tried(where, _column, name, kind, plain)
 
     def constraints(self, table: toml.Table) -> list[tuple[Linear, str]]:
@@ -173,7 +173,7 @@ def _ranged(spec: Spec) -> Spec:
     """The same with `bounds` as `lower` and `upper`."""
     if "bounds" not in spec:
         return spec
-    (lower, upper), where = spec["bounds"]
+    (lower, upper), where = spec["bounds"].value, spec["bounds"].where
     ends = {"lower": toml.Sourced(lower, where), "upper": toml.Sourced(upper, where)}
     return {**ends, **{key: given for key, given in spec.items() if key != "bounds"}}
 

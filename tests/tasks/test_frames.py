@@ -187,6 +187,8 @@ FOUR = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
         (lab(), {"target": "yield", "weights": "yield"}, 'lab: unknown column "yield" for the weights'),
         (lab(), {"target": "yield", "y": FOUR}, 'lab: both y and the target "yield" are given'),
         (lab(), {}, "lab: scores are missing\n\nhint: give y, or target=\"COLUMN\", one of: exp_id, temp_C"),
+        (lab(), {"target": ["yield", "layers"]}, "lab: the target is ['yield', 'layers']"),
+        (lab(), {"y": lab()["yield"]}, 'lab: column "yield" is in x and is y\n\nhint: write target="yield"'),
         ([[1.0]], {"target": "yield"}, 'lab: target is the column "yield", and x is no table with columns'),
         ([[1.0]], {"y": [1.0], "weights": "n"}, 'lab: weights is the column "n", and x is no table with columns'),
         (lab(temp_C=[1.5, None, 2, 3, 4, None]), {"target": "yield"},

@@ -108,7 +108,7 @@ def _shared(rows: list[list[str]]) -> bool:
 def _sequences(name: str, words: list[Any], space: Space | None) -> Designs:
     if space is None:
         column, reason = sequence_of("design", Counter(words))
-        return Designs(Space((column,)).read({"design": words}), Space((column,)), [f"design: sequence; {reason}"])
+        return Designs(Space((column,)).read({"design": words}), Space((column,)), [f"design: {reason}"])
     if space.sequence is None:
         raise TaskError(f"{name}: x holds words, and the space is {space.kind}", "give a frame of columns")
     return Designs(space.read({space.names[0]: words}), space, [])

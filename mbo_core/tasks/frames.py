@@ -136,7 +136,7 @@ def _as_they_are(name: str, columns: dict[str, Series], space: GivenSpace) -> De
         return _in_space(name, columns, space)
     found = [_column(name, column, cells) for column, cells in columns.items()]
     proposed = Space(tuple(column for column, _ in found))
-    lines = [f"{column.name}: {column.what}; {reason}" for column, reason in found if reason]
+    lines = [f"{column.name}: {reason}" for column, reason in found if reason]
     return _in_space(name, columns, proposed if space is None else read_space(space, proposed), lines)
 
 

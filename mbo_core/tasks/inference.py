@@ -40,10 +40,9 @@ class Inferred:
     @property
     def lines(self) -> list[str]:
         """What was decided, for people: a line for each column, and one for each sum."""
-        named = {column.name: column.what for column in self.space.columns}
-        lines = [f"{name}: {named[name]}; {reason}" for name, reason in self.reasons.items()]
+        lines = [f"{name}: {reason}" for name, reason in self.reasons.items()]
         lines += [f"{constraint} in every row" for constraint in self.space.constraints]
-        return lines + [f"{name}: ignored; {reason}" for name, reason in self.ignored.items()]
+        return lines + [f"{name}: ignored, {reason}" for name, reason in self.ignored.items()]
 
 
 def infer(frame: Any, ignore: Iterable[str] = ()) -> Inferred:
@@ -90,7 +89,7 @@ def _sums(series: dict[str, Series], amounts: dict[str, Amounts]) -> list[Linear
 
 def _gaps(cells: Series) -> str:
     empty = int(missing(cells).sum())
-    return f"; {empty} of {len(cells)} cells are empty" if 0 < 2 * empty <= len(cells) else ""
+    return f"; {empty} of {len(cells)} cells empty" if 0 < 2 * empty <= len(cells) else ""
 
 
 def _read(name: str, cells: Series) -> Amounts | Finding:

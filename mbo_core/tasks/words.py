@@ -52,7 +52,7 @@ def texts_say(name: str, counts: Mapping[str, int]) -> Finding:
     if len(counts) == 1:
         return Fixed(name, first), f'it is always "{first}"'
     if {text.casefold() for text in counts} <= _ANSWERS:
-        return Category(name, tuple(sorted(counts))), f"an answer, {' or '.join(sorted(counts))}"
+        return Category(name, tuple(sorted(counts))), levels_say(counts)
     if _are_sequences(counts, rows):
         return sequence_of(name, counts)
     if len(counts) == rows > 2 and (names_rows(name) or all(re.search(r"\d", text) for text in counts)):
@@ -72,7 +72,7 @@ def levels_say(counts: Mapping[str, int]) -> str:
     alike = Counter(" ".join(level.casefold().split()) for level in levels)
     twins = [level for level in levels if alike[" ".join(level.casefold().split())] > 1]
     question = f'; "{twins[0]}" and "{twins[1]}" look like one level: if so, write them alike' if twins else ""
-    return f"text of {len(levels)} levels: {shown}{rare}{question}"
+    return f"category of {len(levels)} levels: {shown}{rare}{question}"
 
 
 def names_rows(name: str) -> bool:

@@ -37,10 +37,10 @@ def test_a_table_needs_only_its_target(brought):
     assert task.x.tolist()[:2] == [[40.5, 0, 1], [60.0, 1, 4]]
     assert (task.y.tolist(), task.target, task.best_in_data) == ([10, 20, 60, 40, 50, 30], "yield", 60)
     assert task.notes == [
-        "temp_C: real; amounts from 40.5 to 95.5 in steps of 0.5",
-        "gas: category; text of 2 levels: N2, air",
-        "layers: whole; whole amounts from 1 to 5 in steps of 1",
-        "exp_id: ignored; a name for each row (E-1, E-2, ...)",
+        "temp_C: amounts from 40.5 to 95.5 in steps of 0.5",
+        "gas: category of 2 levels: N2, air",
+        "layers: whole amounts from 1 to 5 in steps of 1",
+        "exp_id: ignored, a name for each row (E-1, E-2, ...)",
     ]
 
 

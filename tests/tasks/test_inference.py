@@ -36,7 +36,7 @@ def one(cells, name="x"):
         ([-7, 3, 0, 12], Whole("x", (-7, 12)), "from -7 to 12"),
         (np.array([7, 2**40, 12], np.uint64), Whole("x", (7, 2**40)), "whole amounts"),
         (pd.array([3, 4, 8], dtype="Int64"), Whole("x", (3, 8)), "whole amounts"),
-        ([4.0, None, 9.0], Whole("x", (4, 9)), "whole amounts from 4 to 9 in steps of 1; 1 of 3 cells are empty"),
+        ([4.0, None, 9.0], Whole("x", (4, 9)), "whole amounts from 4 to 9 in steps of 1; 1 of 3 cells empty"),
         ([1.0, 1.5, 3.0, 2.0], Real("x", (1, 3), 0.5), "amounts from 1 to 3 in steps of 0.5"),
         ([0.1 + 0.2, 0.5, 0.7], Real("x", (0.3, 0.7), 0.2 / 2), "in steps of 0.1"),
         ([75.0, 80.0, 90.0], Real("x", (75, 90), 5), "in steps of 5"),
@@ -51,17 +51,17 @@ def one(cells, name="x"):
         ([5, 5, 5], Fixed("x", 5, Whole("x", (5, 5))), "it is always 5"),
         ([0.1, 0.1], Fixed("x", 0.1, Real("x", (0.1, 0.1))), "it is always 0.1"),
         (["Kim"] * 3, Fixed("x", "Kim"), 'it is always "Kim"'),
-        ([True, False, True], Category("x", ("false", "true")), "an answer, false or true"),
-        (pd.array([True, None, False, True], "boolean"), Category("x", ("false", "true")), "1 of 4 cells are empty"),
-        (["no", "yes", "yes"], Category("x", ("no", "yes")), "an answer, no or yes"),
-        (["DMF", "THF", "DMF", "THF"], Category("x", ("DMF", "THF")), "text of 2 levels: DMF, THF"),
+        ([True, False, True], Category("x", ("false", "true")), "category of 2 levels: false, true"),
+        (pd.array([True, None, False, True], "boolean"), Category("x", ("false", "true")), "1 of 4 cells empty"),
+        (["no", "yes", "yes"], Category("x", ("no", "yes")), "category of 2 levels: no, yes"),
+        (["DMF", "THF", "DMF", "THF"], Category("x", ("DMF", "THF")), "category of 2 levels: DMF, THF"),
         (["DMF", "dmf ", "DMF", "dmf "], Category("x", ("DMF", "dmf ")), '"DMF" and "dmf " look like one level'),
-        (pd.Categorical(["S", "M", "S"], ["S", "M", "L"]), Category("x", ("S", "M", "L")), "text of 3 levels"),
-        (pd.Categorical([304, 316, 304]), Category("x", ("304", "316")), "text of 2 levels: 304, 316"),
-        (["007", "012", "007"], Category("x", ("007", "012")), "text of 2 levels"),
-        (["304L", "316L", "304L"], Category("x", ("304L", "316L")), "text of 2 levels: 304L, 316L"),
+        (pd.Categorical(["S", "M", "S"], ["S", "M", "L"]), Category("x", ("S", "M", "L")), "category of 3 levels"),
+        (pd.Categorical([304, 316, 304]), Category("x", ("304", "316")), "category of 2 levels: 304, 316"),
+        (["007", "012", "007"], Category("x", ("007", "012")), "category of 2 levels"),
+        (["304L", "316L", "304L"], Category("x", ("304L", "316L")), "category of 2 levels: 304L, 316L"),
         (["30%", "75 % ", "60 %"], Whole("x", (30, 75), 15, unit="%"), "amounts from 30 to 75 % in steps of 15"),
-        (["a", "b", "b", "c"], Category("x", ("a", "b", "c")), "text of 3 levels: a, b, c; 2 of them occur only once"),
+        (["a", "b", "b", "c"], Category("x", ("a", "b", "c")), "category of 3 levels: a, b, c; 2 of them occur only once"),
         (["10.5 mL", "3 mL", "4.5 mL"], Real("x", (3, 10.5), 1.5, unit="mL"), "from 3 to 10.5 mL in steps of 1.5"),
         (["1.5", "2", "4"], Real("x", (1.5, 4), 0.5), "amounts from 1.5 to 4"),
         (["3", "4", "9"], Whole("x", (3, 9)), "whole amounts"),
@@ -188,9 +188,9 @@ def test_parts_of_a_sum_keep_their_steps():
 def test_the_proposal_is_printed_line_by_line():
     frame = pd.DataFrame({"run": [1, 2, 3], "hours": [4, 9, 1], "gas": ["N2", "air", "N2"], "yield": [0.1, 0.2, 0.3]})
     assert Space.infer(frame, ignore=["yield"]).lines == [
-        "hours: whole; whole amounts from 1 to 9 in steps of 1",
-        "gas: category; text of 2 levels: N2, air",
-        "run: ignored; a number for each row",
+        "hours: whole amounts from 1 to 9 in steps of 1",
+        "gas: category of 2 levels: N2, air",
+        "run: ignored, a number for each row",
     ]
 
 

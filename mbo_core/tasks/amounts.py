@@ -134,6 +134,6 @@ def words_of(name: str) -> list[str]:
 def number_of(cell: Any, unit: str = "") -> float:
     """The number in a cell; NaN if it has none."""
     try:
-        return float(cell.removesuffix(unit) if isinstance(cell, str) else cell)
+        return float(cell.strip().removesuffix(unit) if isinstance(cell, str) else cell)
     except (TypeError, ValueError, OverflowError):
         return math.nan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Many
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,8 +55,8 @@ def _numbers(name: str, found: Array, space: Space | None) -> Designs:
         raise TaskError(fact, "subtract an offset, change the unit, or make the column text")
     if space is not None:
         tokens = space.kind == "discrete" and found.dtype.kind in "iu"
-        return Designs(found.astype(np.int64 if tokens else np.float64), space, [])
-    found, whole = found.astype(np.float64), found.dtype.kind in "iu"
+        return Designs(found.astype(np.int64 if tokens else np.float64, copy=False), space, [])
+    found, whole = found.astype(np.float64, copy=False), found.dtype.kind in "iu"
     if not whole:
         return Designs(found, Space.continuous(found.shape[1]), [])
     columns = [Whole(f"x{place}", (part.min(), part.max())) for place, part in enumerate(found.T)]
@@ -67,7 +67,7 @@ def _numbers(name: str, found: Array, space: Space | None) -> Designs:
     return Designs(found, Space(tuple(columns)), [note])
 
 
-def _words(name: str, x: Any) -> list[Many[str]] | None:
+def _words(name: str, x: Any) -> list[Any] | None:
     """The words of a series or list of them, or rows of tokens that columns share; None for anything else."""
     if is_pandas(x, "Series") or is_pandas(x, "Index"):
         x = x.to_numpy()
@@ -105,10 +105,10 @@ def _shared(rows: list[list[str]]) -> bool:
     return len(tokens) < sum(len({row[place] for row in rows}) for place in range(len(rows[0])))
 
 
-def _sequences(name: str, words: list[Many[str]], space: Space | None) -> Designs:
+def _sequences(name: str, words: list[Any], space: Space | None) -> Designs:
     if space is None:
-        column, reason = sequence_of("design", words)
-        return Designs(Space((column,)).read({"design": words}), Space((column,)), [f"design: sequence; {reason}"])
+        column, reason = sequence_of("design", Counter(words))
+        return Designs(Space((column,)).read({"design": words}), Space((column,)), [f"design: {reason}"])
     if space.sequence is None:
         raise TaskError(f"{name}: x holds words, and the space is {space.kind}", "give a frame of columns")
     return Designs(space.read({space.names[0]: words}), space, [])

@@ -59,15 +59,26 @@ def columns_of(frame: Any, what: str = "table") -> dict[str, Series]:
 def missing(cells: Series) -> NDArray[np.bool_]:
     """Which cells of a series are empty, or numbers that are not finite, (n,)."""
     if is_numeric(cells):
-        return ~np.isfinite(numbers(cells))
+        return np.asarray(~np.isfinite(_floats(cells)))
     return np.asarray(cells.isna(), dtype=bool)
 
 
 def numbers(cells: Series) -> NDArray[np.float64]:
     """A numeric series as floats, NaN where a cell is empty; 0.1 in float32 is 0.1."""
-    if getattr(cells.dtype, "itemsize", 8) < 8 and cells.dtype.kind == "f":
-        return np.array([float(str(cell)) for cell in cells.to_numpy(dtype=cells.dtype.name.lower(), na_value=np.nan)])
-    return np.asarray(cells.to_numpy(dtype=np.float64, na_value=np.nan))
+    found = _floats(cells)
+    wide = found.astype(np.float64, copy=False)
+    if found.dtype.itemsize == 8:
+        return wide
+    digits = np.finfo(found.dtype).precision
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(wide))))
+        short = np.rint(wide * scale) / scale
+        return np.where(short.astype(found.dtype) == found, short, wide)
+
+
+def _floats(cells: Series) -> NDArray[Any]:
+    kind = cells.dtype.name.lower() if cells.dtype.kind == "f" else "float64"
+    return np.asarray(cells.to_numpy(dtype=kind, na_value=np.nan))
 
 
 def is_numeric(cells: Series) -> bool:

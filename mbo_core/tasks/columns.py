@@ -121,12 +121,15 @@ class Category(Column):
     def read(self, cells: Many[Any]) -> Array:
         """The code of the level in each cell."""
         codes = {level: float(code) for code, level in enumerate(self.levels)}
-        texts = [text_of(cell) for cell in cells]
-        for row, text in enumerate(texts):
-            if text not in codes:
-                fact = f'unknown level "{text}" in row {row} of column "{self.name}"'
-                raise TaskError(fact, nearest(text, self.levels))
-        return np.array([[codes[text]] for text in texts]).reshape(-1, 1)
+        known: dict[tuple[type, Any], float] = {}
+        for row, cell in enumerate(cells):
+            if (type(cell), cell) not in known:
+                text = text_of(cell)
+                if text not in codes:
+                    fact = f'unknown level "{text}" in row {row} of column "{self.name}"'
+                    raise TaskError(fact, nearest(text, self.levels))
+                known[type(cell), cell] = codes[text]
+        return np.array([[known[type(cell), cell]] for cell in cells]).reshape(-1, 1)
 
     def cells(self, x: Array) -> Cells:
         """The level."""

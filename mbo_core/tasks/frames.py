@@ -82,12 +82,22 @@ def _scores(name: str, columns: dict[str, Series] | None, y: Any, target: str | 
         if y is None:
             listed = f", one of: {', '.join(columns)}" if columns else ""
             raise TaskError(f"{name}: scores are missing", f'give y, or target="COLUMN"{listed}')
+        _refuse_among(name, columns or {}, y)
         return y, "y"
+    if not isinstance(target, str):
+        raise TaskError(f"{name}: the target is {target!r}", "name one column; a run has one target")
     if y is not None:
         raise TaskError(f'{name}: both y and the target "{target}" are given', "give one of them")
     if columns is None:
         _no_columns(name, "target", target)
     return _taken(name, columns or {}, target, "target"), f'column "{target}"'
+
+
+def _refuse_among(name: str, columns: dict[str, Series], y: Any) -> None:
+    """Refuse scores that are also a column of the designs."""
+    if is_pandas(y, "Series") and str(y.name) in columns and columns[str(y.name)].equals(y):
+        fact = f'{name}: column "{y.name}" is in x and is y'
+        raise TaskError(fact, f'write target="{y.name}", or leave the column out of x')
 
 
 def _no_columns(name: str, label: str, column: str) -> Any:
@@ -126,7 +136,7 @@ def _as_they_are(name: str, columns: dict[str, Series], space: GivenSpace) -> De
         return _in_space(name, columns, space)
     found = [_column(name, column, cells) for column, cells in columns.items()]
     proposed = Space(tuple(column for column, _ in found))
-    lines = [f"{column.name}: {column.what}; {reason}" for column, reason in found if reason]
+    lines = [f"{column.name}: {reason}" for column, reason in found if reason]
     return _in_space(name, columns, proposed if space is None else read_space(space, proposed), lines)
 
 
@@ -170,7 +180,7 @@ def _cells(name: str, column: Column, columns: dict[str, Series]) -> Any:
     if apart:
         return list(zip(*(columns[one] for one in places), strict=True))
     cells = columns[column.name]
-    return _exact(name, column.name, cells) if is_numeric(cells) and Space.number(column) else list(cells)
+    return _exact(name, column.name, cells) if is_numeric(cells) and Space.number(column) else cells.tolist()
 
 
 def _exact(name: str, column: str, cells: Series) -> NDArray[np.float64]:

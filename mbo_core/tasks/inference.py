@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -14,10 +15,9 @@ from mbo_core.tasks.amounts import EXACT, Amounts, number_of
 from mbo_core.tasks.cells import Series, columns_of, is_numeric, missing, numbers
 from mbo_core.tasks.columns import Category, text_of
 from mbo_core.tasks.constraints import Linear
-from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.sums import sums
-from mbo_core.tasks.words import Finding, levels_say, names_rows, sequence_of, texts_say, unit_of
+from mbo_core.tasks.words import Finding, days, levels_say, names_rows, sequence_of, texts_say, unit_of
 
 NUMERIC = 0.8
 """From this share of numbers on, a column of text is one of numbers, and its other cells are none."""
@@ -40,10 +40,9 @@ class Inferred:
     @property
     def lines(self) -> list[str]:
         """What was decided, for people: a line for each column, and one for each sum."""
-        named = {column.name: column.what for column in self.space.columns}
-        lines = [f"{name}: {named[name]}; {reason}" for name, reason in self.reasons.items()]
+        lines = [f"{name}: {reason}" for name, reason in self.reasons.items()]
         lines += [f"{constraint} in every row" for constraint in self.space.constraints]
-        return lines + [f"{name}: ignored; {reason}" for name, reason in self.ignored.items()]
+        return lines + [f"{name}: ignored, {reason}" for name, reason in self.ignored.items()]
 
 
 def infer(frame: Any, ignore: Iterable[str] = ()) -> Inferred:
@@ -90,7 +89,7 @@ def _sums(series: dict[str, Series], amounts: dict[str, Amounts]) -> list[Linear
 
 def _gaps(cells: Series) -> str:
     empty = int(missing(cells).sum())
-    return f"; {empty} of {len(cells)} cells are empty" if 0 < 2 * empty <= len(cells) else ""
+    return f"; {empty} of {len(cells)} cells empty" if 0 < 2 * empty <= len(cells) else ""
 
 
 def _read(name: str, cells: Series) -> Amounts | Finding:
@@ -105,8 +104,8 @@ def _read(name: str, cells: Series) -> Amounts | Finding:
         return None, {"m": "durations", "M": "dates", "c": "complex numbers"}[kept.dtype.kind]
     if kept.dtype.name == "category":
         levels = [text_of(level) for level in kept.dtype.categories]
-        return _only(name, kept) or (Category(name, tuple(levels)), levels_say(levels))
-    return _only(name, kept) or _objects(name, list(kept))
+        return Category(name, tuple(levels)), levels_say(dict.fromkeys(levels, 2))
+    return _objects(name, kept.tolist())
 
 
 def _amounts(name: str, cells: Series, had_gaps: bool) -> Amounts | Finding:
@@ -119,44 +118,41 @@ def _amounts(name: str, cells: Series, had_gaps: bool) -> Amounts | Finding:
 
 def _numbers(amounts: Amounts) -> Amounts | Finding:
     values = amounts.values
-    if amounts.whole and len(np.unique(values)) == len(values) > 2 and names_rows(amounts.name):
+    named = bool((values == np.rint(values)).all()) and len(np.unique(values)) == len(values) > 2
+    if named and names_rows(amounts.name):
         return None, "a number for each row"
+    if amounts.whole and days(amounts.name, values):
+        return None, "dates"
     if amounts.whole and np.abs(values).max() > EXACT:
         return None, "whole numbers above 2**53, which float64 cannot tell apart"
     return amounts
 
 
-def _only(name: str, cells: Series) -> Finding | None:
-    """A column of one value; None if it has several."""
-    texts = {text_of(cell) for cell in cells}
-    value = cells.iloc[0]
-    if len(texts) > 1 or isinstance(value, (date, list, tuple, np.ndarray)) or not np.isnan(number_of(value)):
-        return None
-    return Fixed(name, text_of(value)), f'it is always "{text_of(value)}"'
-
-
 def _objects(name: str, cells: list[Any]) -> Amounts | Finding:
-    if all(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells):
+    types = set(map(type, cells))
+    if all(issubclass(one, (list, tuple, np.ndarray)) for one in types):
         return _token_lists(name, cells)
-    if all(isinstance(cell, (bool, np.bool_)) for cell in cells):
-        return Category(name, ("false", "true")), "true or false"
-    if all(isinstance(cell, date) for cell in cells):
+    if all(issubclass(one, date) for one in types):
         return None, "dates"
-    texts = [text_of(cell) for cell in cells]
-    unit = unit_of(texts) or ""
-    values = np.array([number_of(text, unit) for text in texts])
-    numeric = np.isfinite(values)
-    coded = any(text[:1] == "0" and text.isdigit() and len(text) > 1 for text in texts)
-    if numeric.mean() < NUMERIC or coded:
-        return texts_say(name, texts)
-    if not numeric.all():
-        row = int(np.flatnonzero(~numeric)[0])
-        return None, f'{int(numeric.sum())} of {len(texts)} cells are numbers, but others are not ("{texts[row]}")'
-    whole = all("." not in text and "e" not in text.casefold() for text in texts)
-    return _numbers(Amounts(name, values, whole, unit))
+    # True, 1 and 1.0 are one key of a dictionary, but not one text.
+    distinct = Counter(zip(map(type, cells), cells, strict=True))
+    counts: Counter[str] = Counter()
+    for (_, cell), count in distinct.items():
+        counts[text_of(cell)] += count
+    unit = unit_of(counts) or ""
+    numbers_of = {text: number_of(text, unit) for text in counts}
+    numeric = sum(count for text, count in counts.items() if np.isfinite(numbers_of[text]))
+    coded = any(text[:1] == "0" and text.isdigit() and len(text) > 1 for text in counts)
+    if numeric < NUMERIC * len(cells) or coded:
+        return texts_say(name, counts)
+    if numeric < len(cells):
+        other = next(text for text in counts if not np.isfinite(numbers_of[text]))
+        return None, f'{numeric} of {len(cells)} cells are numbers, but others are not ("{other}")'
+    whole = all("." not in text and "e" not in text.casefold() for text in counts)
+    return _numbers(Amounts(name, np.array([numbers_of[text_of(cell)] for cell in cells]), whole, unit))
 
 
 def _token_lists(name: str, cells: list[Any]) -> Finding:
     if not all(isinstance(token, str) for cell in cells for token in cell) or not all(len(cell) for cell in cells):
         return None, "lists that do not consist of text"
-    return sequence_of(name, cells)
+    return sequence_of(name, Counter(tuple(cell) for cell in cells))

@@ -158,7 +158,7 @@ class Number(Column):
 
     def _number(self, row: int, cell: Any) -> float:
         try:
-            number = float(cell.removesuffix(self.unit) if isinstance(cell, str) else cell)
+            number = float(cell.strip().removesuffix(self.unit) if isinstance(cell, str) else cell)
         except (TypeError, ValueError) as error:
             fact = f'cell "{cell}" in row {row} of column "{self.name}" is not a number'
             raise TaskError(fact, "fix the cell, or make the column a category") from error

@@ -100,9 +100,9 @@ class Space:
 
         >>> for line in Space.infer({"run": [1, 2, 3], "resin": [0.2, 0.5, 0.25], "gas": ["N2", "air", "N2"]}).lines:
         ...     print(line)
-        resin: real; amounts from 0.2 to 0.5 in steps of 0.05
-        gas: category; text of 2 levels: N2, air
-        run: ignored; a number for each row
+        resin: amounts from 0.2 to 0.5 in steps of 0.05
+        gas: category of 2 levels: N2, air
+        run: ignored, a number for each row
         """
         # pandas takes a third of a second to import.
         from mbo_core.tasks.inference import infer

@@ -120,7 +120,7 @@ def _codes(name: str, column: Column, part: Array, alone: bool) -> None:
 def _measurable(name: str, what: str, values: NDArray[Any]) -> None:
     """Refuse columns whose standard deviation overflows or vanishes in float64, as their squares do."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        spread = values.astype(np.float64).std(axis=0)
+        spread = values.astype(np.float64, copy=False).std(axis=0)
     lost = ~np.isfinite(spread) | ((spread == 0) & (values.max(axis=0) != values.min(axis=0)))
     if lost.any():
         largest = np.abs(values[:, lost]).max()

@@ -60,8 +60,8 @@ class Task:
     >>> task.y.tolist(), task.best_in_data
     ([-3.0, -1.0, -2.5], 1.0)
     >>> print(*task.notes, sep=chr(10))
-    heat: whole; whole amounts from 20 to 60 in steps of 20
-    gas: category; text of 2 levels: N2, air
+    heat: whole amounts from 20 to 60 in steps of 20
+    gas: category of 2 levels: N2, air
 
     Args:
         name: how people call it.

@@ -37,10 +37,10 @@ def test_a_table_needs_only_its_target(brought):
     assert task.x.tolist()[:2] == [[40.5, 0, 1], [60.0, 1, 4]]
     assert (task.y.tolist(), task.target, task.best_in_data) == ([10, 20, 60, 40, 50, 30], "yield", 60)
     assert task.notes == [
-        "temp_C: real; amounts from 40.5 to 95.5 in steps of 0.5",
-        "gas: category; text of 2 levels: N2, air",
-        "layers: whole; whole amounts from 1 to 5 in steps of 1",
-        "exp_id: ignored; a name for each row (E-1, E-2, ...)",
+        "temp_C: amounts from 40.5 to 95.5 in steps of 0.5",
+        "gas: category of 2 levels: N2, air",
+        "layers: whole amounts from 1 to 5 in steps of 1",
+        "exp_id: ignored, a name for each row (E-1, E-2, ...)",
     ]
 
 
@@ -187,6 +187,8 @@ FOUR = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
         (lab(), {"target": "yield", "weights": "yield"}, 'lab: unknown column "yield" for the weights'),
         (lab(), {"target": "yield", "y": FOUR}, 'lab: both y and the target "yield" are given'),
         (lab(), {}, "lab: scores are missing\n\nhint: give y, or target=\"COLUMN\", one of: exp_id, temp_C"),
+        (lab(), {"target": ["yield", "layers"]}, "lab: the target is ['yield', 'layers']"),
+        (lab(), {"y": lab()["yield"]}, 'lab: column "yield" is in x and is y\n\nhint: write target="yield"'),
         ([[1.0]], {"target": "yield"}, 'lab: target is the column "yield", and x is no table with columns'),
         ([[1.0]], {"y": [1.0], "weights": "n"}, 'lab: weights is the column "n", and x is no table with columns'),
         (lab(temp_C=[1.5, None, 2, 3, 4, None]), {"target": "yield"},

@@ -130,7 +130,7 @@ def test_words_and_letters_are_sequences(x, codes, space):
     task = Task("mine", x, Y)
     assert task.space == space
     assert (task.x.dtype, task.x.tolist()) == (np.int64, codes)
-    assert task.notes[0].startswith("design: sequence; sequences of")
+    assert task.notes[0].startswith("design: sequences of")
     assert Task("mine", x, Y, space=space).x.tolist() == codes
 
 

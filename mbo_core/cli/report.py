@@ -12,7 +12,8 @@ import click
 
 from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
-from mbo_core.runs.store import TABLE
+from mbo_core.recipes.limits import Cut, in_words
+from mbo_core.runs.store import TABLE, own_task
 from mbo_core.runs.tables import mean_std, number
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ LEGEND = """\
 100th, 50th: percentiles of a seed's candidates, normalised and raw scores; population std: over seeds.
 distinct, new: the number of distinct candidates, and of those not in the data.
 adversary's gap: how much worse the adversary makes the trained proxy, in standardised units.
-predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy."""
+predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy.
+error: the proxy's root mean squared error on rows that it was not trained on, raw; rank correlation: Spearman's."""
 
 
 def print_result(result: Result) -> None:
@@ -45,11 +47,14 @@ def print_result(result: Result) -> None:
 
 def print_record(record: Mapping[str, Any]) -> None:
     """Print the same from a run's record."""
-    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"]]))
+    cuts = in_words([Cut(**each) for each in record["cut"]])
+    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"], cuts]))
     console().print(heading, style="bold")
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
     click.echo(LEGEND)
+    for line in held_out_lines(record["held_out"]):
+        click.echo(line)
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
@@ -61,8 +66,19 @@ def print_record(record: Mapping[str, Any]) -> None:
     for line in note_lines(record["notes"]):
         click.echo(line)
     if record.get("published"):
-        click.echo(_published(record["published"]))
+        click.echo(f"published (normalised): {scores_line(record['published'])}")
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def held_out_lines(held_out: Mapping[str, Any]) -> list[str]:
+    """How well the proxies predict held-out rows: mean and std over seeds, or a dash."""
+    if held_out["rows"]["mean"] is None:
+        return ["held-out rows: -"]
+    lines = []
+    for name, of in (("held-out rows", ""), ("the best of them", "best_")):
+        error, rank = (mean_std(held_out[f"{of}{measure}"]["by_seed"]) for measure in ("error", "rank"))
+        lines.append(f"{name}: {held_out[f'{of}rows']['mean']:.0f}, error {error}, rank correlation {rank}")
+    return lines
 
 
 def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -104,9 +120,16 @@ def _best_row(record: Mapping[str, Any]) -> list[str]:
     return ["best in data", number(best["normalised"]), "", number(best["raw"]), ""]
 
 
-def _published(scores: Mapping[str, Any]) -> str:
+def scores_line(scores: Mapping[str, Any]) -> str:
+    """Scores of a recipe's `[published]` or `[measured]`: mean and standard deviation, and where they come from.
+
+    >>> scores_line({"100th": [0.97, 0.017], "seeds": 8, "preset": "quick", "source": "README"})
+    '100th 0.970 ± 0.017; 8 seeds, preset quick; README'
+    """
     figures = [f"{of} {scores[of][0]:.3f} ± {scores[of][1]:.3f}" for of in ("100th", "50th") if scores.get(of)]
-    return "published (normalised): " + "; ".join(filter(None, [", ".join(figures), scores.get("source")]))
+    how = [f"{scores['seeds']} seeds"] if "seeds" in scores else []
+    how += [f"preset {scores['preset']}"] if "preset" in scores else []
+    return "; ".join(filter(None, [", ".join(figures), ", ".join(how), scores.get("source")]))
 
 
 def _texts(values: Sequence[float | None]) -> tuple[str, str]:
@@ -144,9 +167,8 @@ def _again(record: Mapping[str, Any], recipe: Path) -> str:
     if not record["own_table"]:
         given = "".join(f" --plugin {quote(file)}" for file in files)
         return f"mbo run {quote(str(recipe))} --device {device}{given}"
-    task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
-    if (recipe.parent / TABLE).exists():
-        task = f"mbo.load({json.dumps(str(recipe.parent))}).task  # without its oracle"
+    remark = "without its oracle" if (recipe.parent / TABLE).exists() else "your table"
+    task = f"{own_task(recipe.parent, record['task'])}  # {remark}"
     given = f", plugins={json.dumps(files)}" if files else ""
     run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)}{given})"
     return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

@@ -15,7 +15,7 @@ from mbo_core.recipes.hints import option_hint
 from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
-from mbo_core.stages.options import Option, Refused, convert, options
+from mbo_core.stages.options import Option, Refused, convert, options, rivals
 from mbo_core.tasks.space import Kind
 from mbo_core.toml import Sourced, Table, subtable
 
@@ -63,6 +63,7 @@ class Builder:
     def _construct(self, stage: type[Stage], path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         known = options(stage)
         before = len(self.mistakes.found)
+        table = self._without_rivals(stage, path, table)
         values = {name: one.default_on(self.kind) for name, one in known.items() if one.by_kind}
         inner = {name: self._inner(one, path, table, made) for name, one in known.items() if one.stage}
         for key, value in table.items():
@@ -84,6 +85,19 @@ class Builder:
         except ValueError as error:
             self._misfit(error, stage, path, table)
             return None
+
+    def _without_rivals(self, stage: type[Stage], path: str, table: Table) -> Table:
+        """The table without options that a later layer replaced by others."""
+        kept = dict(table)
+        for name, other in rivals(stage).items():
+            one, two = table.get(name), table.get(other)
+            if not isinstance(one, Sourced) or not isinstance(two, Sourced):
+                continue
+            if one.layer == two.layer:
+                fact = f"{path}.{name} and {path}.{other} are both set, but only one of them counts"
+                self.mistakes.add(one.where, fact, "remove one of the two")
+            del kept[name if one.layer < two.layer else other]
+        return kept
 
     def _misfit(self, error: ValueError, stage: type[Stage], path: str, table: Table) -> None:
         """Note why a stage refuses its options together, at the place of an option it names as `option=value`."""

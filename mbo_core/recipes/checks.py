@@ -53,7 +53,6 @@ _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, list) and bool(value) and set(value) <= set(DEFAULT_ENCODINGS),
         f"a list of {' and '.join(DEFAULT_ENCODINGS)}",
     ),
-    "rows": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "cost": (lambda value: type(value) in {int, float} and value > 0, "a number above 0"),
 }
 

@@ -10,7 +10,7 @@ import tomli_w
 
 from mbo_core.recipes.words import ABOUT, ROLES
 from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, Stage, Update, left_open
-from mbo_core.stages.options import options, to_toml
+from mbo_core.stages.options import options, rivals, to_toml
 
 LEFT_OUT: Any = None
 """A stage to be filled in when the recipe is resolved."""
@@ -85,6 +85,7 @@ def written(stage: Stage, *, resolved: bool = True) -> dict[str, Any]:
     """
     table: dict[str, Any] = {"use": stage.name}
     skipped = set() if resolved else left_open(stage)
+    skipped |= {other for name, other in rivals(type(stage)).items() if getattr(stage, name) is not None}
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)
         if option.stage is None and option.name not in skipped:

@@ -90,7 +90,6 @@ def _listing() -> Schema:
     kinds = {"type": "array", "items": {"enum": list(DEFAULT_ENCODINGS)}, "minItems": 1}
     described = {
         "kinds": {**kinds, "description": "the kinds of space it works on"},
-        "rows": {"type": "integer", "minimum": 1, "description": "the minimum number of rows"},
         "cost": {"type": "number", "exclusiveMinimum": 0, "description": "run time relative to grad-ascent"},
     }
     return _object(described, "what `mbo list-methods` prints")

@@ -29,7 +29,7 @@ MEASURED = (*PUBLISHED, "seeds", "preset")
 """The keys of `[measured."TASK"]`: our own scores, printed by `mbo list-methods`."""
 
 
-LISTING = ("kinds", "rows", "cost")
+LISTING = ("kinds", "cost")
 """The keys of `[listing]`: other facts printed by `mbo list-methods`."""
 
 
@@ -40,5 +40,5 @@ DEFAULT_STAGES: Mapping[str, str] = {"adversary": "none", "proxy": "none", "upda
 """The default stage of each role."""
 
 
-DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits"}
+DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits", "mixed": "columns"}
 """The default encoding for each kind of task."""

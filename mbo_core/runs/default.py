@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import vmap
 
 from mbo_core.errors import reason_of
 from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
-from mbo_core.runs.watch import FIT
+from mbo_core.runs.training import train
 from mbo_core.stages.contracts import Adversary, WithParams
-from mbo_core.stages.data import Batch, Data, Info, Mined, state_and_info
+from mbo_core.stages.data import Batch, Data, Mined
 
 AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
@@ -32,69 +30,17 @@ def check_data(run: Run) -> None:
         TaskError: with a hint.
     """
     schedule = run.recipe.proxy.schedule(run.data)
-    if schedule.epochs:
+    if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
     run.recipe.update.check(run.data)
     # Called here too, so that whatever it raises comes before any work.
     run.recipe.update.length(run.data)
 
 
-def untrained(run: Run, how: Mode) -> Any:
-    """The proxy's fresh state for each seed: stacked, or `PerSeed`."""
-    return _begun(run, how)[0]
-
-
-def _begun(run: Run, how: Mode) -> tuple[Any, Info]:
-    proxy = run.recipe.proxy
-    init = run.lift(lambda data, key: state_and_info(proxy.init(key, data)), how, "state", "tensors")
-    begun: tuple[Any, Info] = init(run.keys(Stream.PROXY, batches.Use.INIT))
-    return begun
-
-
 @hookimpl(trylast=True, specname="mbo_train_proxy")
 def train_proxy(run: Run) -> TrainedProxy:
-    """Train the proxy of each seed for the epochs of its schedule; a seed with a NaN info fails."""
-    proxy, rows = run.recipe.proxy, len(run.data.y)
-    schedule, how = proxy.schedule(run.data), mode(run.recipe.proxy)
-    state, info = _begun(run, how)
-    failed = _fit_noted(run, info)
-    run.watch.begin("train", proxy, batches.step_count(rows, schedule), run.seeds)
-    for epoch in batches.epochs(run.keys(Stream.PROXY), rows, schedule, vmap):
-        for part, key in epoch.steps():
-            state, info = _proxy_step(run, how, part)(key, state, epoch.order)
-            run.watch.step(info)
-        failed |= run.watch.diverged("proxy training")
-        if len(failed) == len(run.seeds):
-            break
-    return _finished(run, how, TrainedProxy(BySeed(run.seeds, state).without(failed), failed))
-
-
-def _fit_noted(run: Run, info: Info) -> dict[int, str]:
-    """Record what the fit of `init` told, if anything; the seeds with a NaN."""
-    if not info:
-        return {}
-    run.watch.begin(FIT, run.recipe.proxy, 1, run.seeds)
-    run.watch.step(info)
-    return run.watch.diverged("the proxy's fit")
-
-
-def _finished(run: Run, how: Mode, trained: TrainedProxy) -> TrainedProxy:
-    """The trained proxies after `finish`."""
-    if not trained.seeds:
-        return trained
-    run, proxy = run.only(trained.seeds), run.recipe.proxy
-    finish = run.lift(lambda data, key, state: proxy.finish(key, state, data), how, "state")
-    states = finish(run.keys(Stream.PROXY, batches.Use.FINISH), trained.states.lifted)
-    return replace(trained, states=BySeed(run.seeds, states))
-
-
-def _proxy_step(run: Run, how: Mode, part: slice) -> Callable[..., Any]:
-    proxy = run.recipe.proxy
-
-    def step(data: Data, key: Tensor, state: Any, order: batches.Examples) -> Any:
-        return proxy.step(key, state, batches.take(data, order, part))
-
-    return run.lift(step, how, "state", "tensors")
+    """Train the proxy of each seed for the steps of its schedule; a seed with a NaN info fails."""
+    return train(run)
 
 
 @hookimpl(trylast=True, specname="mbo_mine_adversary")
@@ -154,9 +100,12 @@ def search_step(run: Run, how: Mode, number: int) -> Callable[..., Any]:
 
 def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, str]) -> Candidates:
     """The candidates of the seeds of `found`, (seeds, candidates, d), as people and oracles see them."""
-    raw, predicted = [run.encoded.decode(x, seed).numpy() for seed, x in found.items()], None
+    decoded, predicted = {seed: run.encoded.decode(x, seed) for seed, x in found.items()}, None
+    raw = [designs.numpy() for designs in decoded.values()]
     if "values" in run.recipe.proxy.abilities and found:
-        means = [run.recipe.proxy.predict(proxy.states[seed], x).mean for seed, x in found.items()]
+        # In a space with steps or sums the design that is proposed is not quite the one that was found.
+        seen = found if run.task.space.plain else {seed: run.encoded.encode(x, seed) for seed, x in decoded.items()}
+        means = [run.recipe.proxy.predict(proxy.states[seed], x).mean for seed, x in seen.items()]
         predicted = run.encoded.scores.raw(torch.stack(means).detach()).numpy()
     stacked = np.stack(raw) if raw else np.zeros((0, 0, run.encoded.raw.shape[1]))
     return Candidates(found.lifted.cpu(), stacked, predicted, found.seeds, failed)

@@ -25,6 +25,7 @@ from mbo_core.runs import seeds as lifting
 from mbo_core.runs.encoded import Encoded, encode_table
 from mbo_core.runs.execute import Plan, at_once, choose_device
 from mbo_core.runs.records import Run
+from mbo_core.runs.training import REFIT, untrained
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Encoding, Stage, Update
 from mbo_core.stages.options import options
@@ -136,7 +137,7 @@ class _Timing:
         if encoded is not None:
             run = self._run(encoded)
             default.check_data(run)
-            phases += [self._train(run), *self._search(run)]
+            phases += [*self._train(run), *self._search(run)]
         return Estimate(len(self.plan.task.y), tuple(phases), _memory(self.device))
 
     def _encoded(self) -> tuple[Phase, Encoded | None]:
@@ -155,7 +156,7 @@ class _Timing:
         """A run of the first seeds; of one if the encoding is seeded, as only one was fitted."""
         seeds, recipe = self.plan.seeds, self.plan.recipe
         run = Run(recipe, self.plan.task, encoded, seeds[:1])
-        few = TOGETHER // max(1, lifting.bytes_of(default.untrained(run, lifting.mode(recipe.proxy))))
+        few = TOGETHER // max(1, lifting.bytes_of(untrained(run, lifting.mode(recipe.proxy))))
         size = 1 if encoded.encoding.seeded else max(1, min(few, at_once(run)))
         return dataclasses.replace(run, seeds=lifting.groups(seeds, size)[0])
 
@@ -166,15 +167,17 @@ class _Timing:
         timed = clock.done or not clock.total
         return Phase(name, clock.total, clock.whole * self._groups(run) if timed else None)
 
-    def _train(self, run: Run) -> Phase:
+    def _train(self, run: Run) -> list[Phase]:
         clock = _Clock()
         with suppress(_Enough), clock.deadline:
             default.train_proxy(dataclasses.replace(run, watch=Watch(clock)))
-        return self._phase("train", clock, run)
+        schedule = run.recipe.proxy.schedule(run.data)
+        names = ["train", REFIT] if schedule.refit and schedule.held_out else ["train"]
+        return [self._phase(name, clock, run) for name in names]
 
     def _search(self, run: Run) -> list[Phase]:
         update, how = run.recipe.update, lifting.mode(run.recipe.update, run.recipe.proxy)
-        state = default.untrained(run, lifting.mode(run.recipe.proxy))
+        state = untrained(run, lifting.mode(run.recipe.proxy))
         each = _keys(run.seeds, run.encoded.y.device)
         x, y, w = run.encoded.x[..., :ROWS, :], run.encoded.y[:ROWS], run.encoded.w[:ROWS]
         few = dataclasses.replace(run, encoded=dataclasses.replace(run.encoded, x=x, y=y, w=w))
@@ -205,6 +208,9 @@ class _Clock:
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         now = time.perf_counter()
+        if phase == REFIT:
+            # A step takes as long as one of the first training.
+            raise _Enough
         self.total, self.done = total, done
         if done == 0:
             self._before, self.deadline.end = now, now + FIRST

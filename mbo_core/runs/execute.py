@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from mbo_core.errors import MboError, RecipeError, reason_of
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
+from mbo_core.recipes.limits import Cut, fitted
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
@@ -25,14 +27,16 @@ from mbo_core.runs.default import check_data
 from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.loading import store_table
+from mbo_core.runs.notes import table_notes
 from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
 from mbo_core.runs.seeds import Stream
-from mbo_core.runs.store import Folder
+from mbo_core.runs.store import Folder, own_task
 from mbo_core.runs.watch import Report, Watch
 from mbo_core.stages.data import state_and_info
 from mbo_core.tasks.task import Task
+from mbo_core.toml import Document
 
 SEEDS = 8
 """The default number of seeds, as in the published tables."""
@@ -52,14 +56,25 @@ class Interrupted(MboError):
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run, ready to start."""
+    """A checked run, ready to start.
+
+    Attributes:
+        recipe: the resolved recipe, within the limits of the table.
+        asked: the same as it was written, before the table's limits.
+        cuts: the numbers of rows that differ between the two.
+        task: the task.
+        seeds: the seeds.
+        registry: the installed plugins.
+        own_table: whether the task was given as an object, so it cannot be found again by name.
+    """
 
     recipe: Recipe
+    asked: Recipe
+    cuts: tuple[Cut, ...]
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
     own_table: bool = False
-    """Whether the task was given as an object, so it cannot be found again by name."""
 
 
 def plan(
@@ -77,10 +92,25 @@ def plan(
     found = (registry or installed()).including(plugins)
     document, found = opened(recipe, found)
     recorded = recipes.recorded_run(document)
-    loaded = _task(task if task is not None else recorded.get("task"), found)
+    loaded = _task(_named(document) if task is None else task, found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
-    return Plan(resolved, loaded, numbers, found, own_table=isinstance(task, Task))
+    used, cuts = fitted(resolved, loaded.table.designs)
+    return Plan(used, resolved, cuts, loaded, numbers, found, own_table=isinstance(task, Task))
+
+
+def _named(document: Document) -> Any:
+    """The task that a recipe names.
+
+    Raises:
+        RecipeError: for a run on the user's own table, which has no installed task.
+    """
+    name = recipes.recorded_run(document).get("task")
+    path = document.path
+    if path and isinstance(name, str) and Folder(path.parent).ran_on_own_table():
+        python = f"mbo.run({json.dumps(str(path))}, {own_task(path.parent, name)})"
+        raise RecipeError(f'task "{name}" of this run is your own table, not an installed task', f"in Python: {python}")
+    return name
 
 
 def _task(task: Any, registry: Registry) -> Task:
@@ -171,7 +201,7 @@ def execute(
     """Carry out a plan, storing each group of seeds as soon as it finishes."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
-        result.own_table = planned.own_table
+        result.own_table, result.cuts = planned.own_table, planned.cuts
         folder = Folder.create(out) if out else None
         keeper = Keeper(folder, planned.task, len(planned.seeds), keep_proxy) if folder else None
         job = Job(planned, result, folder, report or (lambda *_: None), keeper)
@@ -230,7 +260,7 @@ class Job:
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
         encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
-        self.result.notes += encoded.notes(task.table)
+        self.result.notes += [*table_notes(self.plan.cuts, task.table), *encoded.notes(task.table)]
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
         hooks = Hooks(self.plan.registry.hooks(default))
@@ -247,6 +277,7 @@ class Job:
         trained = hooks.train_proxy(run)
         self.result.failed.update(trained.failed)
         self.result.cached.extend(trained.cached)
+        self.result.quality.update(trained.held_out)
         if not trained.seeds:
             return ()
         self._keep(predictors(run, trained))
@@ -277,7 +308,8 @@ class Job:
     def _store_recipe(self) -> None:
         if self.folder:
             plan = self.plan
-            self.folder.recipe(plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
+            # As written: on a larger table the same file must not keep the limits of this one.
+            self.folder.recipe(plan.asked.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
             if plan.own_table:
                 store_table(self.folder, plan.task)
 

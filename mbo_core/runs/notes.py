@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mbo_core.errors import MboError, nearest
+from mbo_core.recipes.limits import Cut, in_words
 from mbo_core.stages.contracts import Stage, infos, notes
+from mbo_core.tasks.table import Table
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,14 @@ def check_declared(stage: Stage, given: Iterable[str]) -> None:
 def final_notes(stage: Stage, seed: int, last: Mapping[str, float]) -> list[Note]:
     """The declared notes of a stage for infos that are not 0 at a trial's last step."""
     return [Note(seed, source(stage), text) for name, text in notes(stage).items() if last.get(name)]
+
+
+TABLE = "table"
+"""The source of notes on a run's table."""
+
+
+def table_notes(cuts: Sequence[Cut], table: Table) -> list[Note]:
+    """What a run's table means for its recipe, and what was done with its rows."""
+    texts = [table.replicates.note] if table.replicates else []
+    texts += [f"{table.designs} distinct designs limit the recipe: {in_words(cuts)}"] if cuts else []
+    return [Note(None, TABLE, text) for text in texts]

@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.errors import MboError, StoreError, warn
 from mbo_core.recipes.recipe import Recipe
-from mbo_core.runs.default import untrained
 from mbo_core.runs.encoded import ScoreScale, encode_table
 from mbo_core.runs.records import Run, TrainedProxy
 from mbo_core.runs.states import pack, unpack
 from mbo_core.runs.store import PROXY, Folder, read_tensors, write_tensors
+from mbo_core.runs.training import untrained
 from mbo_core.stages.contracts import Encoding, Proxy
 from mbo_core.tasks.task import Task
 

@@ -71,6 +71,27 @@ class Run:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """How well a proxy predicts rows that it was not trained on.
+
+    Attributes:
+        rows: their number; of rows whose design was also trained on, none counts.
+        error: the root mean squared error, in raw scores.
+        rank: Spearman's rank correlation; None if it is undefined.
+        best_rows: the number of the best fifth of them.
+        best_error: the error among these.
+        best_rank: the rank correlation among these.
+    """
+
+    rows: int
+    error: float | None
+    rank: float | None
+    best_rows: int
+    best_error: float | None
+    best_rank: float | None
+
+
+@dataclass(frozen=True)
 class TrainedProxy:
     """The proxies of the seeds whose training did not fail.
 
@@ -78,11 +99,14 @@ class TrainedProxy:
         states: the trained state of each seed.
         failed: the reason for each seed that failed.
         cached: the seeds of `states` that were not trained in this run.
+        held_out: the quality of each seed's proxy on rows that it was not trained on, where there are any; of a proxy
+            that was refitted on all rows, that before.
     """
 
     states: BySeed
     failed: Mapping[int, str] = field(default_factory=dict)
     cached: tuple[int, ...] = ()
+    held_out: Mapping[int, HeldOut] = field(default_factory=dict)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from mbo_core.recipes.limits import Cut
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs import tables
 from mbo_core.runs.notes import Note, source
 from mbo_core.runs.prediction import Predicted, Predictor, predict
-from mbo_core.runs.records import Candidates, Gap, Scores
+from mbo_core.runs.records import Candidates, Gap, HeldOut, Scores
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Evaluation
 from mbo_core.tasks.oracles import OracleSet
@@ -91,6 +92,8 @@ class Result:
         cached: the seeds whose proxies came from a cache.
         predictors: the trained proxies by seed, if they predict scores.
         own_table: whether the task was given as an object, so it cannot be found again by name.
+        cuts: the recipe's numbers of rows that exceed what the table has.
+        quality: how well the proxy of each seed predicts held-out rows; only of seeds with such rows.
     """
 
     recipe: Recipe
@@ -107,6 +110,8 @@ class Result:
     cached: list[int] = field(default_factory=list)
     predictors: Mapping[int, Predictor] = field(default_factory=dict)
     own_table: bool = False
+    cuts: tuple[Cut, ...] = ()
+    quality: dict[int, HeldOut] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return tables.as_text(self)
@@ -167,6 +172,21 @@ class Result:
             return None
         return float(np.mean(trial.predicted - trial.scores["raw"]))
 
+    @property
+    def held_out(self) -> dict[str, dict[str, Any]]:
+        """How well the proxies predict rows that they were not trained on, overall and among the best fifth of them.
+
+        For each of `rows`, `error` (root mean squared, raw), `rank` (Spearman's correlation), `best_rows`, `best_error`
+        and `best_rank`: `{"by_seed": [...], "mean": ...}`, None where it is unknown.
+        """
+        names = [one.name for one in fields(HeldOut)]
+        columns = {name: [getattr(self.quality.get(seed), name, None) for seed in self.seeds] for name in names}
+        means = {name: _there(values) for name, values in columns.items()}
+        return {
+            name: {"by_seed": values, "mean": float(np.mean(means[name])) if means[name] else None}
+            for name, values in columns.items()
+        }
+
     def counts(self) -> dict[str, list[int | None]]:
         """The number of distinct candidates of each seed, and the number of those not in the data."""
         distinct = {seed: {design.tobytes() for design in trial.raw} for seed, trial in self.trials.items()}
@@ -206,6 +226,7 @@ class Result:
             "preset": self.recipe.preset,
             "set": list(self.recipe.changed),
             "constants": self.recipe.constants,
+            "cut": [asdict(cut) for cut in self.cuts],
             "task": self.task.name,
             "seeds": list(self.seeds),
             "scores": self.scores,
@@ -214,6 +235,7 @@ class Result:
             "best_in_data": self.best_in_data,
             "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
             "predicted_less_true": self.predicted_less_true(),
+            "held_out": self.held_out,
             "candidates": self.counts(),
             "failed": {str(seed): reason for seed, reason in self.failed.items()},
             "cached_proxies": self.cached,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from mbo_core.errors import MboError, StoreError, nearest
+from mbo_core.recipes.limits import in_words
 from mbo_core.runs.store import Folder
 from mbo_core.tasks.scoring import PERCENTILES, mean_and_std
 
@@ -73,7 +74,8 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def _heading(result: Result) -> str:
     scored = f"{len(result.trials)} of {len(result.seeds)} seeds"
-    return f"{_method(result.recipe.name, result.recipe.preset)} on {result.task.name}: {result.status}, {scored}"
+    state = ", ".join(filter(None, [result.status, scored, in_words(result.cuts)]))
+    return f"{_method(result.recipe.name, result.recipe.preset)} on {result.task.name}: {state}"
 
 
 def _by_seed(result: Result) -> Rows:

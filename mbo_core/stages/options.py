@@ -19,6 +19,9 @@ T = TypeVar("T")
 _METADATA = "mbo.option"
 _KINDS = "mbo.kinds"
 
+HELD_OUT = 1 / 5
+"""The largest share of a table's distinct designs that is held out from training."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -29,12 +32,16 @@ class Limits:
         at_least: the smallest allowed value.
         above: the value must be greater than this.
         at_most: the largest allowed value.
+        share: of a number of rows or designs: the largest share of the table's distinct designs; a run uses no more.
+        instead_of: the option that this one replaces where it is set: one of the two counts.
     """
 
     doc: str = ""
     at_least: float | None = None
     above: float | None = None
     at_most: float | None = None
+    share: float | None = None
+    instead_of: str | None = None
 
     def refusal(self, value: float) -> str | None:
         """Why a number is out of range, or None."""
@@ -47,9 +54,11 @@ class Limits:
         return None
 
     def range(self) -> str:
-        """The range as text, e.g. `>= 0, <= 1`."""
+        """The range as text, e.g. `>= 0, <= 1`, or `>= 0, <= 20 %` of the designs."""
         parts = ((">=", self.at_least), (">", self.above), ("<=", self.at_most))
-        return ", ".join(f"{sign} {bound:g}" for sign, bound in parts if bound is not None)
+        bounds = [f"{sign} {bound:g}" for sign, bound in parts if bound is not None]
+        of_table = [] if self.share is None else [f"<= {100 * self.share:g} %"]
+        return ", ".join(bounds + of_table)
 
 
 def option(
@@ -59,6 +68,8 @@ def option(
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
+    share: float | None = None,
+    instead_of: str | None = None,
     **by_kind: T,
 ) -> T:
     """A field of a stage that users may set.
@@ -74,6 +85,9 @@ def option(
         at_least: the smallest allowed number.
         above: the number must be greater than this.
         at_most: the largest allowed number.
+        share: of a number of rows or designs: an upper limit, cut to this share of the table's distinct designs.
+        instead_of: an option of the same stage that does not count if this one is set; the default is then None.
+            A later layer of a recipe that sets either replaces both.
         by_kind: its value on a kind of space, if it differs.
 
     Raises:
@@ -82,7 +96,7 @@ def option(
     for kind in by_kind:
         if kind not in get_args(Kind):
             raise MboError(f'unknown kind of space "{kind}" in an option', nearest(kind, get_args(Kind)))
-    limits = Limits(doc, at_least, above, at_most)
+    limits = Limits(doc, at_least, above, at_most, share, instead_of)
     field: T = dataclasses.field(default=default, metadata={_METADATA: limits, _KINDS: by_kind})
     return field
 
@@ -140,6 +154,11 @@ def options(stage: type) -> dict[str, Option]:
         limits = field.metadata.get(_METADATA, Limits())
         found[field.name] = Option(field.name, kind, field.default, limits, holds, field.metadata.get(_KINDS, {}))
     return found
+
+
+def rivals(stage: type) -> dict[str, str]:
+    """The options of a stage that replace another one if they are set, each with the name of the other."""
+    return {one.name: one.limits.instead_of for one in options(stage).values() if one.limits.instead_of}
 
 
 def first_line(documented: object) -> str:

@@ -17,8 +17,9 @@ from torch.func import grad, grad_and_value, vmap
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Layers
 from mbo_core.functional.optim import Adam, AdamState
+from mbo_core.stages.abilities import ABILITIES, Ability, Moves
 from mbo_core.stages.baselines import check_starts, top
-from mbo_core.stages.contracts import ABILITIES, Ability, Adversary, Moves, Proxy, Update
+from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option, stage_option
 from mbo_core.testing.tiny_tasks import CANDIDATES
@@ -153,7 +154,7 @@ class KeepBetter(Update):
     """Changes each candidate at random, and keeps a change that the proxy scores higher."""
 
     proxy: Proxy = stage_option("what judges")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "keep-better"
     infos: ClassVar[Mapping[str, str]] = {"predicted": "the mean prediction of the candidates"}
@@ -191,7 +192,7 @@ class Climb(Update):
     """Moves each candidate up the proxy's slope."""
 
     proxy: Proxy = stage_option("what is climbed")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "climb"
     infos: ClassVar[Mapping[str, str]] = {"predicted": "the summed prediction of the candidates, before the step"}

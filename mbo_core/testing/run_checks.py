@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mbo_core.errors import RecipeError, TaskError, reason_of
 from mbo_core.functional import batches, keys
+from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
 from mbo_core.runs.states import StateMismatch, Unstorable, pack, unpack
@@ -49,7 +50,7 @@ def designs(mix: Mix) -> None:
     failed = {**trial.trained.failed, **trial.candidates.failed}
     demand(not failed, f"seed {next(iter(failed), None)} has no designs: {next(iter(failed.values()), None)}", _FINITE)
     _demand_inside(trial)
-    wanted, found = _candidates(mix), trial.candidates.raw.shape[1]
+    wanted, found = _candidates(trial.run.recipe), trial.candidates.raw.shape[1]
     demand(wanted in {None, found}, f"{found} designs for candidates={wanted}", "return exactly that many")
 
 
@@ -64,9 +65,9 @@ def _demand_inside(trial: Rehearsal) -> None:
             raise Fault(f"invalid design for seed {seed}: {error.message}", error.hint) from error
 
 
-def _candidates(mix: Mix) -> int | None:
+def _candidates(recipe: Recipe) -> int | None:
     """The requested number of designs; None if neither the search nor an inner one has such an option."""
-    update: Any = mix.recipe.update
+    update: Any = recipe.update
     held = [update, *(getattr(update, one.name) for one in fields(update))]
     return next((one.candidates for one in held if "candidates" in getattr(one, "__dataclass_fields__", {})), None)
 
@@ -220,4 +221,4 @@ def _tensors(nest: Any) -> list[Tensor]:
 
 def _batches(mix: Mix, data: Data) -> list[Batch]:
     schedule = mix.recipe.proxy.schedule(data)
-    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.epochs else []
+    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.trains else []

@@ -46,10 +46,10 @@ class BOQEI(Update):
     """
 
     proxy: Proxy = stage_option("the proxy that is queried")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     rounds: int = option(10, "fits of the Gaussian process, each followed by a batch", at_least=0)
     batch: int = option(32, "designs proposed a round, q", at_least=1)
-    rows: int = option(500, "the best rows of the data, or all, for the first fit of the process", at_least=2)
+    rows: int = option(500, "the best rows of the data, or all, for the first fit of the process", at_least=2, share=1)
     noise: float = option(
         0.1, "assumed std of the noise of labels and targets; targets have it added", at_least=LEAST_NOISE
     )

@@ -174,7 +174,7 @@ class Autofocus(Update):
 
     def _batches(self, key: Key, data: Data, v: Tensor) -> Iterator[tuple[Batch, Key]]:
         """The batches of a refresh, weighted by v, each with a key; split and bootstrap are new."""
-        schedule = replace(self.proxy.schedule(data), epochs=self.epochs)
+        schedule = replace(self.proxy.schedule(data), epochs=self.epochs, steps=None)
         for epoch in batches.epochs(key, len(data.y), schedule):
             for rows, step_key in epoch.steps():
                 batch = batches.take(data, epoch.order, rows)

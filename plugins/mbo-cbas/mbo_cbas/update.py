@@ -24,6 +24,7 @@ from mbo_cbas.weights import (
 from mbo_core.functional import batches, keys
 from mbo_core.stages import (
     CANDIDATES,
+    HELD_OUT,
     Ability,
     Data,
     EncodedSpace,
@@ -82,7 +83,7 @@ class CbAS(Update):
     proxy: Proxy = stage_option(
         "scores the samples; with members the tail is that of their mixture, else of one normal"
     )
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     iterations: int = option(20, "number of steps", at_least=0)
     samples: int = option(1000, "draws of the search model per step", at_least=2)
     samples_held_out: int = option(
@@ -111,7 +112,7 @@ class CbAS(Update):
     learning_rate: float = option(3e-4, "of Adam, for both models", at_least=0.0)
     batch_size: int = option(100, "rows per step of Adam", at_least=1)
     prior_epochs: int = option(200, "passes over the data for the prior", at_least=0)
-    held_out: int = option(200, "rows of the data held out from the prior's training", at_least=0)
+    held_out: int = option(200, "rows of the data held out from the prior's training", at_least=0, share=HELD_OUT)
     epochs: int = option(10, "passes over a step's samples for the search model", at_least=0)
 
     name: ClassVar[str] = "cbas"

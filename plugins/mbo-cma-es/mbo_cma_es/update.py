@@ -50,7 +50,7 @@ class CMAES(Update):
     """
 
     proxy: Proxy = stage_option("the proxy whose mean is searched")
-    candidates: int = option(CANDIDATES, "number of designs, and of runs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, and of runs", at_least=1, share=1)
     generations: int = option(100, "the most generations per run", at_least=0)
     step_size: float = option(0.5, "standard deviation of the first samples, sigma_0, in encoded units", above=0.0)
     population: int = option(0, "samples per generation, lambda, at least 3; 0 for 4 + floor(3 ln d)", at_least=0)

@@ -15,11 +15,13 @@ from mbo_core.functional import keys
 from mbo_core.functional.nets import Activation, Layers, PointMLP
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -28,8 +30,12 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
+    schedule_of,
     stage_option,
+    steps_option,
 )
 
 
@@ -68,8 +74,11 @@ class Conservative(Proxy):
     activation: Activation = option("relu", "of the hidden layers")
     learning_rate: float = option(3e-4, "of Adam on the weights", at_least=0.0)
     epochs: int = option(50, "passes over the training rows", at_least=0)
+    steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(500, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(500, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "conservative"
     infos: ClassVar[Mapping[str, str]] = {
@@ -81,8 +90,8 @@ class Conservative(Proxy):
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Plain epochs."""
-        return Schedule(self.epochs, self.batch_size, self.held_out)
+        """Batches of all rows that are not held out."""
+        return schedule_of(self)
 
     def init(self, key: Key, data: Data) -> ConservativeState:
         """Glorot-uniform weights and the initial multiplier."""

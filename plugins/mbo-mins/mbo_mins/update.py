@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mbo_core.functional import batches, keys
-from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Schedule, Update, option
+from mbo_core.stages import CANDIDATES, HELD_OUT, Ability, Data, Info, Key, Schedule, Update, option
 from mbo_mins.gan import GAN, Terms, annealed, critic_loss, designs_of, kept
 from mbo_mins.weights import Weighting, effective
 
@@ -43,10 +43,12 @@ class MINs(Update):
     Each step of the search is an epoch of training. One-hot designs are categories, all others numbers.
     """
 
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     epochs: int = option(200, "passes over the training rows; 500 on Hopper, 100 on TF Bind 10", at_least=0)
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(200, "rows held out from training: the released code's validation rows", at_least=0)
+    held_out: int = option(
+        200, "rows held out from training: the released code's validation rows", at_least=0, share=HELD_OUT
+    )
     order: Literal["fixed", "shuffled"] = option(
         "fixed", "order of the rows: the released code's buffer of one row gives the same batches in each epoch"
     )

@@ -68,7 +68,7 @@ class NormalisedLikelihood(Update):
     """
 
     proxy: Proxy = stage_option("the proxy whose members each get a label")
-    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1, share=1)
     steps: int = option(200, "number of steps, T", at_least=0)
     learning_rate: float = option(
         0.01, "of Adam on the designs, alpha_x; the proxy follows as long as it is small", at_least=0.0

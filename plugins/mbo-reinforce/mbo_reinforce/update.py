@@ -45,7 +45,7 @@ class Reinforce(Update):
     """
 
     proxy: Proxy = stage_option("the proxy whose mean is the reward")
-    candidates: int = option(CANDIDATES, "number of designs, drawn from the policy with its noise", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, drawn from the policy with its noise", at_least=1, share=1)
     starts: int = option(
         128, "number of best designs, or all if there are fewer, to which the policy is first fitted", at_least=1
     )

@@ -70,7 +70,7 @@ class LocalAdaptation(Update):
     """
 
     proxy: Proxy = stage_option("the proxy to re-tune and climb")
-    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1, share=1)
     steps: int = option(500, "number of design steps, T", at_least=0)
     step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0, discrete=1e-2)
     ascent: Literal["adam", "plain"] = option(

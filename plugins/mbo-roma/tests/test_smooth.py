@@ -213,8 +213,8 @@ def test_batches_are_whole():
 
 
 def test_data_of_less_than_a_batch_are_refused():
-    with pytest.raises(TaskError, match="300 rows leave 100 to train on after 200 are held out; 128 are needed"):
-        batches.check_rows(proxy().schedule(DATA), 300)
+    with pytest.raises(TaskError, match="201 rows leave 1 to train on after 200 are held out; 2 are needed"):
+        batches.check_rows(proxy().schedule(DATA), 201)
 
 
 def test_constant_scores_are_learned():

@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, cast, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias, cast, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from mbo_core.stages.data import (
     Schedule,
     State,
 )
+from mbo_core.stages.options import options
 from mbo_core.tasks.space import Kind
 
 if TYPE_CHECKING:
@@ -98,6 +99,18 @@ class Stage(ABC):
     """Notes by the name of an info, shown for a trial if that info is not 0 at its last step."""
     lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
     """How the core runs many seeds: `loop` for a stage with Python control flow or an external library."""
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """A stage that remembers which options it was given, as the others may depend on the kind of space."""
+        made = super().__new__(cls)
+        object.__setattr__(made, "_given", frozenset(given))
+        return made
+
+
+def left_open(stage: Stage) -> set[str]:
+    """The options of a stage that were not given to it, and whose default depends on the kind of space."""
+    given: frozenset[str] = vars(stage)["_given"]
+    return {name for name, one in options(type(stage)).items() if one.by_kind and name not in given}
 
 
 def stages_inside(stage: Stage) -> list[Stage]:

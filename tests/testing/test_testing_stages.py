@@ -81,6 +81,10 @@ UPDATES = {
         "size: int = option(0, 'its size', at_least=1)",
         {"bad-options", "options-round-trip"},
     ),
+    "has a default beyond its limits on one kind": (
+        "size: int = option(1, 'its size', at_least=1, discrete=0)",
+        {"bad-options"},
+    ),
     "changes an option": (
         "size: int = option(0, 'its size')\n"
         "def __post_init__(self):\n    object.__setattr__(self, 'size', self.size + 1)",

@@ -43,7 +43,9 @@ class GradientAscent(Update):
     proxy: Proxy = stage_option("the proxy to climb")
     candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     steps: int = option(200, "number of steps, T", at_least=0)
-    step_size: float = option(0.01, "step before the factor sqrt(d), eta_0; raw gradients, no momentum", at_least=0.0)
+    step_size: float = option(
+        0.01, "step before the factor sqrt(d), eta_0; raw gradients, no momentum", at_least=0.0, discrete=2.0
+    )
     aggregation: Literal["mean", "min", "one", "mean-as-published"] = option(
         "mean", "the score to climb: the proxy's mean, the smallest member for each design, or the first member"
     )

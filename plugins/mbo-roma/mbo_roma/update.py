@@ -72,7 +72,7 @@ class LocalAdaptation(Update):
     proxy: Proxy = stage_option("the proxy to re-tune and climb")
     candidates: int = option(CANDIDATES, "number of designs, M", at_least=1, share=1)
     steps: int = option(500, "number of design steps, T", at_least=0)
-    step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0)
+    step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0, discrete=1e-2)
     ascent: Literal["adam", "plain"] = option(
         "adam", 'how designs move: by Adam as in the released code, or by "plain" gradient steps as in the paper'
     )

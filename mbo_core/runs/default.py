@@ -23,8 +23,11 @@ AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
 
 
-def check_data(run: Run) -> None:
+def check_data(run: Run) -> int:
     """Let the stages refuse unsupported data before any work.
+
+    Returns:
+        The number of steps of the search.
 
     Raises:
         TaskError: with a hint.
@@ -32,7 +35,7 @@ def check_data(run: Run) -> None:
     schedule = run.recipe.proxy.schedule(run.data)
     if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
-    run.recipe.update.length(run.data)
+    return run.recipe.update.length(run.data)
 
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mbo_core.recipes.limits import Cut
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs import tables
+from mbo_core.runs.findings import Found
 from mbo_core.runs.notes import Note, source
 from mbo_core.runs.prediction import Predicted, Predictor, predict
 from mbo_core.runs.records import Candidates, Gap, HeldOut, Scores
@@ -191,6 +192,10 @@ class Result:
             name: {"by_seed": values, "mean": float(np.mean(means[name])) if means[name] else None}
             for name, values in columns.items()
         }
+
+    def found(self) -> dict[int, Found]:
+        """The raw candidates of each seed with their predictions."""
+        return {seed: Found(trial.raw, trial.predicted) for seed, trial in self.trials.items()}
 
     def counts(self) -> dict[str, list[int | None]]:
         """The number of distinct candidates of each seed, and the number of those not in the data."""

@@ -38,9 +38,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def repeats(case) -> bool:
     """Whether a case repeats a rule: on the other kind of task, with a preset, or of a recipe's stages."""
     label = case.subject.label
-    return (
-        case.repeats
-        or label in LONG_TASKS
-        or PRESET in label
-        or (label.startswith("method") and case.check.name in LONG)
-    )
+    made_of_stages = label.startswith("method") and case.check.name in LONG
+    return case.repeats or label in LONG_TASKS or PRESET in label or made_of_stages

@@ -209,7 +209,8 @@ class Result:
         """Predictions of the trained proxies for raw designs x (n, length), or for a table with the space's columns.
 
         Returns:
-            Raw scores as people have them: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds` (seeds, n) by each.
+            Raw scores as people have them: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds`
+            (seeds, n) by each.
 
         Raises:
             TaskError: for designs outside the task's space.
@@ -297,7 +298,6 @@ class Result:
         self.failed.update(candidates.failed)
         self.failed.update(scores.failed)
         return candidates.seeds
-
 
     def _as_given(self, scores: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self.task.as_given(values) if name == "raw" else values for name, values in scores.items()}

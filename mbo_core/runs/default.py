@@ -23,8 +23,11 @@ AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
 
 
-def check_data(run: Run) -> None:
+def check_data(run: Run) -> int:
     """Let the stages refuse unsupported data before any work.
+
+    Returns:
+        The number of steps of the search.
 
     Raises:
         TaskError: with a hint.
@@ -33,8 +36,7 @@ def check_data(run: Run) -> None:
     if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
     run.recipe.update.check(run.data)
-    # Called here too, so that whatever it raises comes before any work.
-    run.recipe.update.length(run.data)
+    return run.recipe.update.length(run.data)
 
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")

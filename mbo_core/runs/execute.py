@@ -25,6 +25,7 @@ from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
 from mbo_core.runs.default import check_data
 from mbo_core.runs.encoded import encode_table
+from mbo_core.runs.findings import findings
 from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.loading import store_table
 from mbo_core.runs.notes import table_notes
@@ -234,6 +235,8 @@ class Job:
     folder: Folder | None
     report: Report
     keeper: Keeper | None = None
+    searched: bool = False
+    """Whether the search takes any step."""
 
     def go(self) -> None:
         """Run all groups, and record the outcome in the folder even if the run fails."""
@@ -265,7 +268,7 @@ class Job:
         folder = self.folder.path if self.folder else None
         hooks = Hooks(self.plan.registry.hooks(default))
         whole = Run(recipe, task, encoded, self.plan.seeds, folder=folder)
-        check_data(whole)
+        self.searched = check_data(whole) > 0
         for group in lifting.groups(self.plan.seeds, at_once(whole)):
             watch = Watch(self._reporter(group))
             finished = self._group(hooks, replace(whole.only(group), watch=watch))
@@ -297,6 +300,7 @@ class Job:
 
     def _finish(self, status: str, start: float) -> None:
         self.result.status = status
+        self.result.notes += findings(self.plan.task.table, self.result.found(), self.searched)
         self._record(status, start)
 
     def _record(self, status: str, start: float) -> None:

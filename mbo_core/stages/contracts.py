@@ -189,6 +189,9 @@ class Proxy(Stage):
     def schedule(self, data: Data) -> Schedule:
         """How the core cuts `data` into batches; unsupported data are refused here.
 
+        A proxy with the usual options calls `schedule_of(self)`, and gets steps, held-out rows that judge it, the best
+        state and a second training on all rows with them.
+
         Raises:
             TaskError: before any training.
         """

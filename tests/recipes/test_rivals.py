@@ -59,7 +59,7 @@ def test_a_value_with_both_is_refused():
         mbo.run(mbo.Recipe(proxy=Regression(epochs=5, steps=6)), "Quadratic2D-Exact-v0")
 
 
-def test_a_recipe_is_written_with_the_one_that_counts(tmp_path):
+def test_a_recipe_holds_the_one_that_counts(tmp_path):
     """So it reads back as the same recipe."""
     assert written(Regression(steps=6)).keys() - written(Regression()).keys() == {"steps"}
     assert written(Regression()).keys() - written(Regression(steps=6)).keys() == {"epochs"}

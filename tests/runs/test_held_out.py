@@ -89,7 +89,7 @@ def states(result, name) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", [Counting, InPlace])
-def test_the_best_state_on_held_out_rows_is_kept(kind):
+def test_the_best_state_on_them_is_kept(kind):
     last, best = run(kind()), run(kind(keep="best"))
     assert len(set(targets())) > 1
     assert states(last, "steps") == [STEPS] * len(SEEDS)
@@ -121,7 +121,7 @@ def test_nothing_is_refitted_without_held_out_rows():
 
 
 @pytest.mark.parametrize("proxy", [Regression, Ensemble])
-def test_kept_and_refitted_seeds_do_not_depend_on_others(proxy):
+def test_a_kept_seed_is_the_same_alone(proxy):
     made = proxy(hidden=(8,), epochs=20, learning_rate=0.05, batch_size=7, keep="best", refit=True)
     together, alone = run(made), mbo.run(mbo.Recipe(proxy=made), TABLE, seeds=[5])
     np.testing.assert_allclose(together.predict(X).means[-1], alone.predict(X).means[0], rtol=1e-4, atol=1e-4)
@@ -233,7 +233,7 @@ def test_rank_correlation_is_that_of_scipy():
         assert spearman(one, other) == pytest.approx(spearmanr(one, other).statistic)
 
 
-def test_the_best_is_looked_for_after_the_last_step_too():
+def test_the_last_step_may_be_the_best():
     errors = {250: torch.tensor([3.0, 1.0]), 251: torch.tensor([2.0, 2.0])}
     best = Best(lambda state: errors.get(int(state[0]), torch.tensor([9.0, 9.0])), total=251)
     for step in range(1, 252):

@@ -196,8 +196,8 @@ def test_the_prediction_is_that_of_the_mixture():
 def test_model_agrees_with_the_proxy(batch):
     proxy = bank()
     state = stepped(proxy, proxy.init(KEY, DATA), PLAIN)
-    assert_close(proxy.model().predict(state.params, DATA.x), proxy.predict(state, DATA.x))
-    assert proxy.model().loss(state.params, batch) == proxy.step(KEY, state, batch)[1]["loss"]
+    assert_close(proxy.model(state).predict(state.params, DATA.x), proxy.predict(state, DATA.x))
+    assert proxy.model(state).loss(state.params, batch) == proxy.step(KEY, state, batch)[1]["loss"]
 
 
 def test_it_learns():

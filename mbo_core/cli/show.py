@@ -179,7 +179,9 @@ def _dotted(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _toml(value: Any) -> str:
-    """An option's value as in a recipe, but for the quotes of text."""
+    """An option's value as in a recipe, but for the quotes of text; or its default on each kind of space."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return ", ".join(f"{kind} {_toml(one)}" for kind, one in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)

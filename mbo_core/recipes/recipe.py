@@ -88,9 +88,7 @@ def written(stage: Stage, *, resolved: bool = True) -> dict[str, Any]:
     skipped |= {other for name, other in rivals(type(stage)).items() if getattr(stage, name) is not None}
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)
-        if option.name in skipped:
-            continue
-        if option.stage is None:
+        if option.stage is None and option.name not in skipped:
             table.update(to_toml({option.name: value}))
         elif option.stage is not None and option.name not in ROLES and value is not None:
             table[option.name] = written(value, resolved=resolved)

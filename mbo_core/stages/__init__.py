@@ -1,14 +1,12 @@
 """For plugin authors: the contracts of the stages, and the core's own stages."""
 
+from mbo_core.stages.abilities import ABILITIES, Ability, Moves, with_implied
 from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, check_starts, top
 from mbo_core.stages.columns import Columns
 from mbo_core.stages.contracts import (
-    ABILITIES,
-    Ability,
     Adversary,
     Encoding,
     Evaluation,
-    Moves,
     Proxy,
     Stage,
     Update,
@@ -16,7 +14,6 @@ from mbo_core.stages.contracts import (
     WithMembers,
     WithParams,
     WithProjection,
-    with_implied,
 )
 from mbo_core.stages.data import (
     Batch,

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mbo_core.errors import TaskError
-from mbo_core.stages.contracts import Ability, Adversary, Moves, Proxy, Update
+from mbo_core.stages.abilities import Ability, Moves
+from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option
 
@@ -107,5 +108,5 @@ def check_starts(data: Data, count: int) -> None:
 
 
 def top(data: Data, count: int) -> Tensor:
-    """The `count` designs with the largest scores, (count, d), best first, ties by row."""
-    return data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]]
+    """The `count` designs with the largest scores, (count, d), best first, ties by row, moved into the space."""
+    return data.space.project(data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]])

@@ -17,8 +17,9 @@ from torch.func import grad, grad_and_value, vmap
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Layers
 from mbo_core.functional.optim import Adam, AdamState
+from mbo_core.stages.abilities import ABILITIES, Ability, Moves
 from mbo_core.stages.baselines import check_starts, top
-from mbo_core.stages.contracts import ABILITIES, Ability, Adversary, Moves, Proxy, Update
+from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option, stage_option
 from mbo_core.testing.tiny_tasks import CANDIDATES
@@ -177,7 +178,7 @@ class KeepBetter(Update):
 
     def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One change of each candidate."""
-        x = state.x + 0.1 * keys.normal(key, state.x.shape)
+        x = data.space.project(state.x + 0.1 * keys.normal(key, state.x.shape))
         before, after = (self.proxy.predict(state.proxy, designs).mean for designs in (state.x, x))
         return state._replace(x=torch.where((after > before)[:, None], x, state.x)), {"predicted": after.mean()}
 
@@ -221,7 +222,7 @@ class Climb(Update):
 
         slope, value = grad_and_value(total)(state.x)
         # Detached: the gradient of a torch module still depends on its weights.
-        return state._replace(x=state.x + 0.05 * slope.detach()), {"predicted": value}
+        return state._replace(x=data.space.project(state.x + 0.05 * slope.detach())), {"predicted": value}
 
     def designs(self, state: SearchState) -> Tensor:
         """The candidates."""

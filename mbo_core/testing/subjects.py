@@ -12,7 +12,7 @@ from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.resolve import resolve
 from mbo_core.recipes.words import DEFAULT_ENCODINGS
-from mbo_core.stages.contracts import Ability
+from mbo_core.stages.abilities import Ability
 from mbo_core.tasks.space import Kind
 from mbo_core.tasks.task import Task, TaskOffer
 from mbo_core.testing.case import Inapplicable
@@ -135,6 +135,11 @@ class Subjects:
     def everything_that_runs(self) -> list[Mix]:
         """Mixes and presets."""
         return [*self.mixes, *self.presets]
+
+    @property
+    def bound(self) -> list[Mix]:
+        """Recipes, and updates with their partners, on a space with bounds, sums and levels."""
+        return [mix for mix in self.mixes if mix.kind == "mixed" and mix.of in {"method", "update"}]
 
     @property
     def learners(self) -> list[Mix]:

@@ -169,7 +169,7 @@ def test_scores_of_other_rows_are_refused(index):
         Task("t", INPUTS[["heat"]].set_axis([7, 8, 9]), pd.Series([1.0, 2.0, 3.0], index=index))
 
 
-def test_a_frame_of_tokens_is_read_in_its_space():
+def test_frames_of_tokens_are_read_in_their_space():
     x = np.array([[0, 1, 2], [3, 1, 0]])
     frame = pd.DataFrame(x, columns=["x0", "x1", "x2"])
     task = Task("t", frame, [1.0, 2.0], space=Space.discrete(3, 4))

@@ -90,7 +90,7 @@ def _stage(role: str, offered: Offered, found: Registry) -> dict[str, Any]:
         {
             "option": one.name,
             "type": one.type_name if one.stage is None else f"a stage: {one.stage.__name__}",
-            "default": "" if one.stage else one.default,
+            "default": "" if one.stage else one.defaults if one.by_kind else one.default,
             "range": one.limits.range(),
             "meaning": one.limits.doc,
         }

@@ -16,6 +16,7 @@ from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
 from mbo_core.stages.options import Option, Refused, convert, options, rivals
+from mbo_core.tasks.space import Kind
 from mbo_core.toml import Sourced, Table, subtable
 
 
@@ -27,11 +28,13 @@ class Builder:
         registry: what is installed.
         lineage: the recipe, to locate mistakes in its files.
         mistakes: collects the mistakes.
+        kind: the kind of space, on which defaults of options may depend.
     """
 
     registry: Registry
     lineage: Lineage
     mistakes: Mistakes
+    kind: Kind
 
     def stages(self, table: Table) -> dict[str, Stage | None]:
         """The five stages; None for one that could not be built."""
@@ -61,7 +64,8 @@ class Builder:
         known = options(stage)
         before = len(self.mistakes.found)
         table = self._without_rivals(stage, path, table)
-        values = {option.name: self._inner(option, path, table, made) for option in known.values() if option.stage}
+        values = {name: one.default_on(self.kind) for name, one in known.items() if one.by_kind}
+        inner = {name: self._inner(one, path, table, made) for name, one in known.items() if one.stage}
         for key, value in table.items():
             if key == "use":
                 continue
@@ -74,10 +78,10 @@ class Builder:
                 )
             elif known[key].stage is None:
                 self._option(known[key], path, value, values)
-        if len(self.mistakes.found) > before or None in values.values():
+        if len(self.mistakes.found) > before or None in inner.values():
             return None
         try:
-            return stage(**values)
+            return stage(**values, **inner)
         except ValueError as error:
             self._misfit(error, stage, path, table)
             return None

@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 
 from mbo_core.recipes.words import ABOUT, ROLES
-from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, Stage, Update
+from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, Stage, Update, left_open
 from mbo_core.stages.options import options, rivals, to_toml
 
 LEFT_OUT: Any = None
@@ -76,16 +76,20 @@ class Recipe:
         return tomli_w.dumps(tables)
 
 
-def written(stage: Stage) -> dict[str, Any]:
-    """A stage as its TOML table, without the recipe's own adversary and proxy, which have their own tables."""
+def written(stage: Stage, *, resolved: bool = True) -> dict[str, Any]:
+    """A stage as its TOML table, without the recipe's own adversary and proxy, which have their own tables.
+
+    Args:
+        stage: the stage.
+        resolved: whether to write options that were left open to the kind of space.
+    """
     table: dict[str, Any] = {"use": stage.name}
     replaced = {other for name, other in rivals(type(stage)).items() if getattr(stage, name) is not None}
+    skipped = replaced if resolved else replaced | left_open(stage)
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)
-        if option.name in replaced:
-            continue
-        if option.stage is None:
+        if option.stage is None and option.name not in skipped:
             table.update(to_toml({option.name: value}))
-        elif option.name not in ROLES and value is not None:
-            table[option.name] = written(value)
+        elif option.stage is not None and option.name not in ROLES and value is not None:
+            table[option.name] = written(value, resolved=resolved)
     return table

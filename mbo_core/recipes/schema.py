@@ -6,6 +6,7 @@ A stage's options depend on its `use`. In a recipe with a parent, and in `when` 
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -167,7 +168,8 @@ def _option(option: Option, where: str) -> Schema:
     if option.stage is not None:
         return _ref(role_of(cast("type[Stage]", option.stage)), where)
     default = to_toml({"default": option.default}) if _is_plain(option.default) else {}
-    return {"description": option.limits.doc, **_type(option.type, option.limits), **default}
+    elsewhere = [f"{json.dumps(value)} on {kind} designs" for kind, value in option.by_kind.items()]
+    return {"description": "; ".join([option.limits.doc, *elsewhere]), **_type(option.type, option.limits), **default}
 
 
 def _is_plain(value: Any) -> bool:

@@ -83,7 +83,7 @@ def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes
         _check_role(key, value, mistakes)
         for one in with_inner(value):
             _check_options(one, recipe, mistakes)
-        value = written(value)
+        value = written(value, resolved=False)
     if isinstance(value, Mapping):
         return {name: _sourced(one, name, recipe, mistakes) for name, one in value.items() if one is not None}
     return Sourced(value, "")

@@ -35,6 +35,8 @@ def check_data(run: Run) -> int:
     schedule = run.recipe.proxy.schedule(run.data)
     if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
+    run.recipe.update.check(run.data)
+    # Called here too, so that whatever it raises comes before any work.
     return run.recipe.update.length(run.data)
 
 

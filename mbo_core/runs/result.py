@@ -38,7 +38,7 @@ class Trial:
     Attributes:
         raw: (candidates, length) the designs as the oracle takes them.
         encoded: (candidates, d) the same as encoded vectors.
-        predicted: (candidates,) raw scores predicted by the proxy, or None.
+        predicted: (candidates,) raw scores predicted by the proxy; None if it predicts none, as a ranking.
         scores: (candidates,) by name: `raw`, `normalised`, and more with several oracles; empty without an oracle.
         gap: how far the adversary moved the trained proxy, or None if not measured.
         steps: the infos of training and search.
@@ -64,8 +64,8 @@ class Trial:
     def rows(self, task: Task, seen: set[bytes]) -> list[dict[str, Any]]:
         """One row per candidate: the design, whether it is in the data, and its scores."""
         values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.columns)
-        if self.predicted is not None:
-            values["predicted"] = self.predicted.tolist()
+        # Empty without scores, even if the search has an info of that name.
+        values["predicted"] = [None] * len(self.raw) if self.predicted is None else self.predicted.tolist()
         return [
             {
                 **task.cells(design),

@@ -1,6 +1,6 @@
 """For plugin authors: the contracts of the stages, and the core's own stages."""
 
-from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, steps_from_top, top
+from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, check_starts, top
 from mbo_core.stages.contracts import (
     ABILITIES,
     Ability,
@@ -14,6 +14,7 @@ from mbo_core.stages.contracts import (
     WithInfo,
     WithMembers,
     WithParams,
+    with_implied,
 )
 from mbo_core.stages.data import (
     Batch,
@@ -75,6 +76,7 @@ __all__ = [
     "WithInfo",
     "WithMembers",
     "WithParams",
+    "check_starts",
     "convert",
     "keep_option",
     "option",
@@ -83,9 +85,9 @@ __all__ = [
     "stage_option",
     "state_and_info",
     "statistics",
-    "steps_from_top",
     "steps_option",
     "to_toml",
     "top",
     "unit",
+    "with_implied",
 ]

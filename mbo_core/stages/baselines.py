@@ -73,9 +73,13 @@ class NoUpdate(Update):
         """Nothing."""
         return frozenset()
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """No step."""
-        return steps_from_top(0, data, self.candidates)
+        return 0
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> Fixed:
         """The best designs in the data."""
@@ -90,8 +94,8 @@ class NoUpdate(Update):
         return state.x
 
 
-def steps_from_top(steps: int, data: Data, count: int) -> int:
-    """Return `steps`, after checking that the data have `count` rows for a search to start from.
+def check_starts(data: Data, count: int) -> None:
+    """Refuse data with fewer than `count` rows for a search to start from.
 
     Raises:
         TaskError: for fewer than `count` rows.
@@ -100,7 +104,6 @@ def steps_from_top(steps: int, data: Data, count: int) -> int:
         raise TaskError(
             f"the data have {len(data.y)} rows, fewer than {count} candidates", f"set update.candidates={len(data.y)}"
         )
-    return steps
 
 
 def top(data: Data, count: int) -> Tensor:

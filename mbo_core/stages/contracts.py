@@ -15,9 +15,9 @@ an ensemble.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias, cast, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,20 +36,26 @@ from mbo_core.stages.data import (
     Schedule,
     State,
 )
+from mbo_core.stages.options import options
 
 if TYPE_CHECKING:
     from mbo_core.tasks.table import Table
     from mbo_core.tasks.task import Task
 
-Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit", "members", "params"]
+Ability: TypeAlias = Literal["order", "values", "gradients", "uncertainty", "partial_fit", "members", "params"]
 """What a proxy can do. Each ability has a contract, tested by `mbo_core.testing`:
 
-* `values`: `predict(state, x).mean` is the predicted standardised score of each design.
+* `order`: the larger `predict(state, x).mean`, the better the design; otherwise the number has no meaning.
+* `values`: that mean is the predicted standardised score of each design, which implies `order`.
 * `gradients`: that mean is differentiable in `x`.
 * `uncertainty`: `predict(state, x).std` is a positive, meaningful standard deviation.
 * `partial_fit`: `step` may be called again later, with any batch, and honours `batch.w`.
 * `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
 * `params`: `model(state)` gives the functions of `params`, and `state.params` exists.
+
+A proxy trained by a ranking loss has `order` without `values`: its predictions are not scores, so that the column
+`predicted` of its candidates stays empty. An update that compares predictions or climbs them needs `order`; one that
+weighs them against scores or in their units needs `values`.
 
 A plugin may add abilities for its proxies and updates, prefixed with its distribution's name: `mbo-kernel:kernel`. The
 core only checks that a proxy has what an update needs; the plugin tests the contract. Any other word is refused.
@@ -58,7 +64,17 @@ core only checks that a proxy has what an update needs; the plugin tests the con
 Moves: TypeAlias = Literal["designs", "weights"]
 """What an adversary moves, and what a proxy can train against."""
 
-ABILITIES: frozenset[Ability] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "members", "params"})
+ABILITIES: frozenset[Ability] = frozenset(get_args(Ability))
+
+
+def with_implied(abilities: Iterable[Ability]) -> frozenset[Ability]:
+    """Abilities, and those that they imply.
+
+    >>> sorted(with_implied({"values", "gradients"}))
+    ['gradients', 'order', 'values']
+    """
+    found = frozenset(abilities)
+    return found | {"order"} if "values" in found else found
 
 
 class Stage(ABC):
@@ -80,6 +96,18 @@ class Stage(ABC):
     """Notes by the name of an info, shown for a trial if that info is not 0 at its last step."""
     lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
     """How the core runs many seeds: `loop` for a stage with Python control flow or an external library."""
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """A stage that remembers which options it was given, as the others may depend on the kind of space."""
+        made = super().__new__(cls)
+        object.__setattr__(made, "_given", frozenset(given))
+        return made
+
+
+def left_open(stage: Stage) -> set[str]:
+    """The options of a stage that were not given to it, and whose default depends on the kind of space."""
+    given: frozenset[str] = vars(stage)["_given"]
+    return {name for name, one in options(type(stage)).items() if one.by_kind and name not in given}
 
 
 def stages_inside(stage: Stage) -> list[Stage]:
@@ -169,8 +197,15 @@ class Proxy(Stage):
     role: ClassVar[str] = "proxy"
     infos: ClassVar[Mapping[str, str]] = {"loss": "the training loss on the batch, before the step"}
     abilities: ClassVar[frozenset[Ability]]
+    """What it can do. Those that others imply need not be named."""
     trains_against: ClassVar[frozenset[Moves]] = frozenset()
     """The moves it can train against."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        declared = vars(cls).get("abilities")
+        if isinstance(declared, (set, frozenset)) and "values" in declared:
+            cls.abilities = with_implied(declared)
 
     @abstractmethod
     def schedule(self, data: Data) -> Schedule:
@@ -262,15 +297,22 @@ class Update(Stage):
     def needs(self) -> frozenset[Ability]:
         """The abilities it requires of its proxy; they may depend on the options."""
 
-    @abstractmethod
-    def length(self, data: Data) -> int:
-        """The number of steps that the core takes.
+    def check(self, data: Data) -> None:
+        """Refuse data that it cannot search from; by default none.
 
-        Called before any training, so that unsupported data are refused here.
+        Called before any training. A stage that wraps an update passes it on::
+
+            def check(self, data):
+                check_starts(data, self.candidates)
+                self.inner.check(data)
 
         Raises:
             TaskError: e.g. for fewer rows than candidates.
         """
+
+    @abstractmethod
+    def length(self, data: Data) -> int:
+        """The number of steps that the core takes; it only counts, and refuses nothing."""
 
     @abstractmethod
     def init(self, key: Key, data: Data, proxy_state: State) -> State:

@@ -59,7 +59,7 @@ class OfferedStage:
         """E.g. `proxy conservative`."""
         return f"{self.role} {self.stage.name}"
 
-    def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None]) -> Stage:
+    def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None], kind: Kind) -> Stage:
         """The stage with options as in a recipe, by way of a recipe's text.
 
         Raises:
@@ -67,12 +67,12 @@ class OfferedStage:
         """
         text = tomli_w.dumps({self.role: {"use": self.stage.name, **options}})
         document, mistakes = parse(text, self.label), Mistakes()
-        builder = Builder(self.package.registry, Lineage((document,)), mistakes)
+        builder = Builder(self.package.registry, Lineage((document,)), mistakes, kind)
         made = builder.stage(self.role, self.role, subtable(document.table, self.role), partners)
         mistakes.raise_if_any()
         return cast(Stage, made)
 
-    def small(self, partners: Mapping[str, Stage | None]) -> Stage:
+    def small(self, partners: Mapping[str, Stage | None], kind: Kind) -> Stage:
         """The stage with its small options; an inner stage that they do not name is the plugin's first that fits.
 
         Raises:
@@ -81,7 +81,7 @@ class OfferedStage:
         refusals = [RecipeError("this plugin offers no inner stage for it", 'name one under [small] with "use"')]
         for table in self._tables():
             try:
-                return self.made(table, partners)
+                return self.made(table, partners, kind)
             except RecipeError as error:
                 refusals.append(error)
         raise refusals[-1]
@@ -111,7 +111,7 @@ class OfferedStage:
         if self.role != "proxy":
             return [("", {})]
         proxy = cast("type[Proxy]", self.stage)
-        judged = KeepBetter if "values" in proxy.abilities else NoUpdate
+        judged = KeepBetter if "order" in proxy.abilities else NoUpdate
         climbed = Climb if "gradients" in proxy.abilities else judged
         moved: list[tuple[str, dict[str, type[Stage]]]] = [
             (f", {moves} moved", {"adversary": SHIFTS[moves], "update": judged})
@@ -123,7 +123,7 @@ class OfferedStage:
         refusals: list[RecipeError] = []
         for encoding in PLAIN[kind]:
             try:
-                recipe = self._recipe(encoding, partners)
+                recipe = self._recipe(encoding, partners, kind)
                 mistakes = Mistakes()
                 check(recipe, kind, self.package.registry, mistakes)
                 mistakes.raise_if_any()
@@ -132,18 +132,18 @@ class OfferedStage:
                 refusals.append(error)
         raise refusals[0]
 
-    def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]]) -> Recipe:
+    def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]], kind: Kind) -> Recipe:
         stages: dict[str, Any] = {"encoding": encoding}
         for role, default in (("adversary", NoAdversary), ("proxy", AbleProxy), ("update", KeepBetter)):
-            stages[role] = self._stage(role, partners.get(role, default), stages)
-        stages["evaluation"] = self._stage("evaluation", OracleEvaluation, stages)
+            stages[role] = self._stage(role, partners.get(role, default), stages, kind)
+        stages["evaluation"] = self._stage("evaluation", OracleEvaluation, stages, kind)
         if self.role == "encoding":
-            stages["encoding"] = self.small({})
+            stages["encoding"] = self.small({}, kind)
         return Recipe(name=self.label, about={}, published={}, preset=None, **stages)
 
-    def _stage(self, role: str, default: type[Stage], stages: Mapping[str, Stage]) -> Stage:
+    def _stage(self, role: str, default: type[Stage], stages: Mapping[str, Stage], kind: Kind) -> Stage:
         if role == self.role:
-            return self.small(stages)
+            return self.small(stages, kind)
         known = options(default)
         values: dict[str, Any] = {name: stages[name] for name, option in known.items() if option.stage is not None}
         return default(**values, **({"candidates": CANDIDATES} if "candidates" in known else {}))

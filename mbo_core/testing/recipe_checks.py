@@ -54,7 +54,7 @@ def options_round_trip(offer: OfferedStage) -> None:
     for mix in _mixes(offer):
         stages = mix.recipe.stages()
         table = {name: value for name, value in written(stages[offer.role]).items() if name != "use"}
-        same = offer.made(table, stages) == stages[offer.role]
+        same = offer.made(table, stages, mix.kind) == stages[offer.role]
         demand(same, "the stage changes when it is written and read", "compare options by value")
 
 

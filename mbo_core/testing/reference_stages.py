@@ -17,7 +17,7 @@ from torch.func import grad, grad_and_value, vmap
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Layers
 from mbo_core.functional.optim import Adam, AdamState
-from mbo_core.stages.baselines import steps_from_top, top
+from mbo_core.stages.baselines import check_starts, top
 from mbo_core.stages.contracts import ABILITIES, Ability, Adversary, Moves, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option, stage_option
@@ -161,11 +161,15 @@ class KeepBetter(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Values."""
-        return frozenset({"values"})
+        return frozenset({"order"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""
@@ -194,12 +198,16 @@ class Climb(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Values and their gradients."""
-        return frozenset({"values", "gradients"})
+        """An order and its gradients."""
+        return frozenset({"order", "gradients"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""

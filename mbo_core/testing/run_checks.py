@@ -152,7 +152,7 @@ def rows(mix: Mix) -> None:
         _demand_designs(mix, what)
 
 
-_REFUSE = "raise a TaskError for such data in schedule, length or an encoding's init, or handle them"
+_REFUSE = "raise a TaskError for such data in schedule, check or an encoding's init, or handle them"
 
 
 def _demand_designs(mix: Mix, what: str) -> None:

@@ -134,7 +134,7 @@ class Subjects:
     @property
     def learners(self) -> list[Mix]:
         """Mixes whose proxy learns something."""
-        return [mix for mix in self.mixes if "values" in mix.recipe.proxy.abilities]
+        return [mix for mix in self.mixes if "order" in mix.recipe.proxy.abilities]
 
     @property
     def adversaries(self) -> list[Mix]:

@@ -27,7 +27,7 @@ def accepts(recipe: Recipe, kind: str, rows: int) -> bool:
         schedule = recipe.proxy.schedule(data)
         if schedule.trains:
             batches.check_rows(schedule, rows)
-        recipe.update.length(data)
+        recipe.update.check(data)
     except MboError:
         return False
     return True

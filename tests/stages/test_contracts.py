@@ -165,3 +165,54 @@ def test_epochs_without_a_step_are_an_error(monkeypatch):
     monkeypatch.setattr(Fitted, "schedule", lambda self, data: Schedule(epochs=1, batch_size=6))
     with pytest.raises(mbo.MboError, match='proxy "fitted" has epochs but no step'):
         mbo.run(mbo.Recipe(proxy=Fitted(), update=BEST), TASK, seeds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking(Proxy):
+    """Orders designs by their first coordinate."""
+
+    name = "ranking"
+    abilities = frozenset({"order"})
+
+    def schedule(self, data):
+        return Schedule(epochs=0, batch_size=1)
+
+    def init(self, key, data):
+        return torch.zeros(())
+
+    def predict(self, state, x):
+        return Prediction(50 + x[:, 0] + state, torch.zeros(len(x)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked(Phases):
+    """Tells what the proxy predicts for each candidate."""
+
+    name = "ranked"
+    needs = frozenset({"order"})
+    infos: ClassVar = {"predicted": "of each candidate"}
+
+    def step(self, key, state, data, number):
+        return state, {"predicted": state[:, 0] + 50}
+
+
+def test_a_ranking_has_no_predicted_scores(tmp_path):
+    result = mbo.run(mbo.Recipe(proxy=Ranking(), update=Ranked()), TASK, seeds=2, out=tmp_path / "run")
+    assert result.frame()["predicted"].isna().all()
+    assert result.predicted_less_true() == [None, None]
+    assert result.trials[0].steps[-1]["predicted"] == 50
+    head, first = (tmp_path / "run/seeds/0/designs.csv").read_text().splitlines()
+    assert dict(zip(head.split(","), first.split(","), strict=True))["predicted"] == ""
+    with pytest.raises(mbo.MboError, match="no trained proxy that predicts scores"):
+        result.predict(TASK.x)
+
+
+def test_an_update_that_needs_scores_refuses_a_ranking(monkeypatch):
+    monkeypatch.setattr(Ranked, "needs", frozenset({"values"}))
+    with pytest.raises(mbo.RecipeError, match='needs a proxy with "values", which "ranking" lacks'):
+        mbo.run(mbo.Recipe(proxy=Ranking(), update=Ranked()), TASK, seeds=1)
+
+
+def test_values_imply_order():
+    assert Fitted.abilities == {"order", "values"}
+    assert Ranking.abilities == {"order"}

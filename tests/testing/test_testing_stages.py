@@ -29,8 +29,12 @@ UPDATES = {
     "proposes NaN": ("def designs(self, state):\n    return state.x * torch.nan", {"designs"}),
     "proposes columns": ("def designs(self, state):\n    return state.x[:, :1]", {"runs"}),
     "trips over equal scores": (
-        "def length(self, data):\n    return int(1 / data.y.std(correction=0))",
+        "def check(self, data):\n    int(1 / data.y.std(correction=0))",
         {"rows"},
+    ),
+    "refuses rows where it only counts": (
+        "def check(self, data):\n    pass\ndef length(self, data):\n    super(Odd, self).check(data)\n    return 2",
+        {"length"},
     ),
     "takes more steps of training than it says": (
         "def step(self, key, state, data, number):\n"
@@ -52,6 +56,11 @@ UPDATES = {
         "    return state._replace(x=state.x + slope.detach()), {}",
         {"needs"},
     ),
+    "uses the size of a prediction and needs but its order": (
+        "def step(self, key, state, data, number):\n"
+        "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).mean[:, None]), {}",
+        {"needs"},
+    ),
     "looks at the spread and does not say so": (
         "def step(self, key, state, data, number):\n"
         "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
@@ -71,6 +80,10 @@ UPDATES = {
     "has a default beyond its limits": (
         "size: int = option(0, 'its size', at_least=1)",
         {"bad-options", "options-round-trip"},
+    ),
+    "has a default beyond its limits on one kind": (
+        "size: int = option(1, 'its size', at_least=1, discrete=0)",
+        {"bad-options"},
     ),
     "changes an option": (
         "size: int = option(0, 'its size')\n"
@@ -96,7 +109,21 @@ PROXIES = {
         VALUES + PLAIN.replace("MEAN", "mean") + "def schedule(self, data):\n    return Schedule(1, 128, held_out=200)",
         {"runs"},
     ),
-    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"values"}),
+    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"order"}),
+    "predicts in units of its own": (VALUES + PLAIN.replace("MEAN", "1000 + mean"), {"values"}),
+    "ranks in units of its own": (
+        VALUES.replace("values", "order") + PLAIN.replace("MEAN", "1000 + mean"),
+        set(),
+    ),
+    "ranks upside down": (
+        VALUES.replace("'values'", "'order', 'partial_fit'") + PLAIN.replace("MEAN", "-mean"),
+        {"order"},
+    ),
+    "ranks upside down without training": (
+        VALUES.replace("values", "order") + "def schedule(self, data):\n    return Schedule(0, 1)\n"
+        "def predict(self, state, x):\n    return Prediction((x - 1).square().sum(1), torch.zeros(len(x)))\n",
+        {"order"},
+    ),
     "predicts a column": (VALUES + PLAIN.replace("MEAN", "mean[:, None]"), {"runs"}),
     "writes to its state": (
         able("uncertainty") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),

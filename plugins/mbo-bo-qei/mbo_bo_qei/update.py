@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mbo_bo_qei.records import Effort, Found, Hyperparameters, Observed, joined, ranked, taken
 from mbo_core.functional import keys
-from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, option, stage_option, steps_from_top
+from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, check_starts, option, stage_option
 
 LEAST_NOISE = 0.01
 """The smallest noise std with which float32 can factorise a covariance, as in the library."""
@@ -99,9 +99,13 @@ class BOQEI(Update):
         needed: frozenset[Ability] = frozenset({"values"})
         return needed if self.target_noise == "fixed" else needed | {"uncertainty"}
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """The number of rounds."""
-        return steps_from_top(self.rounds, data, self.candidates)
+        return self.rounds
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> BOState:
         """The best rows of the data."""

@@ -105,6 +105,10 @@ class Autofocus(Update):
         """The needs of the wrapped update, and `partial_fit`."""
         return self.inner.needs | {"partial_fit"}
 
+    def check(self, data: Data) -> None:
+        """What the wrapped update refuses."""
+        self.inner.check(data)
+
     def length(self, data: Data) -> int:
         """That of the wrapped update."""
         return self.inner.length(data)

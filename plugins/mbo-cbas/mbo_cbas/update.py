@@ -138,13 +138,16 @@ class CbAS(Update):
         """Scores and their uncertainty."""
         return frozenset({"values", "uncertainty"})
 
-    def length(self, data: Data) -> int:
-        """The number of steps.
+    def check(self, data: Data) -> None:
+        """Refuse too few rows to train the prior.
 
         Raises:
-            TaskError: if there are too few rows to train the prior.
+            TaskError: with a hint.
         """
         batches.check_rows(self._prior_schedule, len(data.y))
+
+    def length(self, data: Data) -> int:
+        """The number of steps."""
         return self.iterations
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> CbASState:

@@ -8,9 +8,11 @@ import optree
 import pytest
 import torch
 from mbo_cbas.autofocus import Autofocus
+from mbo_cbas.update import CbAS
 from mbo_grad_ascent.update import GradientAscent
 from torch.func import vmap
 
+from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
 from mbo_core.stages import Batch
 
@@ -205,8 +207,11 @@ def test_needs_of_the_search_and_partial_fit(focused, sliding):
     assert sliding()[0].needs == {"values", "partial_fit"}
 
 
-def test_its_length_is_the_searchs(focused, encoded):
+def test_it_takes_and_refuses_what_the_search_does(focused, ensemble, encoded):
     assert focused()[0].length(encoded["real"]) == 20
+    inner = CbAS(proxy=ensemble, held_out=ROWS - 1)
+    with pytest.raises(TaskError, match="rows"):
+        Autofocus(proxy=ensemble, inner=inner).check(encoded["real"])
 
 
 def test_a_search_without_a_density_is_refused(focused, ensemble):

@@ -142,8 +142,8 @@ def test_samples_have_to_be_left_to_fit_to(known_proxy, held_out):
 
 def test_too_few_rows_for_the_prior_are_refused(encoded, known_proxy):
     with pytest.raises(TaskError, match="lower the option held_out"):
-        CbAS(proxy=known_proxy(), held_out=ROWS - 1).length(encoded["real"])
-    assert CbAS(proxy=known_proxy(), held_out=ROWS - 2, iterations=7).length(encoded["real"]) == 7
+        CbAS(proxy=known_proxy(), held_out=ROWS - 1).check(encoded["real"])
+    CbAS(proxy=known_proxy(), held_out=ROWS - 2).check(encoded["real"])
 
 
 def test_gradients_without_weight_are_exactly_zero(made):

@@ -23,9 +23,9 @@ from mbo_core.stages import (
     Key,
     Proxy,
     Update,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 
@@ -76,13 +76,17 @@ class CMAES(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores."""
-        return frozenset({"values"})
+        """An order: it only compares."""
+        return frozenset({"order"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """The number of steps; surplus generations of the last one are not run."""
         shared = self.search(data.x.shape[1]).strategy.shared
-        return steps_from_top(math.ceil(self.generations / shared), data, self.candidates)
+        return math.ceil(self.generations / shared)
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> CMAState:
         """Isotropic laws around the best designs in the data."""

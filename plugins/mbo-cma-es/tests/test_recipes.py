@@ -117,7 +117,7 @@ def test_seed_gives_same_designs_alone():
     [
         (["update.population=2"], "population=2 is too small"),
         (["update.step_size=0"], "not above 0"),
-        (["proxy.use=none"], 'needs a proxy with "values"'),
+        (["proxy.use=none"], 'needs a proxy with "order"'),
     ],
 )
 def test_what_does_not_fit_is_refused(sets, fact):

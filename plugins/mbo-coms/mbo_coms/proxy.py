@@ -66,9 +66,7 @@ class Conservative(Proxy):
     """
 
     adversary: Adversary = stage_option("moves designs to where the network overestimates them")
-    overestimation_limit: float = option(
-        0.5, "tau, in standardised scores; 0.5 on continuous and 2.0 on discrete designs"
-    )
+    overestimation_limit: float = option(0.5, "tau, in standardised scores", discrete=2.0)
     initial_multiplier: float = option(0.1, "alpha before training; exactly 0 leaves it at 0", at_least=0.0)
     multiplier_learning_rate: float = option(0.01, "of Adam on ln alpha; 0 fixes alpha", at_least=0.0)
     input_noise: float = option(0.0, "std of normal noise added to the designs of a batch", at_least=0.0)

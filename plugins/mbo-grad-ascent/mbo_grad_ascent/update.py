@@ -17,9 +17,9 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithMembers,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 from mbo_grad_ascent.ascent import ascend, slope_of
@@ -43,7 +43,9 @@ class GradientAscent(Update):
     proxy: Proxy = stage_option("the proxy to climb")
     candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     steps: int = option(200, "number of steps, T", at_least=0)
-    step_size: float = option(0.01, "step before the factor sqrt(d), eta_0; raw gradients, no momentum", at_least=0.0)
+    step_size: float = option(
+        0.01, "step before the factor sqrt(d), eta_0; raw gradients, no momentum", at_least=0.0, discrete=2.0
+    )
     aggregation: Literal["mean", "min", "one", "mean-as-published"] = option(
         "mean", "the score to climb: the proxy's mean, the smallest member for each design, or the first member"
     )
@@ -57,12 +59,16 @@ class GradientAscent(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Gradients; members to take the smallest or the first of."""
-        needed: frozenset[Ability] = frozenset({"values", "gradients"})
+        needed: frozenset[Ability] = frozenset({"order", "gradients"})
         return needed if self.aggregation == "mean" else needed | {"members"}
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """The number of steps."""
-        return steps_from_top(self.steps, data, self.candidates)
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> AscentState:
         """The best designs in the data."""

@@ -83,7 +83,7 @@ def test_aggregations_are_ordered():
 
 @pytest.mark.parametrize(
     ("aggregation", "needs"),
-    [("mean", {"values", "gradients"})] + [(one, {"values", "gradients", "members"}) for one in AGGREGATIONS[1:]],
+    [("mean", {"order", "gradients"})] + [(one, {"order", "gradients", "members"}) for one in AGGREGATIONS[1:]],
 )
 def test_the_aggregation_says_what_it_needs(aggregation, needs):
     proxy, _ = linear((0.0, (1.0,)))

@@ -103,13 +103,16 @@ class MINs(Update):
         """Nothing."""
         return frozenset()
 
-    def length(self, data: Data) -> int:
-        """The number of epochs.
+    def check(self, data: Data) -> None:
+        """Refuse too few rows to train on.
 
         Raises:
-            TaskError: if there are too few rows to train on.
+            TaskError: with a hint.
         """
         batches.check_rows(self._schedule, len(data.y))
+
+    def length(self, data: Data) -> int:
+        """The number of epochs."""
         return self.epochs
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> MINsState:

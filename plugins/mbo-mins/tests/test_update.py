@@ -164,8 +164,8 @@ def test_it_needs_no_proxy():
 
 def test_too_few_rows_are_refused_before_any_training(encoded):
     with pytest.raises(TaskError, match="lower the option held_out"):
-        MINs(held_out=199).length(encoded["real"])
-    assert MINs(held_out=198, epochs=7).length(encoded["real"]) == 7
+        MINs(held_out=199).check(encoded["real"])
+    MINs(held_out=198).check(encoded["real"])
 
 
 def test_a_network_has_a_hidden_layer():

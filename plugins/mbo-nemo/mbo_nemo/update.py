@@ -23,10 +23,10 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithMembers,
+    check_starts,
     option,
     stage_option,
     state_and_info,
-    steps_from_top,
     top,
 )
 from mbo_nemo.logistic import STD_OF_SCALE, Bins, Normalised, check_scores, ends_of, normalise
@@ -109,15 +109,19 @@ class NormalisedLikelihood(Update):
         """Members with their own labels, and gradients in x."""
         return frozenset({"values", "gradients", "uncertainty", "partial_fit", "members"})
 
-    def length(self, data: Data) -> int:
-        """The number of steps.
+    def check(self, data: Data) -> None:
+        """Refuse data that the search cannot start from.
 
         Raises:
             TaskError: if there are fewer rows than candidates, or the bins cannot distinguish the scores.
         """
         untrained, _ = state_and_info(self.proxy.init(keys.key(0, data.x.device), data))
         check_scores(data.y, self._count(untrained, data), self.span)
-        return steps_from_top(self.steps, data, self.candidates)
+        check_starts(data, self.candidates)
+
+    def length(self, data: Data) -> int:
+        """The number of steps."""
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> TrackingState:
         """The best designs in the data, and a bin for each member of the proxy."""

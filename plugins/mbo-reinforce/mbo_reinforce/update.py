@@ -77,8 +77,8 @@ class Reinforce(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores, no gradients."""
-        return frozenset({"values"})
+        """An order, no gradients; rewards are standardised."""
+        return frozenset({"order"})
 
     def length(self, data: Data) -> int:
         """The number of steps."""

@@ -111,7 +111,7 @@ def test_unusual_data_run(task):
 @pytest.mark.parametrize(
     ("sets", "fact"),
     [
-        (["proxy.use=none"], 'needs a proxy with "values"'),
+        (["proxy.use=none"], 'needs a proxy with "order"'),
         (["update.exploration_std=0"], "not above 0"),
         (["update.smoothing=1.5"], "above 1"),
         (["update.samples=1"], "below 2"),

@@ -235,4 +235,4 @@ def test_proxy_gets_no_gradient_or_change(made, taken, kind):
 
 
 def test_it_asks_for_scores_alone(made):
-    assert made("real", uphill)[0].needs == {"values"}
+    assert made("real", uphill)[0].needs == {"order"}

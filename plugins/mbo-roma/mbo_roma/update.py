@@ -26,9 +26,9 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithParams,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 from mbo_roma.ball import Ball
@@ -72,7 +72,7 @@ class LocalAdaptation(Update):
     proxy: Proxy = stage_option("the proxy to re-tune and climb")
     candidates: int = option(CANDIDATES, "number of designs, M", at_least=1, share=1)
     steps: int = option(500, "number of design steps, T", at_least=0)
-    step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0)
+    step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0, discrete=1e-2)
     ascent: Literal["adam", "plain"] = option(
         "adam", 'how designs move: by Adam as in the released code, or by "plain" gradient steps as in the paper'
     )
@@ -109,13 +109,18 @@ class LocalAdaptation(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Weights to move; an uncertainty if the consistency is a likelihood."""
-        needed: frozenset[Ability] = frozenset({"values", "gradients", "params"})
-        return needed | {"uncertainty"} if self.consistency == "nll" else needed
+        """Weights to move; scores for a cap or first targets in their units; an uncertainty for a likelihood."""
+        needed: set[Ability] = {"gradients", "params"}
+        needed.add("order" if (self.gain_cap, self.first_target) == ("none", "prediction") else "values")
+        return frozenset(needed | {"uncertainty"} if self.consistency == "nll" else needed)
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """The number of design steps."""
-        return steps_from_top(self.steps, data, self.candidates)
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> AdaptationState:
         """The best designs in the data."""

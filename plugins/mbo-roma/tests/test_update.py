@@ -221,6 +221,15 @@ def test_a_likelihood_needs_a_spread(consistency, uncertainty):
     assert update(consistency=consistency).needs == {"values", "gradients", "params"} | uncertainty
 
 
+@pytest.mark.parametrize(
+    ("gain_cap", "first_target", "needed"),
+    [(4.0, "prediction", "values"), ("none", "labels", "values"), ("none", "prediction", "order")],
+)
+def test_without_units_of_the_score_it_needs_an_order(gain_cap, first_target, needed):
+    stage = update(gain_cap=gain_cap, first_target=first_target, consistency="squared")
+    assert stage.needs == {needed, "gradients", "params"}
+
+
 def test_each_ensemble_member_has_its_own_ball(states):
     stage = update(ENSEMBLE, radius=0.02)
     start = begin(stage, states["ensemble"])

@@ -33,7 +33,7 @@ def tasks() -> dict[str, Task]:
     real, tokens = numbers.normal(size=(ROWS, 3)), numbers.integers(0, 3, size=(ROWS, 4))
     return {
         "continuous": Task("real", real, -(real**2).sum(1)),
-        "discrete": Task("tokens", tokens, tokens.sum(1) + 0.0, space=Space("discrete", 4, 3)),
+        "discrete": Task("tokens", tokens, tokens.sum(1) + 0.0, space=Space.discrete(4, 3)),
     }
 
 

@@ -13,7 +13,7 @@ import click
 from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
 from mbo_core.recipes.limits import Cut, in_words
-from mbo_core.runs.store import TABLE
+from mbo_core.runs.store import TABLE, own_task
 from mbo_core.runs.tables import mean_std, number
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def print_record(record: Mapping[str, Any]) -> None:
     for line in note_lines(record["notes"]):
         click.echo(line)
     if record.get("published"):
-        click.echo(_published(record["published"]))
+        click.echo(f"published (normalised): {scores_line(record['published'])}")
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
 
 
@@ -120,9 +120,16 @@ def _best_row(record: Mapping[str, Any]) -> list[str]:
     return ["best in data", number(best["normalised"]), "", number(best["raw"]), ""]
 
 
-def _published(scores: Mapping[str, Any]) -> str:
+def scores_line(scores: Mapping[str, Any]) -> str:
+    """Scores of a recipe's `[published]` or `[measured]`: mean and standard deviation, and where they come from.
+
+    >>> scores_line({"100th": [0.97, 0.017], "seeds": 8, "preset": "quick", "source": "README"})
+    '100th 0.970 ± 0.017; 8 seeds, preset quick; README'
+    """
     figures = [f"{of} {scores[of][0]:.3f} ± {scores[of][1]:.3f}" for of in ("100th", "50th") if scores.get(of)]
-    return "published (normalised): " + "; ".join(filter(None, [", ".join(figures), scores.get("source")]))
+    how = [f"{scores['seeds']} seeds"] if "seeds" in scores else []
+    how += [f"preset {scores['preset']}"] if "preset" in scores else []
+    return "; ".join(filter(None, [", ".join(figures), ", ".join(how), scores.get("source")]))
 
 
 def _texts(values: Sequence[float | None]) -> tuple[str, str]:
@@ -160,9 +167,8 @@ def _again(record: Mapping[str, Any], recipe: Path) -> str:
     if not record["own_table"]:
         given = "".join(f" --plugin {quote(file)}" for file in files)
         return f"mbo run {quote(str(recipe))} --device {device}{given}"
-    task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
-    if (recipe.parent / TABLE).exists():
-        task = f"mbo.load({json.dumps(str(recipe.parent))}).task  # without its oracle"
+    remark = "without its oracle" if (recipe.parent / TABLE).exists() else "your table"
+    task = f"{own_task(recipe.parent, record['task'])}  # {remark}"
     given = f", plugins={json.dumps(files)}" if files else ""
     run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)}{given})"
     return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

@@ -18,5 +18,6 @@ def mbo_stages() -> Sequence[StageOffer]:
         StageOffer("encoding", "standardised", "mbo_core.stages.encodings:Standardised"),
         StageOffer("encoding", "one-hot", "mbo_core.stages.encodings:OneHot"),
         StageOffer("encoding", "soft-logits", "mbo_core.stages.encodings:SoftLogits"),
+        StageOffer("encoding", "columns", "mbo_core.stages.columns:Columns"),
         StageOffer("evaluation", "oracle", "mbo_core.stages.oracle:OracleEvaluation"),
     ]

@@ -15,7 +15,8 @@ from mbo_core.plugins.offers import ROLES, Role, StageOffer
 from mbo_core.plugins.signatures import refused_signature
 
 if TYPE_CHECKING:
-    from mbo_core.stages.contracts import Ability, Stage, Update
+    from mbo_core.stages.abilities import Ability
+    from mbo_core.stages.contracts import Stage, Update
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """The form of the names of plugins and stages."""
@@ -130,13 +131,13 @@ def _unreadable(stage: type[Stage]) -> str | None:
 
 def _misdeclared(stage: type[Stage]) -> str | None:
     """The first class attribute that does not match the contract of its role."""
-    from mbo_core.stages import contracts
+    from mbo_core.stages import abilities, contracts
 
     contract = next(base for base in stage.__mro__ if base.__module__ == contracts.__name__)
     declared = {name: hint for name, hint in get_type_hints(contract).items() if get_origin(hint) is ClassVar}
     found = [_misfit(name, get_args(hint)[0], getattr_static(stage, name)) for name, hint in declared.items()]
     if issubclass(stage, contracts.Update) and (needs := default_needs(stage)) is not None:
-        found.append(_misfit("needs", frozenset[contracts.Ability], needs))
+        found.append(_misfit("needs", frozenset[abilities.Ability], needs))
     return next(filter(None, [*found, _misnamed(stage.name)]), None)
 
 

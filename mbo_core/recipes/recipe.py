@@ -84,8 +84,8 @@ def written(stage: Stage, *, resolved: bool = True) -> dict[str, Any]:
         resolved: whether to write options that were left open to the kind of space.
     """
     table: dict[str, Any] = {"use": stage.name}
-    replaced = {other for name, other in rivals(type(stage)).items() if getattr(stage, name) is not None}
-    skipped = replaced if resolved else replaced | left_open(stage)
+    skipped = set() if resolved else left_open(stage)
+    skipped |= {other for name, other in rivals(type(stage)).items() if getattr(stage, name) is not None}
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)
         if option.stage is None and option.name not in skipped:

@@ -40,5 +40,5 @@ DEFAULT_STAGES: Mapping[str, str] = {"adversary": "none", "proxy": "none", "upda
 """The default stage of each role."""
 
 
-DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits"}
+DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits", "mixed": "columns"}
 """The default encoding for each kind of task."""

@@ -29,6 +29,7 @@ from mbo_core.runs.seeds import BySeed, mode
 from mbo_core.runs.states import Json, Unstorable, pack, unpack
 from mbo_core.runs.store import creating, slug, write
 from mbo_core.runs.training import untrained
+from mbo_core.tasks.space_table import to_table
 
 FORMAT = 2
 """The version of the entries' layout; it is part of the key."""
@@ -155,7 +156,7 @@ def key(run: Run) -> str:
     content = {
         "format": FORMAT,
         "recipe": [written(stage) for stage in stages],
-        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.w), asdict(table.space)],
+        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.weights), to_table(table.space)],
         "seed": run.seeds[0],
         "device": str(run.encoded.y.device),
         "float32_products": torch.get_float32_matmul_precision(),

@@ -103,9 +103,12 @@ def search_step(run: Run, how: Mode, number: int) -> Callable[..., Any]:
 
 def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, str]) -> Candidates:
     """The candidates of the seeds of `found`, (seeds, candidates, d), as people and oracles see them."""
-    raw, predicted = [run.encoded.decode(x, seed).numpy() for seed, x in found.items()], None
+    decoded, predicted = {seed: run.encoded.decode(x, seed) for seed, x in found.items()}, None
+    raw = [designs.numpy() for designs in decoded.values()]
     if "values" in run.recipe.proxy.abilities and found:
-        means = [run.recipe.proxy.predict(proxy.states[seed], x).mean for seed, x in found.items()]
+        # In a space with steps or sums the design that is proposed is not quite the one that was found.
+        seen = found if run.task.space.plain else {seed: run.encoded.encode(x, seed) for seed, x in decoded.items()}
+        means = [run.recipe.proxy.predict(proxy.states[seed], x).mean for seed, x in seen.items()]
         predicted = run.encoded.scores.raw(torch.stack(means).detach()).numpy()
     stacked = np.stack(raw) if raw else np.zeros((0, 0, run.encoded.raw.shape[1]))
     return Candidates(found.lifted.cpu(), stacked, predicted, found.seeds, failed)

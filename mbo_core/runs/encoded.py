@@ -14,10 +14,11 @@ from torch import Tensor
 
 from mbo_core.runs.notes import Note, check_declared, source
 from mbo_core.runs.seeds import BySeed, Stream, lift, mode, stream_keys
-from mbo_core.stages.contracts import Encoding, WithInfo
+from mbo_core.stages.contracts import Encoding, WithInfo, WithProjection
 from mbo_core.stages.data import Data, EncodedSpace
-from mbo_core.stages.encodings import statistics
+from mbo_core.stages.scales import statistics
 from mbo_core.tasks.replicates import numbered
+from mbo_core.tasks.space import Space
 from mbo_core.tasks.table import Table
 
 
@@ -46,6 +47,7 @@ class Encoded:
         scores: the scale by which the scores were standardised.
         space: the encoded space; its bounds are (seeds, d) if the encoding is seeded.
         raw: (N, length) the visible raw designs.
+        raw_space: the space of the raw designs.
     """
 
     encoding: Encoding
@@ -57,6 +59,7 @@ class Encoded:
     scores: ScoreScale
     space: EncodedSpace
     raw: Tensor
+    raw_space: Space
 
     def notes(self, table: Table) -> list[Note]:
         """The infos of the encoding as notes: one per seed, or one for all; none if it is lossless."""
@@ -94,18 +97,30 @@ class Encoded:
         space = replace(self.space, lower=self.space.lower[index], upper=self.space.upper[index])
         return replace(some, state=self.state.only(seeds), x=self.x[index], space=space)
 
+    def encode(self, raw: Tensor, seed: int) -> Tensor:
+        """Encode raw designs (n, length) as one seed sees them, (n, d), where the data are."""
+        return self.encoding.encode(self.state_of(seed), raw).to(self.x.device)
+
     def decode(self, x: Tensor, seed: int) -> Tensor:
-        """Decode the vectors (n, d) of a seed to raw designs on the processor.
+        """Decode the vectors (n, d) of a seed to raw designs in the space, on the processor.
 
         A vector equal to that of a visible design gives exactly that design. For a chaotic objective, float32 rounding
         would otherwise change its score.
+
+        Raises:
+            TaskError: for a design that cannot be repaired.
         """
         decoded = self.encoding.decode(self.state_of(seed), x.cpu())
         rows = self._rows[self.seeds.index(seed) if self.encoding.seeded else 0]
         for i, key in enumerate(_bytes(x)):
             if key in rows:
                 decoded[i] = self.raw[rows[key]]
-        return decoded
+        return decoded if self.raw_space.plain else torch.from_numpy(self.raw_space.repair(decoded.numpy()))
+
+    def outside(self, x: Tensor, seed: int) -> int:
+        """How many of the vectors (n, d) of a seed lie beyond the bounds or sums of the space, steps aside."""
+        raw = self.encoding.decode(self.state_of(seed), x.cpu()).double().numpy()
+        return int((~self.raw_space.near(raw)).sum())
 
     @cached_property
     def designs(self) -> NDArray[np.int64]:
@@ -143,8 +158,19 @@ def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device:
         x, shape = encoding.encode(state, raw), encoding.shape(state)
     mean, std = statistics(torch.tensor(table.y)[:, None])
     y = ((torch.tensor(table.y) - mean) / std).float()
-    w = torch.tensor(table.w).float()
-    bounds = (x.amin(-2).to(device), x.amax(-2).to(device))
-    space = EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, *bounds)
+    w = torch.tensor(table.weights).float()
+    space = _space(encoding, state, table, x, shape, device)
     scale = ScoreScale(float(mean), float(std))
-    return Encoded(encoding, tuple(seeds), state, x.to(device), y.to(device), w.to(device), scale, space, raw)
+    own = (x.to(device), y.to(device), w.to(device), scale, space, raw, table.space)
+    return Encoded(encoding, tuple(seeds), state, *own)
+
+
+def _space(
+    encoding: Encoding, state: Any, table: Table, x: Tensor, shape: tuple[int, ...], device: torch.device | str
+) -> EncodedSpace:
+    ends, projection = (x.amin(-2).to(device), x.amax(-2).to(device)), None
+    if isinstance(encoding, WithProjection) and not encoding.seeded:
+        projection = encoding.projection(state, table.space)
+        ends = projection.narrowed(*ends)
+    bound = None if projection is None or projection.trivial else projection
+    return EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, *ends, bound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,10 +33,11 @@ from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
 from mbo_core.runs.seeds import Stream
-from mbo_core.runs.store import Folder
+from mbo_core.runs.store import Folder, own_task
 from mbo_core.runs.watch import Report, Watch
 from mbo_core.stages.data import state_and_info
 from mbo_core.tasks.task import Task
+from mbo_core.toml import Document
 
 SEEDS = 8
 """The default number of seeds, as in the published tables."""
@@ -91,11 +93,25 @@ def plan(
     found = (registry or installed()).including(plugins)
     document, found = opened(recipe, found)
     recorded = recipes.recorded_run(document)
-    loaded = _task(task if task is not None else recorded.get("task"), found)
+    loaded = _task(_named(document) if task is None else task, found)
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
     used, cuts = fitted(resolved, loaded.table.designs)
     return Plan(used, resolved, cuts, loaded, numbers, found, own_table=isinstance(task, Task))
+
+
+def _named(document: Document) -> Any:
+    """The task that a recipe names.
+
+    Raises:
+        RecipeError: for a run on the user's own table, which has no installed task.
+    """
+    name = recipes.recorded_run(document).get("task")
+    path = document.path
+    if path and isinstance(name, str) and Folder(path.parent).ran_on_own_table():
+        python = f"mbo.run({json.dumps(str(path))}, {own_task(path.parent, name)})"
+        raise RecipeError(f'task "{name}" of this run is your own table, not an installed task', f"in Python: {python}")
+    return name
 
 
 def _task(task: Any, registry: Registry) -> Task:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from mbo_core.errors import MboError, StoreError
 from mbo_core.plugins.registry import Registry, installed
@@ -22,7 +23,7 @@ from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result, Trial
 from mbo_core.runs.store import DESIGNS, TABLE, Folder, read, read_tensors, write_tensors
 from mbo_core.tasks.replicates import Replicates
-from mbo_core.tasks.space import Space
+from mbo_core.tasks.space_table import from_table, to_table
 from mbo_core.tasks.task import Task
 
 
@@ -67,8 +68,15 @@ def load(
 def store_table(folder: Folder, task: Task) -> None:
     """Store the user's own table unless it is large, so that the run can be loaded without it."""
     if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
-        about = {"name": task.name, "space": asdict(task.space), "y_min": task.y_min, "y_max": task.y_max}
-        tensors = {name: torch.tensor(getattr(task.table, name)) for name in "xyw"}
+        about = {
+            "name": task.name,
+            "target": task.target,
+            "minimize": task.sign < 0,
+            "space": to_table(task.space),
+            "y_min": task.y_min,
+            "y_max": task.y_max,
+        }
+        tensors = {name: torch.tensor(getattr(task.table, name)) for name in _STORED}
         if task.table.replicates:
             about["pooled_std"] = task.table.replicates.pooled_std
             tensors["counts"] = torch.tensor(task.table.replicates.counts)
@@ -86,19 +94,34 @@ def stored_table(folder: Folder) -> Task | None:
         return None
     tensors, about = read_tensors(path)
     try:
-        task: dict[str, Any] = about["task"]
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in task["space"].items()
-        }
-        more: dict[str, Any] = {"space": Space(**fields), "y_min": task["y_min"], "y_max": task["y_max"]}
-        x, y, w = (tensors[name].numpy() for name in "xyw")
-        made = Task(task["name"], x, y, w=w, replicates="keep", **more)
+        made = _restored(about["task"], *(tensors[name].numpy() for name in _STORED))
         if "counts" in tensors:
-            known = Replicates(tensors["counts"].numpy(), task["pooled_std"])
+            known = Replicates(tensors["counts"].numpy(), about["task"]["pooled_std"])
             made.table = replace(made.table, replicates=known)
         return made
     except (LookupError, TypeError) as error:
         raise StoreError(f"{path} has an unexpected structure: {error!r}") from error
+
+
+_STORED = ("x", "y", "weights")
+
+
+def _restored(about: Mapping[str, Any], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any]) -> Task:
+    sign, space = -1 if about["minimize"] else 1, from_table(about["space"])
+    ends = sorted((sign * about["y_min"], sign * about["y_max"]))
+    task = Task(
+        about["name"],
+        x,
+        sign * y,
+        weights=weights,
+        space=space,
+        minimize=sign < 0,
+        y_min=ends[0],
+        y_max=ends[1],
+        replicates="keep",
+    )
+    task.target = about["target"]
+    return task
 
 
 def _named(name: str, registry: Registry, place: Folder) -> Task:

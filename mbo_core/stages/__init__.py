@@ -1,20 +1,19 @@
 """For plugin authors: the contracts of the stages, and the core's own stages."""
 
+from mbo_core.stages.abilities import ABILITIES, Ability, Moves, with_implied
 from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, check_starts, top
+from mbo_core.stages.columns import Columns
 from mbo_core.stages.contracts import (
-    ABILITIES,
-    Ability,
     Adversary,
     Encoding,
     Evaluation,
-    Moves,
     Proxy,
     Stage,
     Update,
     WithInfo,
     WithMembers,
     WithParams,
-    with_implied,
+    WithProjection,
 )
 from mbo_core.stages.data import (
     Batch,
@@ -32,9 +31,11 @@ from mbo_core.stages.data import (
     State,
     state_and_info,
 )
-from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
+from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
 from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
+from mbo_core.stages.projection import Projection
+from mbo_core.stages.scales import Statistics, statistics, unit
 from mbo_core.stages.training import keep_option, refit_option, schedule_of, steps_option
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Ability",
     "Adversary",
     "Batch",
+    "Columns",
     "Data",
     "EncodedSpace",
     "Encoding",
@@ -63,6 +65,7 @@ __all__ = [
     "OracleEvaluation",
     "Params",
     "Prediction",
+    "Projection",
     "Proxy",
     "Refused",
     "Representation",
@@ -76,6 +79,7 @@ __all__ = [
     "WithInfo",
     "WithMembers",
     "WithParams",
+    "WithProjection",
     "check_starts",
     "convert",
     "keep_option",

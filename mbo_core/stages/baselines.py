@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mbo_core.errors import TaskError
-from mbo_core.stages.contracts import Ability, Adversary, Moves, Proxy, Update
+from mbo_core.stages.abilities import Ability, Moves
+from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option
 

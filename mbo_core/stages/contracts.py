@@ -15,15 +15,16 @@ an ensemble.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeAlias, cast, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mbo_core.errors import MboError
+from mbo_core.stages.abilities import Ability, Moves, with_implied
 from mbo_core.stages.data import (
     Batch,
     Data,
@@ -37,44 +38,13 @@ from mbo_core.stages.data import (
     State,
 )
 from mbo_core.stages.options import options
+from mbo_core.tasks.space import Kind
 
 if TYPE_CHECKING:
+    from mbo_core.stages.projection import Projection
+    from mbo_core.tasks.space import Space
     from mbo_core.tasks.table import Table
     from mbo_core.tasks.task import Task
-
-Ability: TypeAlias = Literal["order", "values", "gradients", "uncertainty", "partial_fit", "members", "params"]
-"""What a proxy can do. Each ability has a contract, tested by `mbo_core.testing`:
-
-* `order`: the larger `predict(state, x).mean`, the better the design; otherwise the number has no meaning.
-* `values`: that mean is the predicted standardised score of each design, which implies `order`.
-* `gradients`: that mean is differentiable in `x`.
-* `uncertainty`: `predict(state, x).std` is a positive, meaningful standard deviation.
-* `partial_fit`: `step` may be called again later, with any batch, and honours `batch.w`.
-* `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
-* `params`: `model(state)` gives the functions of `params`, and `state.params` exists.
-
-A proxy trained by a ranking loss has `order` without `values`: its predictions are not scores, so that the column
-`predicted` of its candidates stays empty. An update that compares predictions or climbs them needs `order`; one that
-weighs them against scores or in their units needs `values`.
-
-A plugin may add abilities for its proxies and updates, prefixed with its distribution's name: `mbo-kernel:kernel`. The
-core only checks that a proxy has what an update needs; the plugin tests the contract. Any other word is refused.
-"""
-
-Moves: TypeAlias = Literal["designs", "weights"]
-"""What an adversary moves, and what a proxy can train against."""
-
-ABILITIES: frozenset[Ability] = frozenset(get_args(Ability))
-
-
-def with_implied(abilities: Iterable[Ability]) -> frozenset[Ability]:
-    """Abilities, and those that they imply.
-
-    >>> sorted(with_implied({"values", "gradients"}))
-    ['gradients', 'order', 'values']
-    """
-    found = frozenset(abilities)
-    return found | {"order"} if "values" in found else found
 
 
 class Stage(ABC):
@@ -141,7 +111,7 @@ class Encoding(Stage):
     """Maps designs to the float vectors that the stages see, and back."""
 
     role: ClassVar[str] = "encoding"
-    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]]
+    kinds: ClassVar[frozenset[Kind]]
     """The kinds of task it can encode."""
     seeded: ClassVar[bool] = False
     """Whether fitting it is random, so each seed has its own."""
@@ -174,6 +144,14 @@ class WithInfo(Protocol):
 
     def info(self, state: State, table: Table) -> Info:
         """Scalars noted for each trial, e.g. the share of visible designs that decode to themselves."""
+
+
+@runtime_checkable
+class WithProjection(Protocol):
+    """An encoding that can keep its vectors inside a space while a search moves them."""
+
+    def projection(self, state: State, space: Space) -> Projection:
+        """The map onto the vectors that lie in the space, but for steps and levels, which only decoding takes."""
 
 
 class Adversary(Stage):

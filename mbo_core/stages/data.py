@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
+from mbo_core.stages.projection import Projection
+from mbo_core.tasks.space import Kind
+
 Key: TypeAlias = Tensor
 """A splittable random key, (2,) int64; see `mbo_core.functional.keys`."""
 
@@ -113,16 +116,25 @@ class EncodedSpace:
         shape: an encoded design's shape before it is flattened to d numbers, e.g. (8, 3) or (86,).
         classes: the number of tokens K at a position of a discrete design, else None.
         representation: free real numbers, or exact one-hot rows.
-        lower: (d,) smallest value of each coordinate over the data.
-        upper: (d,) largest value of each coordinate over the data.
+        lower: (d,) smallest value of each coordinate: the bound of the space, or where it has none that of the data.
+        upper: (d,) largest value, likewise.
+        projection: the map onto the vectors that lie in the space; None if all do, or if the encoding has none.
     """
 
-    kind: Literal["continuous", "discrete"]
+    kind: Kind
     shape: tuple[int, ...]
     classes: int | None
     representation: Representation
     lower: Tensor
     upper: Tensor
+    projection: Projection | None = None
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest vectors (..., d) inside the space, but for steps and levels, which only decoding takes.
+
+        A search calls it wherever it moves designs. It is cheap, and works under `vmap`.
+        """
+        return x if self.projection is None else self.projection(x)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.mixes import inner_roles
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.stages.baselines import NoAdversary, NoUpdate
+from mbo_core.stages.columns import Columns
 from mbo_core.stages.contracts import Encoding, Proxy, Stage
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
 from mbo_core.stages.options import options
@@ -28,7 +29,11 @@ from mbo_core.testing.settings import Settings, listed, shrunk
 from mbo_core.testing.tiny_tasks import CANDIDATES
 from mbo_core.toml import parse, subtable
 
-PLAIN: Mapping[Kind, tuple[Encoding, ...]] = {"continuous": (Standardised(),), "discrete": (SoftLogits(), OneHot())}
+PLAIN: Mapping[Kind, tuple[Encoding, ...]] = {
+    "continuous": (Standardised(),),
+    "discrete": (SoftLogits(), OneHot()),
+    "mixed": (Columns(),),
+}
 """The encodings for stages that are checked by themselves; the first that fits is used."""
 
 

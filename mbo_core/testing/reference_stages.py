@@ -17,8 +17,9 @@ from torch.func import grad, grad_and_value, vmap
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Layers
 from mbo_core.functional.optim import Adam, AdamState
+from mbo_core.stages.abilities import ABILITIES, Ability, Moves
 from mbo_core.stages.baselines import check_starts, top
-from mbo_core.stages.contracts import ABILITIES, Ability, Adversary, Moves, Proxy, Update
+from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option, stage_option
 from mbo_core.testing.tiny_tasks import CANDIDATES

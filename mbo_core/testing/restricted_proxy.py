@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mbo_core.runs.default import update_solution
 from mbo_core.runs.records import Candidates
-from mbo_core.stages.contracts import Ability, Proxy, with_implied
+from mbo_core.stages.abilities import Ability, with_implied
+from mbo_core.stages.contracts import Proxy
 from mbo_core.stages.data import Prediction
 from mbo_core.stages.options import options
 from mbo_core.testing.case import Inapplicable, demand

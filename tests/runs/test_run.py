@@ -46,7 +46,7 @@ def continuous() -> Task:
 
 def discrete() -> Task:
     x = np.random.default_rng(0).integers(0, 4, size=(300, 5))
-    return Task("tokens", x, -(x.astype(float) ** 2).sum(1), space=Space("discrete", 5, 4), oracle=Formula())
+    return Task("tokens", x, -(x.astype(float) ** 2).sum(1), space=Space.discrete(5, 4), oracle=Formula())
 
 
 TASKS = {"continuous": continuous(), "discrete": discrete()}

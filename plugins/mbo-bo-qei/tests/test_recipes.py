@@ -59,7 +59,7 @@ def table(kind: str) -> mbo.Task:
     random = np.random.default_rng(4)
     if kind == "discrete":
         x = random.integers(0, 4, (200, 6))
-        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space("discrete", 6, 4))
+        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space.discrete(6, 4))
     x = random.normal(size=(200, 6))
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 

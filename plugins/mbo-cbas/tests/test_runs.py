@@ -16,7 +16,7 @@ def table(kind: str, rows: int = 200, classes: int = 4) -> mbo.Task:
     random = np.random.default_rng(4)
     if kind == "discrete":
         x = random.integers(0, classes, (rows, 6))
-        return mbo.Task("letters", x, (x == 1).sum(1) - 0.1 * x[:, 0], space=mbo.Space("discrete", 6, classes))
+        return mbo.Task("letters", x, (x == 1).sum(1) - 0.1 * x[:, 0], space=mbo.Space.discrete(6, classes))
     x = random.normal(size=(rows, 6))
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 
@@ -118,7 +118,7 @@ def test_it_searches_latents_and_logits_too(name):
         mbo.Task("two-scores", table("continuous").x, np.repeat([0.0, 1.0], 100)),
         table("discrete", classes=2),
         table("continuous", rows=30),
-        mbo.Task("fixed", np.tile([0, 1, 2], (60, 1)), np.arange(60.0), space=mbo.Space("discrete", 3, 4)),
+        mbo.Task("fixed", np.tile([0, 1, 2], (60, 1)), np.arange(60.0), space=mbo.Space.discrete(3, 4)),
     ],
     ids=["constant-scores", "two-scores", "two-classes", "fewer-rows-than-candidates", "one-token-at-a-position"],
 )

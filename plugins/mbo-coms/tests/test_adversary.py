@@ -17,9 +17,7 @@ from mbo_core.tasks import Space, Task
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (128, 4))
 Y = -(X**2).sum(1)
-DATA = Data(
-    X, (Y - Y.mean()) / Y.std(correction=0), EncodedSpace("continuous", (4,), None, "real", X.amin(0), X.amax(0))
-)
+DATA = Data(X, (Y - Y.mean()) / Y.std(correction=0), EncodedSpace.continuous((4,), None, "real", X.amin(0), X.amax(0)))
 NET = Regression(adversary=NoAdversary(), hidden=(16,))
 PARAMS = NET.init(KEY, DATA).params
 
@@ -104,7 +102,7 @@ def test_it_moves_as_the_search_does():
 
 LETTERS = torch.tensor([[1, 2, 3, 0, 1, 2, 3, 0]])
 ENCODING = SoftLogits(standardise=False)
-STATE = ENCODING.init(KEY, Task("letters", LETTERS.numpy(), [0.0], space=Space("discrete", 8, 4)).table)
+STATE = ENCODING.init(KEY, Task("letters", LETTERS.numpy(), [0.0], space=Space.discrete(8, 4)).table)
 LOGITS = ENCODING.encode(STATE, LETTERS)
 
 

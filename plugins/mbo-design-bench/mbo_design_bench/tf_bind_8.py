@@ -91,7 +91,7 @@ def task(name: str, x: NDArray[np.int64], y: NDArray[np.float64], info: TaskInfo
     table = np.empty(np.prod(CUBE))
     table[np.ravel_multi_index(tuple(x.T), CUBE)] = y
     seen = y <= np.percentile(y, 50)
-    space = Space("discrete", LENGTH, len(ALPHABET), ALPHABET)
+    space = Space.discrete(LENGTH, len(ALPHABET), ALPHABET)
     return Task(
         name,
         x[seen],

@@ -76,7 +76,7 @@ def table(kind: str, rows=200, **options) -> mbo.Task:
     random = np.random.default_rng(4)
     if kind == "discrete":
         x = random.integers(0, 4, (rows, 8))
-        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space("discrete", 8, 4), **options)
+        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space.discrete(8, 4), **options)
     x = random.normal(size=(rows, 6))
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1), **options)
 
@@ -195,7 +195,7 @@ def test_options_that_cannot_be_used_are_refused(sets, fact):
 def test_minimal_bins_letters_and_rows_work(name):
     x = np.random.default_rng(4).integers(0, 4, (40, 5))
     x[:, 2] = 3
-    task = mbo.Task("letters", x, x.sum(1), space=mbo.Space("discrete", 5, 4))
+    task = mbo.Task("letters", x, x.sum(1), space=mbo.Space.discrete(5, 4))
     members = "proxy.bins=2" if name == "nemo" else "proxy.members=2"
     result = run(name, task, members, "update.candidates=40")
     assert result.failed == {}

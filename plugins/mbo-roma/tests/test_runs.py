@@ -30,7 +30,7 @@ def table(kind: str, rows=200, classes=4, length=6) -> mbo.Task:
     if kind == "discrete":
         x = random.integers(0, classes, (rows, length))
         y = (x == classes - 1).sum(1) - 0.1 * x[:, 0]
-        return mbo.Task("letters", x, y, space=mbo.Space("discrete", length, classes), oracle=Counting())
+        return mbo.Task("letters", x, y, space=mbo.Space.discrete(length, classes), oracle=Counting())
     x = random.normal(size=(rows, length))
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1), oracle=Counting())
 
@@ -151,7 +151,7 @@ def test_dull_data_work(make, name, kind):
 @pytest.mark.parametrize("name", NAMES)
 def test_two_letters_and_two_scores_work(name):
     x = np.random.default_rng(0).integers(0, 2, (200, 5))
-    task = mbo.Task("bits", x, x[:, 0], space=mbo.Space("discrete", 5, 2))
+    task = mbo.Task("bits", x, x[:, 0], space=mbo.Space.discrete(5, 2))
     assert run(name, task, "proxy.epochs=1").failed == {}
 
 

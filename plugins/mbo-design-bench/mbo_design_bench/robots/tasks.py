@@ -126,7 +126,7 @@ def ant_gait() -> Task:
     x, y = made.bodies(), made.scores(made.ANT_FILE)
     seen = y <= np.percentile(y, 40)
     info = replace(GAIT_INFO, notes={**GAIT_INFO.notes, **engine.notes(GAIT_LOWEST)})
-    space = Space("continuous", ant.LEG.length, columns=ant.LEG.columns)
+    space = Space.continuous(ant.LEG.length, ant.LEG.columns)
     low, high = float(y.min()), float(y.max())
     return Task(
         GAIT_NAME,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mbo_core.recipes.limits import Cut
 from mbo_core.recipes.recipe import Recipe
@@ -39,7 +39,8 @@ class Trial:
         raw: (candidates, length) the designs as the oracle takes them.
         encoded: (candidates, d) the same as encoded vectors.
         predicted: (candidates,) raw scores predicted by the proxy; None if it predicts none, as a ranking.
-        scores: (candidates,) by name: `raw`, `normalised`, and more with several oracles; empty without an oracle.
+        scores: (candidates,) by name: `raw`, `normalised`, and more with several oracles; empty without an oracle. Raw
+            and predicted scores are as people have them: smaller is better if the task minimises.
         gap: how far the adversary moved the trained proxy, or None if not measured.
         steps: the infos of training and search.
         columns: other values of each candidate: the infos of the search's last step, e.g. NEMO's log Gamma, and the
@@ -156,13 +157,17 @@ class Result:
 
     def _percentile(self, seed: int, name: str, q: float) -> float | None:
         trial = self.trials.get(seed)
-        return percentile(trial.scores[name], q) if trial and name in trial.scores else None
+        if trial is None or name not in trial.scores:
+            return None
+        # The 100th percentile is the best score, also where that is the smallest.
+        sign = self.task.sign if name == "raw" else 1
+        return sign * percentile(sign * trial.scores[name], q)
 
     @property
     def best_in_data(self) -> dict[str, float]:
         """The best visible score, normalised and raw."""
-        best = np.array([self.task.best_in_data])
-        return {"normalised": float(self.task.normalise(best)[0]), "raw": float(best[0])}
+        best = self.task.y.max(keepdims=True)
+        return {"normalised": float(self.task.normalise(best)[0]), "raw": self.task.best_in_data}
 
     def predicted_less_true(self) -> list[float | None]:
         """The mean of predicted minus true raw score over each seed's candidates."""
@@ -200,11 +205,12 @@ class Result:
             "new": [len(distinct[seed] - self.seen) if seed in distinct else None for seed in self.seeds],
         }
 
-    def predict(self, x: ArrayLike) -> Predicted:
-        """Predictions of the trained proxies for raw designs x (n, length).
+    def predict(self, x: Any) -> Predicted:
+        """Predictions of the trained proxies for raw designs x (n, length), or for a table with the space's columns.
 
         Returns:
-            Raw scores: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds` (seeds, n) by each.
+            Raw scores as people have them: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds`
+            (seeds, n) by each.
 
         Raises:
             TaskError: for designs outside the task's space.
@@ -267,6 +273,9 @@ class Result:
             "own_table": self.own_table,
             "unpackaged": sorted(set(self.recipe.about.get("unpackaged", {}).values())),
             "task_notes": dict(self.task.info.notes),
+            "target": self.task.target,
+            "minimize": self.task.sign < 0,
+            "data_notes": list(self.task.notes),
             "published": self.recipe.published.get(self.task.name),
             "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},
             "machine": machine,
@@ -275,11 +284,11 @@ class Result:
     def add(self, candidates: Candidates, scores: Scores, gap: Gap, watch: Watch) -> tuple[int, ...]:
         """Add a group of seeds, and return those with designs, scored or not."""
         for i, seed in enumerate(candidates.seeds):
-            scores_of = scores.by_seed.get(seed, {})
+            scores_of = self._as_given(scores.by_seed.get(seed, {}))
             self.trials[seed] = Trial(
                 raw=candidates.raw[i],
                 encoded=candidates.x[i],
-                predicted=None if candidates.predicted is None else candidates.predicted[i],
+                predicted=None if candidates.predicted is None else self.task.as_given(candidates.predicted[i]),
                 scores={name: values for name, values in scores_of.items() if isinstance(values, np.ndarray)},
                 gap=gap.by_seed[seed],
                 steps=watch.rows(seed),
@@ -289,6 +298,9 @@ class Result:
         self.failed.update(candidates.failed)
         self.failed.update(scores.failed)
         return candidates.seeds
+
+    def _as_given(self, scores: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self.task.as_given(values) if name == "raw" else values for name, values in scores.items()}
 
 
 def _texts(scores: Mapping[str, Any]) -> dict[str, Sequence[str]]:

@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from mbo_core.errors import MboError, nearest
@@ -142,7 +143,8 @@ def _type_name(kind: Any) -> str:
     return str(getattr(kind, "__name__", kind)) if get_origin(kind) is None else str(kind)
 
 
-def options(stage: type) -> dict[str, Option]:
+@cache
+def options(stage: type) -> Mapping[str, Option]:
     """The fields of a stage class, by name, in order."""
     from mbo_core.stages.contracts import Stage
 
@@ -153,7 +155,7 @@ def options(stage: type) -> dict[str, Option]:
         holds = kind if isinstance(kind, type) and issubclass(kind, Stage) else None
         limits = field.metadata.get(_METADATA, Limits())
         found[field.name] = Option(field.name, kind, field.default, limits, holds, field.metadata.get(_KINDS, {}))
-    return found
+    return types.MappingProxyType(found)
 
 
 def rivals(stage: type) -> dict[str, str]:

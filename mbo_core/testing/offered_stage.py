@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import tomli_w
@@ -25,7 +26,7 @@ from mbo_core.stages.oracle import OracleEvaluation
 from mbo_core.tasks.space import Kind
 from mbo_core.testing.mix import Mix
 from mbo_core.testing.reference_stages import SHIFTS, AbleProxy, Climb, KeepBetter
-from mbo_core.testing.settings import Settings, listed, shrunk
+from mbo_core.testing.settings import Settings, Small, listed, shrunk
 from mbo_core.testing.tiny_tasks import CANDIDATES
 from mbo_core.toml import parse, subtable
 
@@ -44,6 +45,11 @@ class Package:
     plugin: Plugin
     registry: Registry
     settings: Settings
+
+    @cached_property
+    def known(self) -> Small:
+        """The small options of all installed stages."""
+        return listed(self.registry)
 
     @property
     def label(self) -> str:
@@ -92,7 +98,7 @@ class OfferedStage:
         raise refusals[-1]
 
     def _tables(self) -> Iterator[dict[str, Any]]:
-        registry, known = self.package.registry, listed(self.package.registry)
+        registry, known = self.package.registry, self.package.known
         own = [one for one, offered in registry.stages.items() if offered.plugin.name == self.package.plugin.name]
         named = known.get((self.role, self.stage.name), {})
         fillings: list[dict[str, Any]] = [{}]

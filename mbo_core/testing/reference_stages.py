@@ -50,7 +50,7 @@ class AbleProxy(Proxy):
 
     def schedule(self, data: Data) -> Schedule:
         """A few steps."""
-        return Schedule(epochs=2, batch_size=18)
+        return Schedule(epochs=1, batch_size=18)
 
     def init(self, key: Key, data: Data) -> AbleState:
         """Independent weights for each member."""

@@ -27,12 +27,17 @@ class Shipped:
     """A recipe that ships with the plugin."""
 
     method: Method
-    registry: Registry
+    package: Package
 
     @property
     def label(self) -> str:
         """E.g. `method coms`."""
         return f"method {self.method.name}"
+
+    @property
+    def registry(self) -> Registry:
+        """What is installed."""
+        return self.package.registry
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -53,7 +58,7 @@ class Shipped:
         Raises:
             RecipeError: if it does not fit the kind of task.
         """
-        sets = assignments(self.method.path, self.registry, kind, preset, CANDIDATES)
+        sets = assignments(self.method.path, self.registry, kind, preset, CANDIDATES, self.package.known)
         recipe = resolve(self.method.document, self.registry, kind=kind, preset=preset, sets=sets)
         return Mix(f"{self.label}, {kind}{f', preset {preset}' if preset else ''}", "method", kind, recipe)
 
@@ -97,7 +102,7 @@ class Subjects:
     def methods(self) -> list[Shipped]:
         """Its recipes."""
         found = self.whole.registry.methods.values()
-        return [Shipped(method, self.whole.registry) for method in found if self._own(method.plugin)]
+        return [Shipped(method, self.whole) for method in found if self._own(method.plugin)]
 
     @cached_property
     def stages(self) -> list[OfferedStage]:

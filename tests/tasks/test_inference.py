@@ -61,7 +61,7 @@ def one(cells, name="x"):
         (["007", "012", "007"], Category("x", ("007", "012")), "category of 2 levels"),
         (["304L", "316L", "304L"], Category("x", ("304L", "316L")), "category of 2 levels: 304L, 316L"),
         (["30%", "75 % ", "60 %"], Whole("x", (30, 75), 15, unit="%"), "amounts from 30 to 75 % in steps of 15"),
-        (["a", "b", "b", "c"], Category("x", ("a", "b", "c")), "category of 3 levels: a, b, c; 2 of them occur only once"),
+        (list("abbc"), Category("x", ("a", "b", "c")), "category of 3 levels: a, b, c; 2 of them occur only once"),
         (["10.5 mL", "3 mL", "4.5 mL"], Real("x", (3, 10.5), 1.5, unit="mL"), "from 3 to 10.5 mL in steps of 1.5"),
         (["1.5", "2", "4"], Real("x", (1.5, 4), 0.5), "amounts from 1.5 to 4"),
         (["3", "4", "9"], Whole("x", (3, 9)), "whole amounts"),

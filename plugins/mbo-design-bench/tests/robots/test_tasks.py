@@ -38,6 +38,7 @@ def test_the_hoppers_made_here(hopper_task):
     y = hopper_task.y
     assert hopper_task.x.shape == (3200, 5126)
     assert (y.min(), y.max()) == (hopper_task.y_min, hopper_task.y_max)
+    assert OFFERS[hopper_task.name].info.notes.items() <= hopper_task.info.notes.items()
     assert y.max() > 1000
     assert np.median(y) < 500
 

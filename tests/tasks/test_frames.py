@@ -77,7 +77,7 @@ def test_rows_outside_the_space_are_said(tmp_path):
     assert task.inside.tolist() == [True, True, False, True, False, True]
     assert task.notes[-1] == (
         "2 of 6 rows lie outside the space (temp_C: 2); they are trained on and never proposed; "
-        "the best row inside is 3 (yield = 40)"
+        "the best row inside has yield = 40 (temp_C 70, gas air, layers 5)"
     )
     assert "temp_C: as space.toml says" in task.notes
     assert not any("95.5" in note for note in task.notes)
@@ -86,7 +86,7 @@ def test_rows_outside_the_space_are_said(tmp_path):
 def test_the_best_row_inside_is_the_lowest_when_minimised():
     held = Space((*SPACE.columns[:2], Whole("layers", (2, 5))))
     task = Task("lab", lab(), target="yield", minimize=True, space=held)
-    assert task.notes[-1].endswith("the best row inside is 1 (yield = 20)")
+    assert task.notes[-1].endswith("the best row inside has yield = 20 (temp_C 60, gas air, layers 4)")
 
 
 def test_rows_that_break_a_sum_are_said():
@@ -144,10 +144,10 @@ def test_numbers_of_any_type_keep_their_values(kind):
 
 
 def test_categoricals_are_categories_even_of_numbers():
-    frame = pd.DataFrame({"steel": pd.Categorical([304, 316, 304], [316, 304, 420]), "y": [1.0, 2, 3]})
+    frame = pd.DataFrame({"steel": pd.Categorical([304, 316, 420], [316, 304, 420, 1]), "y": [1.0, 2, 3]})
     task = Task("t", frame, target="y")
-    assert task.space == Space((Category("steel", ("316", "304", "420")),))
-    assert task.x.tolist() == [[1], [0], [1]]
+    assert task.space == Space((Category("steel", ("316", "304", "420", "1")),))
+    assert task.x.tolist() == [[1], [0], [2]]
 
 
 def test_scores_follow_the_index_of_designs():

@@ -77,7 +77,7 @@ class GradientAscent(Update):
     def step(self, key: Key, state: AscentState, data: Data, number: int) -> tuple[AscentState, Info]:
         """One gradient step for each candidate."""
         slope = slope_of(lambda x: self.score(state.proxy, x))
-        x = ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key)
+        x = data.space.project(ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key))
         return state._replace(x=x), {"predicted": self.score(state.proxy, state.x).mean()}
 
     def designs(self, state: AscentState) -> Tensor:

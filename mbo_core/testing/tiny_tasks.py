@@ -64,7 +64,7 @@ def small_task(kind: Kind, rows: int = 200, length: int = 6, classes: int = 4, b
         numbers = random.normal(size=(rows, length))
         return Task("numbers", numbers, -((numbers - 1) ** 2).sum(1), **options)
     x = random.integers(0, classes, (rows, length))
-    return Task("letters", x, (x == best).sum(1) - 0.1 * x[:, 0], space=Space(kind, length, classes), **options)
+    return Task("letters", x, (x == best).sum(1) - 0.1 * x[:, 0], space=Space.discrete(length, classes), **options)
 
 
 def degenerate_tasks(kind: Kind) -> Mapping[str, Task]:

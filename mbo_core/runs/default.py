@@ -36,6 +36,7 @@ def check_data(run: Run) -> int:
     if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
     run.recipe.update.check(run.data)
+    # Called here too, so that whatever it raises comes before any work.
     return run.recipe.update.length(run.data)
 
 
@@ -106,7 +107,9 @@ def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, 
     raw = [designs.numpy() for designs in decoded.values()]
     if "values" in run.recipe.proxy.abilities and found:
         # In a space with steps or sums the design that is proposed is not quite the one that was found.
-        seen = found if run.task.space.plain else {seed: run.encoded.encode(x, seed) for seed, x in decoded.items()}
+        seen = (
+            found if run.encoded.raw_space.plain else {seed: run.encoded.encode(x, seed) for seed, x in decoded.items()}
+        )
         means = [run.recipe.proxy.predict(proxy.states[seed], x).mean for seed, x in seen.items()]
         predicted = run.encoded.scores.raw(torch.stack(means).detach()).numpy()
     stacked = np.stack(raw) if raw else np.zeros((0, 0, run.encoded.raw.shape[1]))

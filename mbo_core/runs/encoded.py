@@ -119,6 +119,8 @@ class Encoded:
 
     def outside(self, x: Tensor, seed: int) -> int:
         """How many of the vectors (n, d) of a seed lie beyond the bounds or sums of the space, steps aside."""
+        if self.raw_space.plain:
+            return 0
         raw = self.encoding.decode(self.state_of(seed), x.cpu()).double().numpy()
         return int((~self.raw_space.near(raw)).sum())
 

@@ -25,7 +25,7 @@ from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
 from mbo_core.runs.default import check_data
 from mbo_core.runs.encoded import encode_table
-from mbo_core.runs.findings import findings
+from mbo_core.runs.findings import findings, moved_notes
 from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.loading import store_table
 from mbo_core.runs.notes import table_notes
@@ -263,7 +263,7 @@ class Job:
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
         encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
-        self.result.notes += [*table_notes(self.plan.cuts, task.table), *encoded.notes(task.table)]
+        self.result.notes += [*table_notes(self.plan.cuts, task), *encoded.notes(task.table)]
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
         hooks = Hooks(self.plan.registry.hooks(default))
@@ -287,6 +287,8 @@ class Job:
         gap = hooks.mine_adversary(run, trained)
         candidates = hooks.update_solution(run, trained)
         scores = hooks.evaluate(run, candidates)
+        outside = {seed: run.encoded.outside(x, seed) for seed, x in zip(candidates.seeds, candidates.x, strict=True)}
+        self.result.notes += moved_notes(outside, candidates.x.shape[1])
         return self.result.add(candidates, scores, gap, run.watch)
 
     def _keep(self, trained: Mapping[int, Predictor]) -> None:

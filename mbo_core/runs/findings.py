@@ -65,7 +65,7 @@ def _still(table: Table, found: Mapping[int, Found], known: Mapping[int, NDArray
 def _near(table: Table, raw: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether each candidate is, up to rounding, one of the best designs of the data, (n,)."""
     starts = table.x[np.argsort(-table.y, kind="stable")[: len(raw)]]
-    close = STILL * table.x.std(axis=0) if table.kind == "continuous" else 0
+    close = np.where(table.space.numbers, STILL * table.x.std(axis=0), 0)
     return np.array([(np.abs(starts - design) <= close).all(axis=1).any() for design in raw])
 
 
@@ -85,10 +85,11 @@ def _outside(table: Table, raw: NDArray[Any]) -> Iterator[str]:
     The unit is the column's standard deviation: the gap between neighbouring values would shrink with the number of
     rows, so that the same candidate would look farther away from a larger table.
     """
-    if table.kind != "continuous":
+    numbers = table.space.numbers
+    if not numbers.any():
         return
     low, high, std = table.x.min(axis=0), table.x.max(axis=0), table.x.std(axis=0)
-    beyond = np.maximum(low - raw, raw - high)
+    beyond = np.where(numbers, np.maximum(low - raw, raw - high), 0.0)
     slack = ROUNDING * (high - low) + STILL * np.maximum(np.abs(low), np.abs(high))
     outside = beyond > slack
     count = int(outside.any(axis=1).sum())
@@ -98,10 +99,9 @@ def _outside(table: Table, raw: NDArray[Any]) -> Iterator[str]:
     unit = np.where(std > 0, std, np.maximum(np.abs(high), 1.0))
     far = np.where(outside, beyond / unit, 0.0).max(axis=0)
     column = int(far.argmax())
-    names = table.space.columns or [str(number) for number in range(len(far))]
     yield (
         f"{count:,} of {len(raw):,} candidates lie outside the range of the data, by up to {far[column]:.3g} standard"
-        f" deviations in column {names[column]}"
+        f" deviations in column {table.space.named(column)}"
     )
 
 
@@ -115,3 +115,9 @@ def _beyond(table: Table, predicted: NDArray[np.float64]) -> Sequence[str]:
     times = float(beyond.max()) / (high - low)
     fact = f"{count:,} of {len(predicted):,} predicted scores lie beyond the range of the scores by more than its width"
     return [f"{fact}, by up to {times:.3g} times"]
+
+
+def moved_notes(outside: Mapping[int, int], count: int) -> list[Note]:
+    """Notes on candidates that a search left beyond the bounds or sums of the space, so that decoding moved them."""
+    text = "{moved} of {count} candidates lay beyond the bounds or sums of the space and were moved into it"
+    return [Note(seed, SEARCH, text.format(moved=moved, count=count)) for seed, moved in outside.items() if moved]

@@ -9,7 +9,7 @@ from typing import Any
 from mbo_core.errors import MboError, nearest
 from mbo_core.recipes.limits import Cut, in_words
 from mbo_core.stages.contracts import Stage, infos, notes
-from mbo_core.tasks.table import Table
+from mbo_core.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ TABLE = "table"
 """The source of notes on a run's table."""
 
 
-def table_notes(cuts: Sequence[Cut], table: Table) -> list[Note]:
-    """What a run's table means for its recipe, and what was done with its rows."""
-    texts = [table.replicates.note] if table.replicates else []
+def table_notes(cuts: Sequence[Cut], task: Task) -> list[Note]:
+    """What was decided about a run's table, what was done with its rows, and what it means for the recipe."""
+    table = task.table
+    texts = [*task.notes, *([table.replicates.note] if table.replicates else [])]
     texts += [f"{table.designs} distinct designs limit the recipe: {in_words(cuts)}"] if cuts else []
     return [Note(None, TABLE, text) for text in texts]

@@ -194,8 +194,12 @@ class Result:
         }
 
     def found(self) -> dict[int, Found]:
-        """The raw candidates of each seed with their predictions."""
-        return {seed: Found(trial.raw, trial.predicted) for seed, trial in self.trials.items()}
+        """The raw candidates of each seed with their predictions, as methods see scores: larger is better."""
+        turned = self.task.as_given  # its own inverse
+        return {
+            seed: Found(trial.raw, None if trial.predicted is None else turned(trial.predicted))
+            for seed, trial in self.trials.items()
+        }
 
     def counts(self) -> dict[str, list[int | None]]:
         """The number of distinct candidates of each seed, and the number of those not in the data."""

@@ -108,5 +108,5 @@ def check_starts(data: Data, count: int) -> None:
 
 
 def top(data: Data, count: int) -> Tensor:
-    """The `count` designs with the largest scores, (count, d), best first, ties by row."""
-    return data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]]
+    """The `count` designs with the largest scores, (count, d), best first, ties by row, moved into the space."""
+    return data.space.project(data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]])

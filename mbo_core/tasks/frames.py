@@ -16,7 +16,7 @@ from mbo_core.tasks.arrays import Designs, from_array
 from mbo_core.tasks.cells import Series, columns_of, is_frame, is_numeric, is_pandas, numbers, refuse_missing
 from mbo_core.tasks.columns import Column, Sequence
 from mbo_core.tasks.inference import column_of, infer
-from mbo_core.tasks.numbers import Real, Whole
+from mbo_core.tasks.numbers import Number, Real, Whole
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.vectors import aligned, vector
@@ -71,7 +71,18 @@ def take(name: str, x: Any, y: Any, target: str | None, weights: Any, space: Giv
     else:
         weighed = vector(name, "weights", "weight", aligned(name, "weights", weights, index, notes), rows)
     called = target or (str(y.name) if is_pandas(y, "Series") and y.name is not None else "score")
-    return Brought(designs.x, scores, weighed, designs.space, called, notes)
+    return Brought(_on_grid(designs.x, designs.space), scores, weighed, designs.space, called, notes)
+
+
+def _on_grid(x: NDArray[Any], space: Space) -> NDArray[Any]:
+    """The same designs, but for rounding: a number on a grid is the grid's own, so that equal designs are equal."""
+    if space.plain or space.kind == "discrete":
+        return x
+    parts = [
+        np.where(column.holds(part)[:, None], column.nearest(part), part) if isinstance(column, Number) else part
+        for column, part in space.parts(x)
+    ]
+    return np.hstack(parts)
 
 
 def _scores(name: str, columns: dict[str, Series] | None, y: Any, target: str | None) -> tuple[Any, str]:
@@ -101,7 +112,7 @@ def _refuse_among(name: str, columns: dict[str, Series], y: Any) -> None:
 
 
 def _no_columns(name: str, label: str, column: str) -> Any:
-    raise TaskError(f'{name}: {label} is the column "{column}", and x is no table with columns', "give a DataFrame")
+    raise TaskError(f'{name}: {label} is the column "{column}", and x has no named columns', "give a DataFrame")
 
 
 def _taken(name: str, columns: dict[str, Series], column: str, label: str) -> Series:

@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.tasks.amounts import words_of
+from mbo_core.tasks.numbers import TOLERANCE
 from mbo_core.tasks.table import Table
 
 _NAMES = "impurity impurities loss losses cost costs price error errors rmse mse mae degradation waste defect defects"
 SMALLER_IS_BETTER = frozenset(f"{_NAMES} residual regret toxicity byproduct byproducts scrap".split())
 """Words in the name of a target that people seldom maximise."""
+
+SHOWN = 6
+"""The most cells of a design that a note shows."""
 
 
 def turn(scores: NDArray[np.float64], sign: int) -> NDArray[np.float64]:
@@ -29,20 +33,30 @@ def remarks(table: Table, target: str, sign: int, inside: NDArray[np.bool_]) -> 
 
 
 def _outside(table: Table, target: str, sign: int, inside: NDArray[np.bool_]) -> str:
-    """How many rows lie outside the space and why, and the best one inside."""
+    """How many rows lie outside the space and why, and the best design inside."""
+    rows = np.ones(len(table.x), dtype=np.int64) if table.replicates is None else table.replicates.counts
     parts = table.space.parts(table.x)
-    counts = {column.name: int((~column.holds(part)).sum()) for column, part in parts}
-    counts |= {str(one): int(count) for one, count in zip(table.space.constraints, _broken(table), strict=True)}
+    counts = {column.name: int(rows[~column.holds(part)].sum()) for column, part in parts}
+    counts |= {
+        str(one): int(rows @ broken) for one, broken in zip(table.space.constraints, _broken(table).T, strict=True)
+    }
     why = ", ".join(f"{name}: {count}" for name, count in counts.items() if count)
     best = "no row lies inside"
     if inside.any():
         row = int(np.where(inside, table.y, -np.inf).argmax())
-        best = f"the best row inside is {row} ({target} = {sign * table.y[row]:.6g})"
-    rows = f"{int((~inside).sum())} of {len(inside)} rows lie outside the space ({why})"
-    return f"{rows}; they are trained on and never proposed; {best}"
+        best = f"the best row inside has {target} = {sign * table.y[row]:.6g} ({_spelt(table, row)})"
+    outside = f"{int(rows[~inside].sum())} of {int(rows.sum())} rows lie outside the space ({why})"
+    return f"{outside}; they are trained on and never proposed; {best}"
 
 
-def _broken(table: Table) -> NDArray[np.int64]:
-    """How many rows break each constraint, (constraints,)."""
-    room = 1e-9 * np.maximum(1.0, np.abs(table.x) @ np.abs(table.space.weights).T)
-    return np.asarray((np.abs(table.space.lacking(table.x)) > room).sum(0))
+def _spelt(table: Table, row: int) -> str:
+    """The first cells of a design."""
+    cells = table.space.cells(table.x[row])
+    shown = [f"{name} {cell:.6g}" if isinstance(cell, float) else f"{name} {cell}" for name, cell in cells.items()]
+    return ", ".join(shown[:SHOWN]) + (", ..." if len(shown) > SHOWN else "")
+
+
+def _broken(table: Table) -> NDArray[np.bool_]:
+    """Which rows break which constraint, (N, constraints)."""
+    room = TOLERANCE * np.maximum(1.0, np.abs(table.x) @ np.abs(table.space.weights).T)
+    return np.asarray(np.abs(table.space.lacking(table.x)) > room)

@@ -178,6 +178,16 @@ class Space:
         start = sum(column.width for column in self.columns[:index])
         return slice(start, start + self.columns[index].width)
 
+    @cached_property
+    def numbers(self) -> NDArray[np.bool_]:
+        """Whether each coordinate is a number, (length,)."""
+        return np.concatenate([np.full(one.width, self.number(one) is not None) for one in self.columns])
+
+    def named(self, coordinate: int) -> str:
+        """The name of the column that a coordinate belongs to."""
+        ends = np.cumsum([column.width for column in self.columns])
+        return self.columns[int(np.searchsorted(ends, coordinate, side="right"))].name
+
     def totals(self, x: Array) -> Array:
         """The sum of each constraint for designs (n, length), (n, constraints)."""
         return np.asarray(x @ self.weights.T)

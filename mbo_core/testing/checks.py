@@ -51,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
             run_checks.rows,
         )
     ),
+    Check(lambda found: found.bound, run_checks.stays_inside),
     *(
         Check(lambda found: found.learners, function)
         for function in (run_checks.state_like_init, run_checks.state_on_disk)

@@ -180,7 +180,7 @@ class KeepBetter(Update):
 
     def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One change of each candidate."""
-        x = state.x + 0.1 * keys.normal(key, state.x.shape)
+        x = data.space.project(state.x + 0.1 * keys.normal(key, state.x.shape))
         before, after = (self.proxy.predict(state.proxy, designs).mean for designs in (state.x, x))
         return state._replace(x=torch.where((after > before)[:, None], x, state.x)), {"predicted": after.mean()}
 
@@ -225,7 +225,7 @@ class Climb(Update):
 
         slope, value = grad_and_value(total)(state.x)
         # Detached: the gradient of a torch module still depends on its weights.
-        return state._replace(x=state.x + 0.05 * slope.detach()), {"predicted": value}
+        return state._replace(x=data.space.project(state.x + 0.05 * slope.detach())), {"predicted": value}
 
     def designs(self, state: SearchState) -> Tensor:
         """The candidates."""

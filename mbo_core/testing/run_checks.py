@@ -27,6 +27,8 @@ from mbo_core.testing.tiny_tasks import degenerate_tasks, tiny_task
 
 ALONE = SEEDS[1]
 KEY = keys.key(0)
+NEAR = 1e-3
+"""Room for float32, in encoded coordinates."""
 
 
 def runs(mix: Mix) -> None:
@@ -61,8 +63,33 @@ def _demand_inside(trial: Rehearsal) -> None:
     for seed, raw in zip(trial.candidates.seeds, trial.candidates.raw, strict=True):
         try:
             trial.run.task.table.check(raw)
+            demand(
+                trial.run.task.space.contains(raw).all(),
+                f"design of seed {seed} lies outside the space",
+                "project where designs move",
+            )
         except TaskError as error:
             raise Fault(f"invalid design for seed {seed}: {error.message}", error.hint) from error
+
+
+def stays_inside(mix: Mix) -> None:
+    """The designs of every step lie in the space: its bounds, sums and levels."""
+    fitted, update = mix.learnt, mix.recipe.update
+    space = fitted.data.space
+    if space.projection is None:
+        raise Inapplicable("its encoding cannot project vectors into the space")
+    update_key, step_key = keys.split(KEY)
+    state = update.init(update_key, fitted.data, fitted.state)
+    for number in range(update.length(fitted.data) + 1):
+        x = update.designs(state)
+        far = float((space.project(x) - x).abs().max())
+        demand(
+            far <= NEAR,
+            f"designs lie {far:.3g} outside the space after {number} steps",
+            "end init and step with x = data.space.project(x)",
+        )
+        if number < update.length(fitted.data):
+            state, _ = update.step(keys.fold_in(step_key, number), state, fitted.data, number)
 
 
 def _candidates(recipe: Recipe) -> int | None:

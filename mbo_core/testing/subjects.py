@@ -137,6 +137,11 @@ class Subjects:
         return [*self.mixes, *self.presets]
 
     @property
+    def bound(self) -> list[Mix]:
+        """Recipes, and updates with their partners, on a space with bounds, sums and levels."""
+        return [mix for mix in self.mixes if mix.kind == "mixed" and mix.of in {"method", "update"}]
+
+    @property
     def learners(self) -> list[Mix]:
         """Mixes whose proxy learns something."""
         return [mix for mix in self.mixes if "order" in mix.recipe.proxy.abilities]

@@ -48,6 +48,25 @@ def tiny_task(kind: Kind) -> Task:
     return _task(kind, "toy", x, _scores(x))
 
 
+def small_task(kind: Kind, rows: int = 200, length: int = 6, classes: int = 4, best: int = 2, **options: Any) -> Task:
+    """A task for a run of a whole recipe: numbers that score best at 1, or letters of which one scores.
+
+    Args:
+        kind: the kind of task.
+        rows: the number of designs.
+        length: coordinates or letters of a design.
+        classes: the number of letters.
+        best: the letter that scores.
+        options: more of `Task`, e.g. its oracle.
+    """
+    random = np.random.default_rng(4)
+    if kind == "continuous":
+        numbers = random.normal(size=(rows, length))
+        return Task("numbers", numbers, -((numbers - 1) ** 2).sum(1), **options)
+    x = random.integers(0, classes, (rows, length))
+    return Task("letters", x, (x == best).sum(1) - 0.1 * x[:, 0], space=Space.discrete(length, classes), **options)
+
+
 def degenerate_tasks(kind: Kind) -> Mapping[str, Task]:
     """Degenerate data on which methods often fail, by name."""
     x = _designs(kind)

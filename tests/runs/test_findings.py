@@ -17,7 +17,7 @@ from mbo_core.stages import Prediction, Proxy, Schedule, Update, option, top
 
 X = np.arange(20.0).reshape(10, 2)
 Y = np.linspace(0.0, 9.0, 10)
-TABLE = mbo.Task("mine", X, Y, space=mbo.Space("continuous", 2, columns=("pH", "heat"))).table
+TABLE = mbo.Task("mine", X, Y, space=mbo.Space.continuous(2, ("pH", "heat"))).table
 BEST = X[::-1]
 
 

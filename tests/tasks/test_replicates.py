@@ -21,30 +21,30 @@ def test_rows_of_one_design_become_one():
     table = mbo.Task("mine", X, Y).table
     assert table.x.tolist() == [[1, 0], [0, 2], [3, 3]]
     assert table.y.tolist() == [2, 7, 9]
-    assert table.w == pytest.approx([1.5, 1, 0.5])
+    assert table.weights == pytest.approx([1.5, 1, 0.5])
     assert table.replicates.counts.tolist() == [3, 2, 1]
     assert table.replicates.pooled_std == pytest.approx(np.sqrt((6 + 2) / 3))
-    assert not any(array.flags.writeable for array in (table.x, table.y, table.w))
+    assert not any(array.flags.writeable for array in (table.x, table.y, table.weights))
 
 
 def test_distinct_rows_stay_as_they_are():
     weights = np.array([5.0, 1, 1])
-    table = mbo.Task("mine", X[[0, 1, 3]], Y[:3], w=weights).table
+    table = mbo.Task("mine", X[[0, 1, 3]], Y[:3], weights=weights).table
     assert table.replicates is None
-    assert table.w.tolist() == weights.tolist()
+    assert table.weights.tolist() == weights.tolist()
 
 
 def test_weights_of_rows_weigh_the_mean():
-    table = mbo.Task("mine", X[[0, 2, 3]], [1.0, 4, 9], w=[3.0, 1, 2]).table
+    table = mbo.Task("mine", X[[0, 2, 3]], [1.0, 4, 9], weights=[3.0, 1, 2]).table
     assert table.y == pytest.approx([1.75, 9])
-    assert table.w == pytest.approx([4 / 3, 2 / 3])
+    assert table.weights == pytest.approx([4 / 3, 2 / 3])
 
 
 @pytest.mark.parametrize("order", range(3))
 def test_the_order_of_rows_makes_no_difference(order):
     rows = np.random.default_rng(order).permutation(len(X))
     table, other = mbo.Task("mine", X, Y).table, mbo.Task("mine", X[rows], Y[rows]).table
-    pairs = [{tuple(x): (y, w) for x, y, w in zip(one.x, one.y, one.w, strict=True)} for one in (table, other)]
+    pairs = [{tuple(x): (y, w) for x, y, w in zip(one.x, one.y, one.weights, strict=True)} for one in (table, other)]
     assert {x: pytest.approx(both) for x, both in pairs[0].items()} == pairs[1]
     assert table.replicates.pooled_std == pytest.approx(other.replicates.pooled_std)
 
@@ -84,7 +84,7 @@ def test_the_pooled_error_is_told_and_stored(tmp_path):
     again = mbo.load(tmp_path / "run").task.table
     assert again.replicates.pooled_std == result.task.table.replicates.pooled_std
     assert again.replicates.counts.tolist() == [3, 2, 1]
-    assert again.w.tolist() == result.task.table.w.tolist()
+    assert again.weights.tolist() == result.task.table.weights.tolist()
 
 
 def test_benchmark_tasks_keep_their_rows():

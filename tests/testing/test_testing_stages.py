@@ -25,7 +25,7 @@ UPDATES = {
         "    return super(Odd, self).step(key, state, data, number)",
         {"inputs-untouched"},
     ),
-    "proposes too few": ("def designs(self, state):\n    return state.x[1:]", {"designs"}),
+    "proposes too few": ("def designs(self, state):\n    return state.x[: max(1, len(state.x) - 1)]", {"designs"}),
     "proposes NaN": ("def designs(self, state):\n    return state.x * torch.nan", {"designs"}),
     "proposes columns": ("def designs(self, state):\n    return state.x[:, :1]", {"runs"}),
     "trips over equal scores": (

@@ -22,6 +22,8 @@ class BOState(NamedTuple):
 
     known: Observed
     """rows of the data, the best first"""
+    spare: Tensor
+    """(rows, d) the same designs moved into the space, to fill up the candidates"""
     proposed: Observed
     """the rounds' designs, in the order of proposal"""
     start: Hyperparameters | None
@@ -111,7 +113,7 @@ class BOQEI(Update):
         """The best rows of the data."""
         noise = torch.full_like(data.y, self.noise)
         known = taken(ranked(self._precise(Observed(data.x, data.y, noise))), slice(self.rows))
-        return BOState(known, taken(known, slice(0)), None, False, proxy_state)
+        return BOState(known, data.space.project(known.x), taken(known, slice(0)), None, False, proxy_state)
 
     def step(self, key: Key, state: BOState, data: Data, number: int) -> tuple[BOState, Info]:
         """One round."""
@@ -119,7 +121,7 @@ class BOQEI(Update):
         found = None if state.stopped else self._searched(search_key, state, data)
         if found is None:
             return self._told(state._replace(stopped=True), state.known.y.new_zeros(()))
-        batch = self._queried(noise_key, state.proxy, found.x)
+        batch = self._queried(noise_key, state.proxy, data.space.project(found.x))
         # A non-finite target fails the seed by its info; no process can be fitted to it.
         lost = not bool(torch.isfinite(batch.y).all())
         after = state._replace(proposed=joined(state.proposed, batch), start=found.start, stopped=lost)
@@ -151,7 +153,7 @@ class BOQEI(Update):
 
     def _final(self, state: BOState) -> Observed:
         """The candidates with their targets."""
-        every = joined(ranked(state.proposed), state.known)
+        every = joined(ranked(state.proposed), state.known._replace(x=state.spare))
         return taken(ranked(every) if self.dataset_designs else every, slice(self.candidates))
 
     def _told(self, state: BOState, improvement: Tensor) -> tuple[BOState, Info]:

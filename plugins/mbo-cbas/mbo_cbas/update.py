@@ -156,7 +156,7 @@ class CbAS(Update):
         vae, ones = self.model(data.space), torch.ones_like(data.y)
         start = vae.start(start_key, data.x.shape[1])
         trained, _ = fit(vae, fit_key, start, data.x, ones, self._prior_schedule)
-        x = vae.sample(draw_key, trained.params, self.candidates)
+        x = data.space.project(vae.sample(draw_key, trained.params, self.candidates))
         threshold = torch.full_like(data.y[0], -torch.inf)
         return CbASState(x, trained.params, vae.resume(trained.params), threshold, proxy_state)
 
@@ -168,7 +168,7 @@ class CbAS(Update):
         threshold, log_w, info = self.weigh(state, samples, data)
         schedule = Schedule(self.epochs, self.batch_size, self.samples_held_out)
         search, loss = fit(vae, fit_key, state.search, samples.x, log_w.exp(), schedule)
-        x = vae.sample(draw_key, search.params, self.candidates)
+        x = data.space.project(vae.sample(draw_key, search.params, self.candidates))
         return state._replace(x=x, search=search, threshold=threshold), {"loss": loss, **info}
 
     def designs(self, state: CbASState) -> Tensor:
@@ -213,7 +213,8 @@ class CbAS(Update):
 
     def weigh(self, state: CbASState, samples: Samples, data: Data) -> tuple[Tensor, Tensor, Info]:
         """The threshold (), the log-weights (samples,), and the infos."""
-        members = self._members(state.proxy, samples.x)
+        # Samples are scored where they lie in the space; their densities are those of the models.
+        members = self._members(state.proxy, data.space.project(samples.x))
         mean = members.mean.mean(0)
         threshold = quantile(mean, self.quantile)
         if self.monotone:

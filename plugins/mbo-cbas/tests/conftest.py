@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-import optree
 import pytest
 import torch
 from mbo_cbas.autofocus import Autofocus
@@ -189,13 +188,3 @@ def sliding():
         return update, update.init(KEY, data, proxy.init(KEY, data)), data, log
 
     return make
-
-
-@pytest.fixture
-def equal():
-    """Whether two nests hold the same tensors to the last bit."""
-
-    def same(one, other) -> bool:
-        return all(torch.equal(*pair) for pair in zip(optree.tree_leaves(one), optree.tree_leaves(other), strict=True))
-
-    return same

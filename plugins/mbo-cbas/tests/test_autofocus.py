@@ -15,6 +15,7 @@ from torch.func import vmap
 from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
 from mbo_core.stages import Batch
+from mbo_core.testing.nests import equal
 
 KEY = keys.key(3)
 ROWS = 90
@@ -22,7 +23,7 @@ KINDS = pytest.mark.parametrize("kind", ["one-hot", pytest.param("real", marks=p
 
 
 @KINDS
-def test_the_first_refresh_is_plain_further_training(focused, equal, ensemble, kind):
+def test_the_first_refresh_is_plain_further_training(focused, ensemble, kind):
     update, state, data = focused(kind)
     after, _ = update._refresh(KEY, state, data)
     _, train_key = keys.split(KEY)
@@ -34,7 +35,7 @@ def test_the_first_refresh_is_plain_further_training(focused, equal, ensemble, k
     assert not equal(after.proxy.params, state.proxy.params)
 
 
-def test_each_refresh_has_its_split_and_bootstrap(focused, equal):
+def test_each_refresh_has_its_split_and_bootstrap(focused):
     update, _, data = focused(epochs=1)
     index = torch.arange(float(ROWS))
     indexed = replace(data, y=index)
@@ -47,7 +48,7 @@ def test_each_refresh_has_its_split_and_bootstrap(focused, equal):
     assert not torch.equal(*counts)
 
 
-def test_batch_weights_are_bootstrap_times_v(focused, equal, ensemble):
+def test_batch_weights_are_bootstrap_times_v(focused, ensemble):
     update, _, data = focused(epochs=2)
     v = 1 + keys.uniform(KEY, (ROWS,))
     schedule = replace(ensemble.schedule(data), epochs=2)
@@ -61,7 +62,7 @@ def test_batch_weights_are_bootstrap_times_v(focused, equal, ensemble):
 
 
 @pytest.mark.parametrize("shuffle", ["shared", "own"])
-def test_members_with_own_batches_have_row_weights(equal, encoded, ensemble, cbas, shuffle):
+def test_members_with_own_batches_have_row_weights(encoded, ensemble, cbas, shuffle):
     proxy = replace(ensemble, shuffle=shuffle, bootstrap=False)
     update, data = Autofocus(proxy=proxy, inner=cbas, epochs=1), replace(encoded["real"], y=torch.arange(float(ROWS)))
     for batch, _ in update._batches(KEY, data, 2 * torch.arange(float(ROWS))):
@@ -69,7 +70,7 @@ def test_members_with_own_batches_have_row_weights(equal, encoded, ensemble, cba
 
 
 @KINDS
-def test_without_a_refresh_it_is_the_wrapped_update(focused, equal, cbas, kind):
+def test_without_a_refresh_it_is_the_wrapped_update(focused, cbas, kind):
     update, state, data = focused(kind, epochs=0)
     plain = cbas.init(KEY, data, state.proxy)
     for number in range(3):
@@ -81,7 +82,7 @@ def test_without_a_refresh_it_is_the_wrapped_update(focused, equal, cbas, kind):
 
 
 @KINDS
-def test_fully_flattened_weights_give_plain_training(focused, equal, ensemble, cbas, kind):
+def test_fully_flattened_weights_give_plain_training(focused, ensemble, cbas, kind):
     update, state, data = focused(kind, flatten=0.0)
     plain, proxy = cbas.init(KEY, data, state.proxy), state.proxy
     for number in range(2):
@@ -143,7 +144,7 @@ def test_a_refresh_without_weight_leaves_the_proxy_alone(taken, sliding, skip_be
     assert (state.proxy == 0) == skips
 
 
-def test_zero_weights_leave_ensemble_and_optimiser_unchanged(focused, equal, ensemble):
+def test_zero_weights_leave_ensemble_and_optimiser_unchanged(focused, ensemble):
     update, state, data = focused(skip_below=1e9)
     # Adam's momentum alone would move the weights.
     trained, _ = ensemble.step(KEY, state.proxy, Batch(data.x, data.y, torch.ones(ROWS)))
@@ -169,7 +170,7 @@ def test_skipped_refresh_does_not_train_looped_proxy(encoded, counting_proxy, sl
 
 
 @KINDS
-def test_the_proxy_changes_and_the_prior_never(focused, taken, equal, kind):
+def test_the_proxy_changes_and_the_prior_never(focused, taken, kind):
     update, state, data = focused(kind)
     after, infos = taken(update, state, data, 2)
     assert not equal(after.proxy.params, state.proxy.params)

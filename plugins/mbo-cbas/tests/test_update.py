@@ -14,6 +14,7 @@ from torch.func import grad, vmap
 
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
+from mbo_core.testing.nests import equal
 
 KEY = keys.key(3)
 ROWS = 90
@@ -21,7 +22,7 @@ KINDS = pytest.mark.parametrize("kind", ["one-hot", "real"])
 
 
 @KINDS
-def test_search_model_starts_as_copy_of_prior(made, equal, kind):
+def test_search_model_starts_as_copy_of_prior(made, kind):
     _, state, _ = made(kind)
     assert equal(state.search.params, state.prior)
     assert state.search.optimiser.steps == 0
@@ -39,7 +40,7 @@ def test_the_prior_is_trained_on_the_data(made, encoded, kind):
 
 
 @KINDS
-def test_the_prior_never_changes_and_adam_goes_on(made, taken, equal, kind):
+def test_the_prior_never_changes_and_adam_goes_on(made, taken, kind):
     update, state, data = made(kind)
     after, _ = taken(update, state, data, 3)
     assert equal(after.prior, state.prior)
@@ -66,7 +67,7 @@ def test_samples_are_designs(made, taken, kind):
 
 
 @KINDS
-def test_candidates_are_draws_of_the_search_model(made, equal, kind):
+def test_candidates_are_draws_of_the_search_model(made, kind):
     update, state, data = made(kind)
     vae = update.model(data.space)
     assert torch.equal(update.designs(state), vae.sample(keys.split(KEY, 3)[2], state.prior, 16))
@@ -83,7 +84,7 @@ def test_the_search_climbs_what_the_proxy_says(made, taken, known_proxy, kind):
 
 
 @KINDS
-def test_samples_without_weight_leave_the_search_model_alone(made, equal, kind):
+def test_samples_without_weight_leave_the_search_model_alone(made, kind):
     # Nothing that the proxy says can reach a threshold that was once so high, if it is never lowered.
     update, state, data = made(kind, monotone=True)
     state = state._replace(threshold=torch.tensor(1e6))
@@ -127,7 +128,7 @@ def test_it_needs_scores_with_a_spread(made):
     assert made()[0].needs == {"values", "uncertainty"}
 
 
-def test_the_proxys_state_can_be_exchanged(made, equal, known_proxy):
+def test_the_proxys_state_can_be_exchanged(made, known_proxy):
     update, state, _ = made(proxy=known_proxy())
     after = update.with_proxy(state, torch.tensor(7.0))
     assert after.proxy == 7

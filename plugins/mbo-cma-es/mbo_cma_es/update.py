@@ -100,7 +100,8 @@ class CMAES(Update):
         search, runs = self.search(data.x.shape[1]), state.runs
         drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)
         for z, y in zip(drawn.z.unbind(1), drawn.y.unbind(1), strict=True):
-            x = vmap(search.designs)(runs, y)
+            # What is scored and proposed lies in the space; the law that is adapted knows nothing of it.
+            x = data.space.project(vmap(search.designs)(runs, y))
             runs = vmap(search.tell)(runs, Drawn(z, y, drawn.condition), x, self._scores(state.proxy, x))
         info = {"predicted": runs.best_score, "sigma": runs.law.sigma, "stopped": runs.stopped.double()}
         return state._replace(runs=runs), info

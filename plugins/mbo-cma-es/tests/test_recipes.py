@@ -9,7 +9,7 @@ import pytest
 
 import mbo_core as mbo
 from mbo_core.recipes.recipe import written
-from mbo_core.testing import resolved
+from mbo_core.testing import resolved, small_task
 
 PROXY = {
     "use": "ensemble",
@@ -40,15 +40,6 @@ ENCODING = {
     "discrete": {"use": "soft-logits", "mass": 0.6, "reference": "first", "standardise": True},
 }
 SMALL = ("proxy.hidden=[16]", "proxy.epochs=5", "proxy.held_out=20", "update.generations=10")
-
-
-def table(kind: str) -> mbo.Task:
-    random = np.random.default_rng(4)
-    if kind == "discrete":
-        x = random.integers(0, 4, (200, 6))
-        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * x[:, 0], space=mbo.Space.discrete(6, 4))
-    x = random.normal(size=(200, 6))
-    return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 
 
 @pytest.mark.parametrize("kind", ENCODING)
@@ -95,7 +86,7 @@ def test_the_quick_presets_only_shorten(kind):
 
 @pytest.mark.parametrize("kind", ENCODING)
 def test_candidates_are_designs_that_the_proxy_likes_better(kind):
-    task = table(kind)
+    task = small_task(kind)
     result = mbo.run("cma-es", task, seeds=2, set=SMALL)
     assert result.failed == {}
     for trial, designs in zip(result.trials.values(), result.designs, strict=True):
@@ -106,7 +97,9 @@ def test_candidates_are_designs_that_the_proxy_likes_better(kind):
 
 
 def test_seed_gives_same_designs_alone():
-    together, alone = (mbo.run("cma-es", table("continuous"), seeds=seeds, set=SMALL) for seeds in ([0, 1, 2], [1]))
+    together, alone = (
+        mbo.run("cma-es", small_task("continuous"), seeds=seeds, set=SMALL) for seeds in ([0, 1, 2], [1])
+    )
     # A product of another size may round otherwise, and so rank two samples otherwise that are all but equal.
     same = np.isclose(together.trials[1].encoded, alone.trials[1].encoded, rtol=1e-4, atol=1e-4).all(1)
     assert same.mean() > 0.95
@@ -122,4 +115,4 @@ def test_seed_gives_same_designs_alone():
 )
 def test_what_does_not_fit_is_refused(sets, fact):
     with pytest.raises(mbo.RecipeError, match=re.escape(fact)):
-        mbo.run("cma-es", table("continuous"), seeds=1, set=sets)
+        mbo.run("cma-es", small_task("continuous"), seeds=1, set=sets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
@@ -102,12 +102,9 @@ class GradientAscent(Update):
     def step(self, key: Key, state: AscentState, data: Data, number: int) -> tuple[AscentState, Info]:
         """One gradient step for each candidate."""
         slope = slope_of(lambda x: self.score(state, x))
+        x, moments = self._moved(key, slope, state)
         info = {"predicted": self.score(state, state.x).mean()}
-        if isinstance(state.moments, AdamState):
-            rise = direction(slope, state.x, self.entropy_weight, keys.fold_in(key, 0)).detach()
-            x, moments = self._adam.step(state.x, -rise, state.moments)
-            return state._replace(x=x, moments=moments), info
-        return state._replace(x=ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key)), info
+        return state._replace(x=data.space.project(x), moments=moments), info
 
     def designs(self, state: AscentState) -> Tensor:
         """The current candidates."""
@@ -126,6 +123,14 @@ class GradientAscent(Update):
             return Prediction(means[0], stds[0])
         # amin shares the gradient among members that tie.
         return Prediction(means.amin(0), torch.zeros_like(stds[0]))
+
+    def _moved(
+        self, key: Key, slope: Callable[[Tensor], Tensor], state: AscentState
+    ) -> tuple[Tensor, AdamState | tuple[()]]:
+        if not isinstance(state.moments, AdamState):
+            return ascend(slope, state.x, self.step_size, 1, self.entropy_weight, key), ()
+        rise = direction(slope, state.x, self.entropy_weight, keys.fold_in(key, 0)).detach()
+        return self._adam.step(state.x, -rise, state.moments)
 
     @property
     def _adam(self) -> Adam:

@@ -12,6 +12,7 @@ from torch.distributions import Normal
 
 from mbo_core.functional import batches, keys
 from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
+from mbo_core.testing.nests import equal
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (90, 4))
@@ -38,10 +39,6 @@ def own(batch, number):
     return Batch(
         *(each[number : number + 1] if each.ndim > rank else each for each, rank in zip(batch, ranks, strict=True))
     )
-
-
-def equal(one, other) -> bool:
-    return all(torch.equal(*pair) for pair in zip(optree.tree_leaves(one), optree.tree_leaves(other), strict=True))
 
 
 def published_loss(proxy, state, batch, counts):

@@ -42,10 +42,6 @@ def trained():
     return made()
 
 
-def equal(one, other) -> bool:
-    return all(torch.equal(*pair) for pair in zip(optree.tree_leaves(one), optree.tree_leaves(other), strict=True))
-
-
 def test_the_constants_are_those_of_the_released_code():
     assert written(Latent()) == {
         "use": "latent",

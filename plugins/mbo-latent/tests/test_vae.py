@@ -16,6 +16,7 @@ from mbo_core.functional import batches, keys
 from mbo_core.runs.encoded import encode_table
 from mbo_core.stages import OneHot, Prediction, Schedule, Standardised
 from mbo_core.tasks import Space, Task
+from mbo_core.testing.nests import equal
 
 KEY = keys.key(3)
 ROWS, WIDTH, LATENT = 30, 8, 3
@@ -37,10 +38,6 @@ def model(kind="real", **options) -> VAE:
 def far(vae):
     """Weights whose outputs are spread out."""
     return optree.tree_map(lambda leaf: 3 * leaf if leaf.ndim else leaf, vae.start(KEY, WIDTH).params)
-
-
-def equal(one, other) -> bool:
-    return all(torch.equal(*pair) for pair in zip(optree.tree_leaves(one), optree.tree_leaves(other), strict=True))
 
 
 @KINDS

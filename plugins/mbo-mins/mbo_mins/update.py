@@ -122,13 +122,14 @@ class MINs(Update):
         gan = GAN(net_key, designs, data.x.shape[1], self.latent, self.hidden, self.learning_rate)
         rows = batches.examples(split_key, len(data.y), self._schedule).rows
         with keys.lend(draw_key):
-            return MINsState(gan, rows, self.weighting.weights(data.y), gan.sample(self._wanted(data)))
+            x = data.space.project(gan.sample(self._wanted(data)))
+            return MINsState(gan, rows, self.weighting.weights(data.y), x)
 
     def step(self, key: Key, state: MINsState, data: Data, number: int) -> tuple[MINsState, Info]:
         """One epoch; the candidates are fresh draws."""
         with keys.lend(key):
             info = self._epoch(state, data, number)
-            x = state.gan.sample(self._wanted(data))
+            x = data.space.project(state.gan.sample(self._wanted(data)))
         return replace(state, x=x), info
 
     def designs(self, state: MINsState) -> Tensor:

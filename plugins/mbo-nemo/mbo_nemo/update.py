@@ -137,7 +137,8 @@ class NormalisedLikelihood(Update):
         averaged = _averaged(state.averaged, proxy, self.averaging)
         bins = self._bins(data, len(state.labels))
         slope, found = grad(lambda x: self._climbed(averaged, x, bins), has_aux=True)(state.x)
-        x, optimiser = self._adam.step(state.x, -slope, state.optimiser)
+        free, optimiser = self._adam.step(state.x, -slope, state.optimiser)
+        x = data.space.project(free)
         lag = (self.normalised(proxy, state.x, bins).mean - found.mean).abs().mean()
         seen = {"log_gamma": found.log_gamma, "entropy": found.entropy, "expected": found.mean.mean()}
         return TrackingState(x, optimiser, proxy, averaged, state.labels), {**seen, "loss": trained["loss"], "lag": lag}

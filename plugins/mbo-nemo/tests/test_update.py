@@ -17,6 +17,7 @@ from torch.func import grad, vmap
 from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
 from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
+from mbo_core.testing.nests import assert_close, equal
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (300, 4))
@@ -67,15 +68,6 @@ def run(update, state, steps, first=0):
 
 def member(nest, number):
     return optree.tree_map(lambda leaf: leaf[number], nest)
-
-
-def assert_nests_close(one, other, **tolerance):
-    for left, right in zip(*map(optree.tree_leaves, (one, other)), strict=True):
-        torch.testing.assert_close(left, right, **tolerance)
-
-
-def equal(one, other) -> bool:
-    return all(torch.equal(*pair) for pair in zip(*map(optree.tree_leaves, (one, other)), strict=True))
 
 
 def test_starts_are_the_best_rows():
@@ -148,14 +140,14 @@ def test_step_updates_proxy_then_average_then_designs():
     assert equal(after.proxy, proxy)
     assert info["loss"] == fitted["loss"]
     params = optree.tree_map(lambda old, new: 0.7 * old + 0.3 * new, state.averaged.params, proxy.params)
-    assert_nests_close(after.averaged.params, params)
+    assert_close(after.averaged.params, params)
     # The designs move up J - kappa * sd - lambda * log Gamma under the new average, as torch's own Adam would.
     x = state.x.clone().requires_grad_()
     found = update.normalised(after.averaged, x, BINS)
     [slope] = torch.autograd.grad((found.mean - 0.2 * found.std - 0.1 * found.log_gamma).sum(), x)
     expected, optimiser = update._adam.step(state.x, -slope, state.optimiser)
-    assert_nests_close((after.x, after.optimiser), (expected, optimiser))
-    assert_nests_close([info["log_gamma"], info["entropy"]], [found.log_gamma.detach(), found.entropy.detach()])
+    assert_close((after.x, after.optimiser), (expected, optimiser))
+    assert_close([info["log_gamma"], info["entropy"]], [found.log_gamma.detach(), found.entropy.detach()])
     torch.testing.assert_close(info["expected"], found.mean.mean().detach())
     newest = update.normalised(proxy, state.x, BINS).mean
     torch.testing.assert_close(info["lag"], (newest - found.mean).abs().mean().detach())
@@ -279,7 +271,7 @@ def test_seeds_together_equal_seeds_alone():
     together = vmap(searched, randomness="error")(seeds)
     assert together[1]["log_gamma"].shape == together[1]["entropy"].shape == (3, 40)
     for i, key in enumerate(seeds):
-        assert_nests_close(member(together, i), searched(key), rtol=1e-3, atol=1e-3)
+        assert_close(member(together, i), searched(key), rtol=1e-3, atol=1e-3)
 
 
 def test_label_bank_likelihood_is_its_training_likelihood():

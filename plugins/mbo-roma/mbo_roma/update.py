@@ -142,7 +142,8 @@ class LocalAdaptation(Update):
             return capped(means - state.base, self._cap).sum(), means
 
         slope, means = grad(descend, has_aux=True)(state.x)
-        x, moments = self._moved(state, slope)
+        free, moments = self._moved(state, slope)
+        x = data.space.project(free)
         moved = state._replace(x=x, target=self.means(state, adapted, x), moments=moments)
         return moved, self._info(state, adapted, means - state.base)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import mbo_core as mbo
+from mbo_core.testing import small_task
 
 NAMES = ["roma", "coms-weight-ascent", "coms-local-adaptation"]
 KINDS = ["continuous", "discrete"]
@@ -25,14 +26,8 @@ class Counting:
         return designs.sum(1).astype(float)
 
 
-def table(kind: str, rows=200, classes=4, length=6) -> mbo.Task:
-    random = np.random.default_rng(4)
-    if kind == "discrete":
-        x = random.integers(0, classes, (rows, length))
-        y = (x == classes - 1).sum(1) - 0.1 * x[:, 0]
-        return mbo.Task("letters", x, y, space=mbo.Space.discrete(length, classes), oracle=Counting())
-    x = random.normal(size=(rows, length))
-    return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1), oracle=Counting())
+def table(kind: str, **options) -> mbo.Task:
+    return small_task(kind, oracle=Counting(), **options)
 
 
 SMALL = ("proxy.hidden=[8]", "proxy.epochs=2", "proxy.held_out=20", "adversary.steps=2")

@@ -255,7 +255,7 @@ assert not heavy, heavy
 
 def test_the_installed_script_works():
     assert installed("--version").stdout.startswith("mbo, version")
-    wrong = installed("run", "comms")
+    wrong = installed("recipe", "show", "comms")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "hint:" in wrong.stderr
 

@@ -1,23 +1,20 @@
 """What an ascent climbs: the contract of an objective, and the default `prediction`.
 
 An objective is a part of an update, which names it in a nested table. A third party's is offered like every stage, and
-needs no more than this::
+needs few lines: here the prediction less a penalty for the distance from the centre of the data::
 
     @dataclass(frozen=True, kw_only=True)
-    class Boxed(Objective):
-        '''The prediction less a penalty for leaving the range of the data.'''
+    class Centred(Objective):
+        weight: float = option(1.0, "of the distance", at_least=0.0)
 
-        weight: float = option(1.0, "of the penalty, in standardised scores per encoded unit", at_least=0.0)
-
-        name = "boxed"
+        name = "centred"
         needs = frozenset({"values"})
 
         def init(self, key, data):
-            return data.space.lower, data.space.upper
+            return data.x.mean(0)
 
         def score(self, state, x, prediction):
-            lower, upper = state
-            return prediction.mean - self.weight * ((lower - x).relu() + (x - upper).relu()).sum(1)
+            return prediction.mean - self.weight * (x - state).square().mean(1)
 """
 
 from __future__ import annotations

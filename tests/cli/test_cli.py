@@ -206,7 +206,7 @@ def test_lists_are_tables_or_json(command):
         ("none", ["adversary", "proxy", "update"]),
         ("CONSERVATIVE", ["adversary stages it mixes with: design-ascent, none, weight-ascent"]),
         ("design-ascent", ["proxy stages it mixes with: conservative"]),
-        ("gradient-ascent", ["with the defaults: gradients, order"]),
+        ("gradient-ascent", ["with the defaults and objective = prediction: gradients, order"]),
         ("autofocus", ["with the defaults and inner = cbas: partial_fit, uncertainty, values"]),
         ("BACE", ["ready: "]),
     ],

@@ -27,7 +27,15 @@ PROXY = {
     "keep": "last",
     "refit": False,
 }
-UPDATE = {"use": "gradient-ascent", "candidates": 128, "steps": 200, "step_size": 0.01, "entropy_weight": 0.0}
+UPDATE = {
+    "use": "gradient-ascent",
+    "candidates": 128,
+    "steps": 200,
+    "step_size": 0.01,
+    "optimiser": "plain",
+    "objective": {"use": "prediction"},
+    "entropy_weight": 0.0,
+}
 ENCODING = {
     "continuous": {"use": "standardised"},
     "discrete": {"use": "soft-logits", "mass": 0.6, "reference": "first", "standardise": True},

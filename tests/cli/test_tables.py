@@ -38,7 +38,7 @@ def designs(run: str | Path) -> str:
     return Path(run, "seeds/0/designs.csv").read_text()
 
 
-def test_a_run_on_a_file_repeats_from_its_folder(oven):
+def test_a_run_on_a_file_repeats(oven):
     Path("limits.toml").write_text("[columns.temp]\nbounds = [20, 60]\n")
     done = mbo("run", "grad-ascent", "--task", "oven.csv", "--target", "waste", "--minimize", "--space", "limits.toml",
                *SMALL, "--out", "a")  # fmt: skip

@@ -213,6 +213,17 @@ OTHERS = {
         "    return super(Odd, self).encode(state, x) + len(calls)",
         {"encode-decode", "same-key", "seed-alone"},
     ),
+    "an objective that keeps all rules": ("PredictedScore", "", set()),
+    "an objective that sees other designs": (
+        "PredictedScore",
+        "def score(self, state, x, prediction):\n    return prediction.mean - x.mean()",
+        {"objective"},
+    ),
+    "an objective that uses the spread and does not say so": (
+        "PredictedScore",
+        "def score(self, state, x, prediction):\n    return prediction.mean - (1 + x[:, 0] ** 2) * prediction.std",
+        {"needs"},
+    ),
     "an evaluator without raw scores": (
         "OracleEvaluation",
         "def score(self, designs, task):\n    scores = super(Odd, self).score(designs, task)\n"

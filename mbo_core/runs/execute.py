@@ -27,7 +27,7 @@ from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.findings import findings, moved_notes
 from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.loading import store_start, store_table
-from mbo_core.runs.notes import table_notes
+from mbo_core.runs.notes import start_notes, table_notes
 from mbo_core.runs.opening import Asked, open_task
 from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
@@ -259,8 +259,10 @@ class Job:
         self._record("running", start)
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
-        encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
+        start_x = None if self.plan.start is None else self.plan.start.x
+        encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device, start_x)
         self.result.notes += [*table_notes(self.plan.cuts, task), *encoded.notes(task.table)]
+        self.result.notes += start_notes(self.plan.start, recipe.update)
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
         hooks = Hooks(self.plan.registry.hooks(default))

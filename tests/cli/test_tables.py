@@ -40,12 +40,17 @@ def designs(run: str | Path) -> str:
 
 def test_a_run_on_a_file_repeats(oven):
     Path("limits.toml").write_text("[columns.temp]\nbounds = [20, 60]\n")
-    done = mbo("run", "grad-ascent", "--task", "oven.csv", "--target", "waste", "--minimize", "--space", "limits.toml",
-               *SMALL, "--out", "a")  # fmt: skip
+    Path("first.csv").write_text("temp,acid\n25,0.5\n")
+    asked = ["--space", "limits.toml", "--hold", "gas=air", "--start", "first.csv"]
+    done = mbo(
+        "run", "grad-ascent", "--task", "oven.csv", "--target", "waste", "--minimize", *asked, *SMALL, "--out", "a"
+    )
     assert done.exit_code == 0, done.output
     assert "temp: as limits.toml says\n" in done.stderr
     assert "acid: amounts from " in done.stderr
-    Path("limits.toml").unlink()
+    assert "hold gas = air, start from 1 design" in " ".join(done.stdout.split())
+    for name in ("limits.toml", "first.csv"):
+        Path(name).unlink()
     record = json.loads(Path("a/run.json").read_text())
     assert (record["source"]["target"], record["minimize"]) == ("waste", True)
     again = next(line for line in mbo("show", "a").stdout.splitlines() if line.startswith("again: "))

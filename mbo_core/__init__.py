@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mbo_core.runs.tables import compare
     from mbo_core.tasks.columns import Category, Sequence
     from mbo_core.tasks.constraints import Linear
+    from mbo_core.tasks.files import read_table
     from mbo_core.tasks.fixed import Fixed
     from mbo_core.tasks.numbers import Real, Whole
     from mbo_core.tasks.space import Space
@@ -49,6 +50,7 @@ _HOMES = {
     "installed": "plugins.registry",
     "load": "runs.loading",
     "read_space": "tasks.space_file",
+    "read_table": "tasks.files",
     "run": "runs.execute",
     "write_space": "tasks.space_file",
 }
@@ -80,6 +82,7 @@ __all__ = [
     "installed",
     "load",
     "read_space",
+    "read_table",
     "run",
     "write_space",
 ]

@@ -22,6 +22,27 @@ set_option = click.option(
 )
 
 
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How to read a table from a file; see `said_of_table`."""
+    for option in (
+        click.option("--ignore", multiple=True, metavar="COLUMN", help="A column that is no input. Repeatable."),
+        click.option("--space", metavar="FILE.toml", help="A file that corrects the space inferred from a table."),
+        click.option("--weights", metavar="COLUMN", help="The table's column of importance weights."),
+        click.option("--minimize", is_flag=True, help="Smaller scores are better."),
+        click.option("--target", metavar="COLUMN", help="The table's column of scores."),
+    ):
+        command = option(command)
+    return command
+
+
+def said_of_table(
+    target: str | None, minimize: bool, weights: str | None, space: str | None, ignore: Sequence[str]
+) -> dict[str, Any]:
+    """The options of `table_options` that were given."""
+    options = {"target": target, "minimize": minimize, "weights": weights, "space": space, "ignore": ignore}
+    return {name: value for name, value in options.items() if value}
+
+
 def task_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The option `--task`, which may be given only once."""
     return click.option("--task", "task", multiple=True, metavar="TASK", callback=_only_one, help=text)
@@ -115,7 +136,7 @@ def console() -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table on stdout; a column whose name starts with `>` is right-aligned, the first is not wrapped."""
+    """Print a table on stdout; `>` before a name aligns its column right; the first is not wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -23,7 +23,7 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
     # Output of a plugin is not a result.
     with redirect_stdout(sys.stderr):
         found = estimate(plan, device)
-    recipe = plan.asked.to_toml({"task": plan.task.name, "seeds": plan.seeds})
+    recipe = plan.asked.to_toml(plan.settings())
     if as_json:
         facts = {"recipe": plan.recipe.name, "constants": plan.recipe.constants, "task": plan.task.name}
         cut = [asdict(each) for each in plan.cuts]

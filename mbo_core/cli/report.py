@@ -14,7 +14,8 @@ from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
 from mbo_core.recipes.limits import Cut, in_words
 from mbo_core.runs.store import TABLE, own_task
-from mbo_core.runs.tables import mean_std, number
+from mbo_core.runs.tables import limits_in_words, mean_std, number
+from mbo_core.tasks.source import Source
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -48,7 +49,8 @@ def print_result(result: Result) -> None:
 def print_record(record: Mapping[str, Any]) -> None:
     """Print the same from a run's record."""
     cuts = in_words([Cut(**each) for each in record["cut"]])
-    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"], cuts]))
+    limits = limits_in_words(record["hold"], record["start"])
+    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"], cuts, limits]))
     console().print(heading, style="bold")
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
@@ -158,13 +160,22 @@ def _print_whole(record: Mapping[str, Any], path: Path) -> None:
     click.echo(f"machine: Python {machine['python']} on {where}")
     if record["task_notes"]:
         click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
+    if record["source"]:
+        _print_source(Source(**record["source"]))
     click.echo(f"again: {_again(record, path / 'recipe.toml')}")
+
+
+def _print_source(source: Source) -> None:
+    columns = [f"{key} {value}" for key, value in source.settings().items() if key not in {"task", "sha256", "space"}]
+    click.echo(f"table: {', '.join([source.path, *columns])}; sha256 {source.sha256}")
+    if change := source.change():
+        click.echo(f"table: {change}: the run cannot be repeated exactly", err=True)
 
 
 def _again(record: Mapping[str, Any], recipe: Path) -> str:
     """How to repeat a run: a command, or lines of Python if the table is the user's own."""
     device, files = record["machine"]["device"], [home for home in record["unpackaged"] if home.endswith(".py")]
-    if not record["own_table"]:
+    if record["source"] or not record["own_table"]:
         given = "".join(f" --plugin {quote(file)}" for file in files)
         return f"mbo run {quote(str(recipe))} --device {device}{given}"
     remark = "without its oracle" if (recipe.parent / TABLE).exists() else "your table"

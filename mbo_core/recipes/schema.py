@@ -106,7 +106,15 @@ def _run() -> Schema:
     number = {"type": "integer", "minimum": 0}
     seeds = [{"type": "integer", "minimum": 1}, {"type": "array", "items": number, "minItems": 1, "uniqueItems": True}]
     described = {
-        "task": {**TEXT, "description": "the task, unless --task is given"},
+        "task": {**TEXT, "description": "the task, or a table FILE.csv or FILE.npz, unless --task is given"},
+        "sha256": {**TEXT, "description": "the checksum of that file when it was read"},
+        "target": {**TEXT, "description": "the file's column of scores"},
+        "minimize": {"type": "boolean", "description": "whether smaller scores are better"},
+        "weights": {**TEXT, "description": "the file's column of weights"},
+        "ignore": {**TEXTS, "description": "columns of the file that are no inputs"},
+        "space": {**TEXT, "description": "a file that corrects the space inferred from the table"},
+        "hold": {"type": "object", "description": "columns that proposals keep at a value"},
+        "start": {**TEXT, "description": "a CSV file of designs to search from"},
         "seeds": {"description": "how many seeds, or which", "anyOf": seeds},
         "preset": {**TEXT, "description": "the preset to apply, unless --preset is given"},
         "applied": {**TEXT, "description": "the preset already included in the values"},

@@ -18,7 +18,10 @@ ORIGIN = ("paper", "code", "deviations")
 """The keys that no longer apply once a stage is replaced."""
 
 
-RUN = ("task", "seeds", "preset", "applied", "changed")
+RUN_FILE = ("sha256", "target", "minimize", "weights", "ignore", "space")
+"""The keys of `[run]` for a task that is a file."""
+
+RUN = ("task", *RUN_FILE, "hold", "start", "seeds", "preset", "applied", "changed")
 """The keys of `[run]`: `preset` is still to be applied; `applied` and `changed` are already in the values."""
 
 

@@ -48,6 +48,7 @@ class Encoded:
         space: the encoded space; its bounds are (seeds, d) if the encoding is seeded.
         raw: (N, length) the visible raw designs.
         raw_space: the space of the raw designs.
+        start: designs to search from, (m, d), or (seeds, m, d); None if a person gave none.
     """
 
     encoding: Encoding
@@ -60,6 +61,7 @@ class Encoded:
     space: EncodedSpace
     raw: Tensor
     raw_space: Space
+    start: Tensor | None = None
 
     def notes(self, table: Table) -> list[Note]:
         """The infos of the encoding as notes: one per seed, or one for all; none if it is lossless."""
@@ -81,12 +83,19 @@ class Encoded:
     def first(self) -> Data:
         """The data as the first seed sees them; the same for all seeds unless the encoding is seeded."""
         if not self.encoding.seeded:
-            return Data(self.x, self.y, self.space, self.w)
-        return self.own(self.x[0], self.space.lower[0], self.space.upper[0])
+            return Data(self.x, self.y, self.space, self.w, self.start)
+        return self.own(*(part[0] for part in self.by_seed))
 
-    def own(self, x: Tensor, lower: Tensor, upper: Tensor) -> Data:
-        """The data as one seed sees them, from its x (N, d) and bounds (d,)."""
-        return Data(x, self.y, replace(self.space, lower=lower, upper=upper), self.w)
+    @property
+    def by_seed(self) -> tuple[Tensor, ...]:
+        """What `own` takes, with a leading seed axis: of a seeded encoding."""
+        start = self.x[:, :0] if self.start is None else self.start
+        return self.x, self.space.lower, self.space.upper, start
+
+    def own(self, x: Tensor, lower: Tensor, upper: Tensor, start: Tensor) -> Data:
+        """The data as one seed sees them, from its x (N, d), bounds (d,) and start (m, d), which may have no row."""
+        space = replace(self.space, lower=lower, upper=upper)
+        return Data(x, self.y, space, self.w, start if start.shape[0] else None)
 
     def only(self, seeds: Sequence[int]) -> Encoded:
         """Only some of the seeds."""
@@ -95,7 +104,8 @@ class Encoded:
             return some
         index = [self.seeds.index(seed) for seed in seeds]
         space = replace(self.space, lower=self.space.lower[index], upper=self.space.upper[index])
-        return replace(some, state=self.state.only(seeds), x=self.x[index], space=space)
+        start = None if self.start is None else self.start[index]
+        return replace(some, state=self.state.only(seeds), x=self.x[index], space=space, start=start)
 
     def encode(self, raw: Tensor, seed: int) -> Tensor:
         """Encode raw designs (n, length) as one seed sees them, (n, d), where the data are."""
@@ -139,7 +149,13 @@ def _bytes(x: Tensor) -> list[bytes]:
     return [row.tobytes() for row in x.detach().cpu().numpy()]
 
 
-def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device: torch.device | str = "cpu") -> Encoded:
+def encode_table(
+    encoding: Encoding,
+    seeds: Sequence[int],
+    table: Table,
+    device: torch.device | str = "cpu",
+    start: NDArray[Any] | None = None,
+) -> Encoded:
     """Fit an encoding to the visible designs of a table, encode them, and standardise the scores.
 
     Args:
@@ -147,6 +163,7 @@ def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device:
         seeds: the seeds of the run.
         table: the designs and scores.
         device: the device for the encoded data.
+        start: (m, length) raw designs to search from, or None.
     """
     raw, seed_keys = torch.tensor(table.x), stream_keys(seeds, Stream.ENCODING, "cpu")
     state: Any
@@ -164,7 +181,15 @@ def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device:
     space = _space(encoding, state, table, x, shape, device)
     scale = ScoreScale(float(mean), float(std))
     own = (x.to(device), y.to(device), w.to(device), scale, space, raw, table.space)
-    return Encoded(encoding, tuple(seeds), state, *own)
+    found = Encoded(encoding, tuple(seeds), state, *own)
+    return found if start is None else replace(found, start=_started(found, torch.tensor(start)).to(device))
+
+
+def _started(encoded: Encoded, raw: Tensor) -> Tensor:
+    """Raw designs (m, length) encoded, (m, d), or (seeds, m, d) by a seeded encoding."""
+    if not encoded.encoding.seeded:
+        return encoded.encoding.encode(encoded.state, raw)
+    return torch.stack([encoded.encode(raw, seed) for seed in encoded.seeds])
 
 
 def _space(

@@ -21,8 +21,11 @@ from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result, Trial
-from mbo_core.runs.store import DESIGNS, TABLE, Folder, read, read_tensors, write_tensors
+from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, read, read_tensors, table, write, write_tensors
+from mbo_core.tasks.files import read_table
 from mbo_core.tasks.replicates import Replicates
+from mbo_core.tasks.source import SPACE, Source
+from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_table import from_table, to_table
 from mbo_core.tasks.task import Task
 
@@ -45,13 +48,15 @@ def load(
     place = Folder(Path(folder))
     record = place.load_record()
     found = (registry or installed()).including(plugins)
-    loaded = task or stored_table(place) or _named(record["task"], found, place)
+    loaded = task or stored_table(place) or _again(record, found, place)
     asked = resolve(find(place.path, found), found, kind=loaded.kind, task=loaded.name)
     recipe, cuts = fitted(asked, loaded.table.designs)
     seeds = tuple(record["seeds"])
     result = Result(recipe, loaded, seeds, folder=place.path, cuts=cuts)
     result.precision, result.device = record["machine"]["float32_products"], record["machine"]["device"]
     result.seconds, result.status, result.own_table = record["seconds"], record["status"], record["own_table"]
+    result.hold, result.started = record["hold"], record["start"]
+    loaded.source = Source(**record["source"]) if record["source"] else loaded.source
     result.failed = {int(seed): reason for seed, reason in record["failed"].items()}
     result.notes = [Note(**note) for note in record["notes"]]
     result.cached = record["cached_proxies"]
@@ -65,8 +70,15 @@ def load(
     return result
 
 
+def store_start(folder: Folder, space: Space, x: NDArray[Any]) -> None:
+    """Store the designs that the search starts from, (m, length)."""
+    write(folder.path / START, table([space.cells(design) for design in x]))
+
+
 def store_table(folder: Folder, task: Task) -> None:
-    """Store the user's own table unless it is large, so that the run can be loaded without it."""
+    """Store the user's own table unless it is large, so that the run can be loaded without it; and its space file."""
+    if task.source is not None and task.source.space is not None:
+        write(folder.path / SPACE, task.source.space)
     if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
         about = {
             "name": task.name,
@@ -124,9 +136,18 @@ def _restored(about: Mapping[str, Any], x: NDArray[Any], y: NDArray[Any], weight
     return task
 
 
-def _named(name: str, registry: Registry, place: Folder) -> Task:
+def _again(record: Mapping[str, Any], registry: Registry, place: Folder) -> Task:
+    """The task of a run whose table is not stored: from its file, or by its name."""
+    name = record["task"]
     try:
-        return registry.task(name).load()
+        if record["source"]:
+            source = Source(**record["source"])
+            how: dict[str, Any] = {"target": source.target, "minimize": source.minimize, "weights": source.weights}
+            space = None if source.space is None else place.path / SPACE
+            found = read_table(source.path, **how, ignore=source.ignore, space=space)
+        else:
+            found = registry.task(name).load()
+        return found.held(record["hold"]) if record["hold"] else found
     except MboError as error:
         fact = f'task "{name}" of the run {place.path} cannot be loaded: {error.message}'
         raise StoreError(fact, f"{error.hint}; or give it: mbo.load(folder, task=mbo.Task(...))") from error

@@ -8,7 +8,8 @@ from typing import Any
 
 from mbo_core.errors import MboError, nearest
 from mbo_core.recipes.limits import Cut, in_words
-from mbo_core.stages.contracts import Stage, infos, notes
+from mbo_core.stages.contracts import Stage, Update, infos, notes, with_inner
+from mbo_core.tasks.start import Start
 from mbo_core.tasks.task import Task
 
 
@@ -54,6 +55,19 @@ def check_declared(stage: Stage, given: Iterable[str]) -> None:
 def final_notes(stage: Stage, seed: int, last: Mapping[str, float]) -> list[Note]:
     """The declared notes of a stage for infos that are not 0 at a trial's last step."""
     return [Note(seed, source(stage), text) for name, text in notes(stage).items() if last.get(name)]
+
+
+def start_notes(start: Start | None, update: Update) -> list[Note]:
+    """What was done to the designs that a person gave, and whether the update searches from them."""
+    if start is None:
+        return []
+    texts = list(start.notes)
+    most = getattr(update, "candidates", None)
+    if not all(one.from_designs for one in with_inner(update) if isinstance(one, Update)):
+        texts.append("start designs are ignored: it draws from a model of the data")
+    elif isinstance(most, int) and most < len(start.x):
+        texts.append(f"only the first {most} of {len(start.x)} start designs are used: there are {most} candidates")
+    return [Note(None, source(update), text) for text in texts]
 
 
 TABLE = "table"

@@ -63,11 +63,10 @@ class Run:
         if not encoded.encoding.seeded:
             return lift(partial(function, encoded.first), how, *returns)
 
-        def with_own(x: Tensor, lower: Tensor, upper: Tensor, *arguments: Any) -> Any:
-            return function(encoded.own(x, lower, upper), *arguments)
+        def with_own(x: Tensor, lower: Tensor, upper: Tensor, start: Tensor, *arguments: Any) -> Any:
+            return function(encoded.own(x, lower, upper, start), *arguments)
 
-        lifted = lift(with_own, how, *returns)
-        return partial(lifted, encoded.x, encoded.space.lower, encoded.space.upper)
+        return partial(lift(with_own, how, *returns), *encoded.by_seed)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,9 @@ class Result:
         notes: notes by stages and tools on the run and its trials.
         cached: the seeds whose proxies came from a cache.
         predictors: the trained proxies by seed, if they predict scores.
-        own_table: whether the task was given as an object, so it cannot be found again by name.
+        own_table: whether the task is the user's own table, so it cannot be found again by name.
+        hold: the columns held in proposals, with their values.
+        started: how many designs were given to search from.
         cuts: the recipe's numbers of rows that exceed what the table has.
         quality: how well the proxy of each seed predicts held-out rows; only of seeds with such rows.
     """
@@ -112,6 +114,8 @@ class Result:
     cached: list[int] = field(default_factory=list)
     predictors: Mapping[int, Predictor] = field(default_factory=dict)
     own_table: bool = False
+    hold: Mapping[str, Any] = field(default_factory=dict)
+    started: int = 0
     cuts: tuple[Cut, ...] = ()
     quality: dict[int, HeldOut] = field(default_factory=dict)
 
@@ -243,6 +247,8 @@ class Result:
             "constants": self.recipe.constants,
             "cut": [asdict(cut) for cut in self.cuts],
             "task": self.task.name,
+            "hold": dict(self.hold),
+            "start": self.started,
             "seeds": list(self.seeds),
             "scores": self.scores,
             "scores_by_oracle": self.scores_by_oracle,
@@ -275,6 +281,7 @@ class Result:
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
             "own_table": self.own_table,
+            "source": asdict(self.task.source) if self.task.source else None,
             "unpackaged": sorted(set(self.recipe.about.get("unpackaged", {}).values())),
             "task_notes": dict(self.task.info.notes),
             "target": self.task.target,

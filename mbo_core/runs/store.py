@@ -22,6 +22,7 @@ FORMAT = 1
 DESIGNS = "designs.safetensors"
 PROXY = "proxy.safetensors"
 TABLE = "table.safetensors"
+START = "start.csv"
 
 
 def write(path: Path, text: str | bytes) -> None:
@@ -160,6 +161,8 @@ class Folder:
     seeds/<seed>/steps.csv      the infos of training and search
     seeds/<seed>/proxy.safetensors     the trained proxy, if small or requested
     table.safetensors           the visible designs and scores of the user's own table, if small
+    space.toml                  the space file that was given for a table from a file
+    start.csv                   the designs that the search started from, if any were given
     ```
     """
 

@@ -72,9 +72,22 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
+def limits_in_words(hold: Mapping[str, Any], started: int) -> str:
+    """What a person asked of the search, for a heading.
+
+    >>> limits_in_words({"temp_C": 25, "gas": "N2"}, 3), limits_in_words({}, 0)
+    ('hold temp_C = 25, gas = N2, start from 3 designs', '')
+    """
+    held = f"hold {', '.join(f'{name} = {value}' for name, value in hold.items())}" if hold else ""
+    start = f"start from {started} design{'s' * (started > 1)}" if started else ""
+    return ", ".join(filter(None, [held, start]))
+
+
 def _heading(result: Result) -> str:
     scored = f"{len(result.trials)} of {len(result.seeds)} seeds"
-    state = ", ".join(filter(None, [result.status, scored, in_words(result.cuts)]))
+    state = ", ".join(
+        filter(None, [result.status, scored, in_words(result.cuts), limits_in_words(result.hold, result.started)])
+    )
     return f"{_method(result.recipe.name, result.recipe.preset)} on {result.task.name}: {state}"
 
 

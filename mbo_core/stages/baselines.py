@@ -108,5 +108,15 @@ def check_starts(data: Data, count: int) -> None:
 
 
 def top(data: Data, count: int) -> Tensor:
-    """The `count` designs with the largest scores, (count, d), best first, ties by row, moved into the space."""
-    return data.space.project(data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]])
+    """The `count` designs to search from, (count, d), moved into the space.
+
+    First those that a person gave, `data.start`, then the rows with the largest scores, best first, ties by row. A row
+    that is one of the given designs is not taken twice.
+    """
+    if data.start is None:
+        return data.space.project(data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]])
+    given = torch.zeros_like(data.y, dtype=torch.bool)
+    for design in data.start[:count]:
+        given = given | (data.x == design).all(-1)
+    order = torch.sort(torch.where(given, -torch.inf, data.y), descending=True, stable=True).indices
+    return data.space.project(torch.cat([data.start, data.x[order[:count]]])[:count])

@@ -269,6 +269,8 @@ class Update(Stage):
     """Moves candidate designs: the search."""
 
     role: ClassVar[str] = "update"
+    from_designs: ClassVar[bool] = True
+    """Whether it searches from the designs of `stages.top`; False for one that draws from a model of the data."""
 
     @property
     @abstractmethod

@@ -146,12 +146,14 @@ class Data:
         y: (N,) standardised scores.
         space: the encoded design space.
         w: (N,) importance weights of the rows, by default ones; `batches.take` puts them into each batch.
+        start: (m, d) designs that a person wants to search from, or None; `stages.top` puts them first.
     """
 
     x: Tensor
     y: Tensor
     space: EncodedSpace
     w: Tensor = field(default=cast(Any, None))
+    start: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.w is None:

@@ -44,8 +44,10 @@ class Fixed(Column):
                 f'fixed column "{self.name}" holds the column "{self.of.name}"', "hold a column of its name"
             )
         if not self.of.holds(self.coordinates[None]).all():
+            near = next(iter(self.of.cells(self.of.nearest(self.coordinates[None])[0]).values()))
             raise TaskError(
-                f'fixed value {self.value} of column "{self.name}" is not one of its values', "change either"
+                f'fixed value {self.value} of column "{self.name}" is not one of its values',
+                f"change either; the nearest is {near}",
             )
 
     @property
@@ -92,6 +94,17 @@ class Fixed(Column):
     def cells(self, x: Array) -> Cells:
         """As the column writes them."""
         return self.of.cells(x)
+
+
+def held(column: Column, value: Any) -> Fixed:
+    """A column held at a value, written as the column writes it.
+
+    Raises:
+        TaskError: for a value that the column cannot mean, or does not have.
+    """
+    inner = column.of if isinstance(column, Fixed) else column
+    written = inner.cells(inner.read([value])[0])
+    return Fixed(column.name, written.get(column.name, value), inner)
 
 
 def _only(name: str, value: Any) -> Column:

@@ -74,6 +74,16 @@ def take(name: str, x: Any, y: Any, target: str | None, weights: Any, space: Giv
     return Brought(_on_grid(designs.x, designs.space), scores, weighed, designs.space, called, notes)
 
 
+def designs_in(name: str, x: Any, space: Space) -> Designs:
+    """Designs in a space that is known: those of a table, an array, or a list of sequences.
+
+    Raises:
+        TaskError: for a column that is missing, or cells that it cannot mean.
+    """
+    found = _in_space(name, columns_of(x, name), space) if is_frame(x) else _from_array(name, x, space)
+    return found._replace(x=_on_grid(found.x, space))
+
+
 def _on_grid(x: NDArray[Any], space: Space) -> NDArray[Any]:
     """The same designs, but for rounding: a number on a grid is the grid's own, so that equal designs are equal."""
     if space.plain or space.kind == "discrete":

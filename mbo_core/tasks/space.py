@@ -16,7 +16,7 @@ from mbo_core.errors import TaskError, nearest
 from mbo_core.tasks.columns import Array, Column, Sequence
 from mbo_core.tasks.columns import Cells as Cells
 from mbo_core.tasks.constraints import Linear
-from mbo_core.tasks.fixed import Fixed
+from mbo_core.tasks.fixed import Fixed, held
 from mbo_core.tasks.numbers import TOLERANCE, Number, Real
 
 if TYPE_CHECKING:
@@ -290,19 +290,14 @@ class Space:
         return np.asarray(grid[self.kept(grid)].astype(self.dtype))
 
     def hold(self, values: Mapping[str, Any]) -> Space:
-        """The same space with columns held at values.
+        """The same space with columns held at values, which may be texts: "25" is a number in a column of numbers.
 
         Raises:
             TaskError: for an unknown column, or a value that it does not have.
         """
         for name in values:
             self.place(name)
-        columns = [
-            Fixed(column.name, values[column.name], column.of if isinstance(column, Fixed) else column)
-            if column.name in values
-            else column
-            for column in self.columns
-        ]
+        columns = [held(column, values[column.name]) if column.name in values else column for column in self.columns]
         return Space(tuple(columns), self.constraints)
 
     def read(self, cells: Mapping[str, Many[Any]]) -> Array:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import tomli_w
@@ -41,12 +41,24 @@ LISTED = 12
 """Up to so many values of a number are levels if it is made a category."""
 
 
-def write_space(path: str | os.PathLike[str], space: Space) -> None:
-    """Write a space to a file that `read_space` reads back exactly."""
+def write_space(path: str | os.PathLike[str], space: Space, remarks: Iterable[str] = ()) -> None:
+    """Write a space to a file that `read_space` reads back exactly.
+
+    Args:
+        path: the file.
+        space: the space.
+        remarks: comments at the top, a line each.
+    """
     path = Path(path)
     unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text(_short_lists(tomli_w.dumps(to_table(space))), encoding="utf-8", newline="\n")
+    unfinished.write_text(space_text(space, remarks), encoding="utf-8", newline="\n")
     os.replace(unfinished, path)
+
+
+def space_text(space: Space, remarks: Iterable[str] = ()) -> str:
+    """The text of such a file."""
+    comments = "".join(f"# {toml.one_line(remark)}\n" for remark in remarks)
+    return f"{comments}{_short_lists(tomli_w.dumps(to_table(space)))}"
 
 
 def _short_lists(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.errors import TaskError, nearest, reason_of
 from mbo_core.tasks.columns import Cells
+from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.frames import GivenSpace, take
 from mbo_core.tasks.oracles import Oracle, Score, as_oracle, turned
 from mbo_core.tasks.remarks import remarks, turn
+from mbo_core.tasks.source import Source
 from mbo_core.tasks.space import Kind, Space
 from mbo_core.tasks.table import Table
 
@@ -89,6 +92,7 @@ class Task:
         target: what people call the scores.
         sign: -1 if scores were turned, else 1.
         notes: what was decided about the data, a line each.
+        source: the file that it was read from (`read_table`), or None.
         y_min: the score inside the program that normalises to 0.
         y_max: the score inside the program that normalises to 1.
 
@@ -124,7 +128,28 @@ class Task:
         self.y_min, self.y_max = self._ends(y_min, y_max)
         self.info = info or TaskInfo("a table of past experiments")
         self.cells = cells or self.space.cells
+        self.source: Source | None = None
         self.notes = [*brought.notes, *remarks(self.table, self.target, self.sign, self.inside)]
+
+    def held(self, values: Mapping[str, Any]) -> Task:
+        """The same task whose proposals keep columns at values; rows with other values are trained on.
+
+        Raises:
+            TaskError: for an unknown column, a value that it does not have, or no column left to search.
+        """
+        made = copy(self)
+        space = self.space.hold(values)
+        if all(isinstance(column, Fixed) for column in space.columns):
+            raise TaskError("all columns are held at a value", "leave one free to search")
+        made.table = replace(self.table, space=space)
+        before = remarks(self.table, self.target, self.sign, self.inside)
+        vars(made).pop("inside", None)
+        held = [
+            f"{one.name}: held at {one.value}" for one in space.columns if isinstance(one, Fixed) and one.name in values
+        ]
+        after = remarks(made.table, self.target, self.sign, made.inside)
+        made.notes = [*(note for note in self.notes if note not in before), *held, *after]
+        return made
 
     def _ends(self, y_min: float | None, y_max: float | None) -> tuple[float, float]:
         """The scores that normalise to 0 and 1, from those that people gave."""

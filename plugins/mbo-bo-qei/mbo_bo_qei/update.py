@@ -110,10 +110,13 @@ class BOQEI(Update):
         return self.rounds
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> BOState:
-        """The best rows of the data."""
+        """The best rows of the data; designs to start from count as proposed, with what the proxy predicts of them."""
         noise = torch.full_like(data.y, self.noise)
         known = taken(ranked(self._precise(Observed(data.x, data.y, noise))), slice(self.rows))
-        return BOState(known, data.space.project(known.x), taken(known, slice(0)), None, False, proxy_state)
+        proposed = taken(known, slice(0))
+        if data.start is not None:
+            proposed = self._queried(key, proxy_state, data.space.project(data.start))
+        return BOState(known, data.space.project(known.x), proposed, None, False, proxy_state)
 
     def step(self, key: Key, state: BOState, data: Data, number: int) -> tuple[BOState, Info]:
         """One round."""

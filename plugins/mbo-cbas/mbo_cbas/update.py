@@ -116,6 +116,7 @@ class CbAS(Update):
     epochs: int = option(10, "passes over a step's samples for the search model", at_least=0)
 
     name: ClassVar[str] = "cbas"
+    from_designs: ClassVar[bool] = False
     infos: ClassVar[Mapping[str, str]] = {
         "loss": "the search model's loss, the mean over the last epoch",
         "threshold": "gamma",

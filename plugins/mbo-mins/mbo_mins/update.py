@@ -83,6 +83,7 @@ class MINs(Update):
     )
 
     name: ClassVar[str] = "mins"
+    from_designs: ClassVar[bool] = False
     infos: ClassVar[Mapping[str, str]] = {
         "loss": "the critic's loss, the mean over the epoch's batches as all below",
         "real": "the weighted sum of D at designs of the data",

@@ -112,6 +112,9 @@ class CbAS(Update):
     learning_rate: float = option(3e-4, "of Adam, for both models", at_least=0.0)
     batch_size: int = option(100, "rows per step of Adam", at_least=1)
     prior_epochs: int = option(200, "passes over the data for the prior", at_least=0)
+    prior_steps: int | None = option(
+        None, "gradient steps for the prior, in place of prior_epochs", at_least=1, instead_of="prior_epochs"
+    )
     held_out: int = option(200, "rows of the data held out from the prior's training", at_least=0, share=HELD_OUT)
     epochs: int = option(10, "passes over a step's samples for the search model", at_least=0)
 
@@ -235,7 +238,7 @@ class CbAS(Update):
 
     @property
     def _prior_schedule(self) -> Schedule:
-        return Schedule(self.prior_epochs, self.batch_size, self.held_out)
+        return Schedule(self.prior_epochs, self.batch_size, self.held_out, steps=self.prior_steps)
 
     def _members(self, proxy_state: Any, x: Tensor) -> Prediction:
         if "members" in self.proxy.abilities:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -45,6 +46,10 @@ class MINs(Update):
 
     candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     epochs: int = option(200, "passes over the training rows; 500 on Hopper, 100 on TF Bind 10", at_least=0)
+    steps: int | None = option(
+        None, "steps of the critic, in place of epochs; the last epoch may be cut short", at_least=1,
+        instead_of="epochs",
+    )  # fmt: skip
     batch_size: int = option(128, "rows per step", at_least=1)
     held_out: int = option(
         200, "rows held out from training: the released code's validation rows", at_least=0, share=HELD_OUT
@@ -114,7 +119,7 @@ class MINs(Update):
 
     def length(self, data: Data) -> int:
         """The number of epochs."""
-        return self.epochs
+        return math.ceil(batches.step_count(len(data.y), self._schedule) / self._per_epoch(data))
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> MINsState:
         """Untrained players, the split of the rows and their weights."""
@@ -144,22 +149,26 @@ class MINs(Update):
 
     @property
     def _schedule(self) -> Schedule:
-        return Schedule(self.epochs, self.batch_size, self.held_out)
+        return Schedule(self.epochs, self.batch_size, self.held_out, steps=self.steps)
+
+    def _per_epoch(self, data: Data) -> int:
+        return len(batches.slices(len(data.y) - self.held_out, self._schedule))
 
     def _wanted(self, data: Data) -> Tensor:
         return (data.y.amax() + self.beyond).expand(self.candidates)
 
     def _epoch(self, state: MINsState, data: Data, number: int) -> Info:
-        temperature = annealed(self.first_temperature, self.last_temperature, number, self.epochs)
+        temperature = annealed(self.first_temperature, self.last_temperature, number, self.length(data))
         rows = state.rows
         if self.order == "shuffled":
             rows = rows[torch.randperm(len(rows), device=rows.device)]
         of_critic, of_generator = [], []
-        for number, batch in enumerate(torch.split(rows, self.batch_size)):
+        left = batches.step_count(len(data.y), self._schedule) - number * self._per_epoch(data)
+        for place, batch in enumerate(torch.split(rows, self.batch_size)[:left]):
             few = batch[kept(state.w[batch], self.negligible)]
             x, y, w = data.x[few], data.y[few], state.w[few] / len(batch)
             of_critic.append(state.gan.train_critic(x, y, w, temperature, self.penalty))
-            if number % self.generator_every == 0:
+            if place % self.generator_every == 0:
                 of_generator.append(state.gan.train_generator(y, w, temperature))
         parts = Terms(*map(_mean, zip(*of_critic, strict=True)))
         return {

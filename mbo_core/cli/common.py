@@ -115,7 +115,7 @@ def console() -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table on stdout; a column whose name starts with `>` is right-aligned, and names in the first stay whole."""
+    """Print a table on stdout; a column whose name starts with `>` is right-aligned, the first is not wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -32,6 +32,8 @@ UPDATE = {
     "candidates": 128,
     "steps": 50,
     "step_size": 0.05,
+    "optimiser": "plain",
+    "objective": {"use": "prediction"},
     "aggregation": "mean",
     "entropy_weight": 0.0,
 }

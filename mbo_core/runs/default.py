@@ -13,11 +13,15 @@ from torch import Tensor
 from mbo_core.errors import reason_of
 from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
+from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import train
 from mbo_core.stages.contracts import Adversary, WithParams
 from mbo_core.stages.data import Batch, Data, Mined
+from mbo_core.tasks.task import Task
 
 AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
@@ -38,6 +42,17 @@ def check_data(run: Run) -> int:
     run.recipe.update.check(run.data)
     # Called here too, so that whatever it raises comes before any work.
     return run.recipe.update.length(run.data)
+
+
+def check_untrained(recipe: Recipe, task: Task, seeds: Sequence[int]) -> None:
+    """Let the stages refuse data before an encoding is trained, on what that encoding makes of them untrained.
+
+    Raises:
+        TaskError: with a hint.
+    """
+    if most_epochs(recipe.encoding):
+        untrained = with_epochs(recipe.encoding, 0)
+        check_data(Run(recipe, task, encode_table(untrained, seeds[:1], task.table), tuple(seeds[:1])))
 
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")

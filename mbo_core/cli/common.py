@@ -136,7 +136,7 @@ def console() -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table on stdout; `>` before a name aligns its column right; the first is not wrapped."""
+    """Print a table on stdout; a column whose name starts with `>` is right-aligned, the first is not wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

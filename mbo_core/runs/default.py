@@ -13,11 +13,18 @@ from torch import Tensor
 from mbo_core.errors import reason_of
 from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs.encoded import encode_table
+from mbo_core.runs.findings import SEARCH
+from mbo_core.runs.notes import Note
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
+from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import train
+from mbo_core.runs.untried import proposed, remark, untried
 from mbo_core.stages.contracts import Adversary, WithParams
 from mbo_core.stages.data import Batch, Data, Mined
+from mbo_core.tasks.task import Task
 
 AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
@@ -38,6 +45,17 @@ def check_data(run: Run) -> int:
     run.recipe.update.check(run.data)
     # Called here too, so that whatever it raises comes before any work.
     return run.recipe.update.length(run.data)
+
+
+def check_untrained(recipe: Recipe, task: Task, seeds: Sequence[int]) -> None:
+    """Let the stages refuse data before an encoding is trained, on what that encoding makes of them untrained.
+
+    Raises:
+        TaskError: with a hint.
+    """
+    if most_epochs(recipe.encoding):
+        untrained = with_epochs(recipe.encoding, 0)
+        check_data(Run(recipe, task, encode_table(untrained, seeds[:1], task.table), tuple(seeds[:1])))
 
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")
@@ -103,17 +121,38 @@ def search_step(run: Run, how: Mode, number: int) -> Callable[..., Any]:
 
 def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, str]) -> Candidates:
     """The candidates of the seeds of `found`, (seeds, candidates, d), as people and oracles see them."""
-    decoded, predicted = {seed: run.encoded.decode(x, seed) for seed, x in found.items()}, None
-    raw = [designs.numpy() for designs in decoded.values()]
-    if "values" in run.recipe.proxy.abilities and found:
+    encoded, x = run.encoded, dict(found.items())
+    raw = {seed: encoded.decode(each, seed).numpy() for seed, each in x.items()}
+    origin = _untried(run, raw) if x and run.recipe.update.length(run.data) else None
+    seen = x
+    if not encoded.raw_space.plain:
         # In a space with steps or sums the design that is proposed is not quite the one that was found.
-        seen = (
-            found if run.encoded.raw_space.plain else {seed: run.encoded.encode(x, seed) for seed, x in decoded.items()}
-        )
-        means = [run.recipe.proxy.predict(proxy.states[seed], x).mean for seed, x in seen.items()]
-        predicted = run.encoded.scores.raw(torch.stack(means).detach()).numpy()
-    stacked = np.stack(raw) if raw else np.zeros((0, 0, run.encoded.raw.shape[1]))
-    return Candidates(found.lifted.cpu(), stacked, predicted, found.seeds, failed)
+        seen = {seed: encoded.encode(torch.from_numpy(designs), seed) for seed, designs in raw.items()}
+    if origin is not None:
+        x = {seed: torch.where(origin[seed][:, None] < 0, seen[seed], each[origin[seed]]) for seed, each in x.items()}
+    predicted = None
+    if "values" in run.recipe.proxy.abilities and x:
+        means = [run.recipe.proxy.predict(proxy.states[seed], each).mean for seed, each in seen.items()]
+        predicted = encoded.scores.raw(torch.stack(means).detach()).numpy()
+    if not x:
+        return Candidates(found.lifted.cpu(), np.zeros((0, 0, encoded.raw.shape[1])), predicted, (), failed)
+    stacked = torch.stack(list(x.values())).cpu()
+    places = None if origin is None else torch.stack(list(origin.values())).numpy()
+    return Candidates(stacked, np.stack(list(raw.values())), predicted, found.seeds, failed, places)
+
+
+def _untried(run: Run, raw: dict[int, NDArray[Any]]) -> dict[int, Tensor] | None:
+    """Replace, in place, candidates of a small space that repeat others or the data; where each stood before."""
+    left = untried(run.encoded.raw_space, run.encoded.raw.numpy())
+    if left is None:
+        return None
+    origin = {}
+    for seed, designs in raw.items():
+        found = proposed(designs, left, run.encoded.raw_space)
+        text = remark(found, len(designs), left)
+        run.watch.notes += [Note(seed, SEARCH, text)] if text else []
+        raw[seed], origin[seed] = found.x, torch.from_numpy(found.origin)
+    return origin
 
 
 @hookimpl(trylast=True, specname="mbo_evaluate")

@@ -13,22 +13,21 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from mbo_core.functional import keys, precision
-from mbo_core.recipes.mixes import inner_roles
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.encoded import Encoded, encode_table
 from mbo_core.runs.execute import Plan, at_once, choose_device
 from mbo_core.runs.records import Run
+from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import REFIT, untrained
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Encoding, Stage, Update
-from mbo_core.stages.options import options
 from mbo_core.tasks.table import Table
 
 ENOUGH = 0.5
@@ -233,15 +232,15 @@ def _prepared(stage: S, prepare: Callable[[S, T], Any], whole: T, few: T, times:
         few: the same input with fewer rows, to time an epoch.
         times: the ratio of rows, whole to few.
     """
-    most = _most_epochs(stage)
+    most = most_epochs(stage)
     try:
         with _Deadline(PATIENCE):
-            untrained, made = _timed(lambda: prepare(_with_epochs(stage, 0), whole))
+            untrained, made = _timed(lambda: prepare(with_epochs(stage, 0), whole))
         if not most:
             return untrained, made
         with _Deadline(PATIENCE):
-            none, _ = _timed(lambda: prepare(_with_epochs(stage, 0), few))
-            one, _ = _timed(lambda: prepare(_with_epochs(stage, 1), few))
+            none, _ = _timed(lambda: prepare(with_epochs(stage, 0), few))
+            one, _ = _timed(lambda: prepare(with_epochs(stage, 1), few))
     except _Enough:
         return None, None
     return untrained + max(0.0, one - none) * times * most, made
@@ -255,26 +254,6 @@ def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     made = function()
     return time.perf_counter() - start, made
-
-
-def _epochs(stage: Stage) -> dict[str, int]:
-    """The options of a stage that count passes over the data."""
-    counted = {name: getattr(stage, name) for name in options(type(stage)) if name.endswith("epochs")}
-    return {name: value for name, value in counted.items() if isinstance(value, int)}
-
-
-def _inner(stage: Stage) -> dict[str, Stage]:
-    held = {name: getattr(stage, name) for name in inner_roles(type(stage))}
-    return {name: one for name, one in held.items() if one is not None}
-
-
-def _most_epochs(stage: Stage) -> int:
-    return max([0, *_epochs(stage).values(), *map(_most_epochs, _inner(stage).values())])
-
-
-def _with_epochs(stage: S, count: int) -> S:
-    inner = {name: _with_epochs(one, count) for name, one in _inner(stage).items()}
-    return cast(S, dataclasses.replace(cast(Any, stage), **dict.fromkeys(_epochs(stage), count), **inner))
 
 
 def _keys(seeds: tuple[int, ...], device: Any) -> torch.Tensor:

@@ -22,7 +22,7 @@ from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
-from mbo_core.runs.default import check_data
+from mbo_core.runs.default import check_data, check_untrained
 from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.findings import findings, moved_notes
 from mbo_core.runs.hooks import Hooks
@@ -259,6 +259,7 @@ class Job:
         self._record("running", start)
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
+        check_untrained(recipe, task, self.plan.seeds)
         start_x = None if self.plan.start is None else self.plan.start.x
         encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device, start_x)
         self.result.notes += [*table_notes(self.plan.cuts, task), *encoded.notes(task.table)]

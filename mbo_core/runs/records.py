@@ -135,6 +135,8 @@ class Candidates:
         predicted: (seeds, candidates) raw scores predicted by the proxy, or None without the ability `values`.
         seeds: the seeds, in the order of the first axis.
         failed: the reason for each seed that failed.
+        origin: (seeds, candidates) the place of each among the designs of the update, or -1 for one that replaces
+            them; None if they are the designs of the update.
     """
 
     x: Tensor
@@ -142,6 +144,7 @@ class Candidates:
     predicted: NDArray[np.float64] | None
     seeds: tuple[int, ...]
     failed: Mapping[int, str]
+    origin: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

@@ -303,7 +303,7 @@ class Result:
                 scores={name: values for name, values in scores_of.items() if isinstance(values, np.ndarray)},
                 gap=gap.by_seed[seed],
                 steps=watch.rows(seed),
-                columns={**watch.of_candidates(seed), **_texts(scores_of)},
+                columns={**_moved(watch.of_candidates(seed), candidates, i), **_texts(scores_of)},
             )
         self.notes += [*watch.notes_of(candidates.seeds), *fault_notes(scores, self.recipe.evaluation)]
         self.failed.update(candidates.failed)
@@ -312,6 +312,14 @@ class Result:
 
     def _as_given(self, scores: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self.task.as_given(values) if name == "raw" else values for name, values in scores.items()}
+
+
+def _moved(infos: Mapping[str, Any], candidates: Candidates, place: int) -> dict[str, Any]:
+    """The infos of the update's designs as those of a seed's candidates; a design that replaces them has none."""
+    if candidates.origin is None:
+        return dict(infos)
+    rows = candidates.origin[place].tolist()
+    return {name: [values[row] if row >= 0 else "" for row in rows] for name, values in infos.items()}
 
 
 def _texts(scores: Mapping[str, Any]) -> dict[str, Sequence[str]]:

@@ -306,9 +306,9 @@ def test_the_list_of_methods_fits_100_columns():
     lines = mbo("list-methods").stdout.splitlines()
     assert max(map(len, lines)) <= 100
     coms = next(line.split() for line in lines if line.startswith(" coms "))
-    assert coms == ["coms", "both", "5", *["0.970", "±", "0.017*"], *["0.945", "±", "0.033"], "coms"]
+    assert coms == ["coms", "all", "5", *["0.970", "±", "0.017*"], *["0.945", "±", "0.033"], "coms"]
     nemo = next(line.split() for line in lines if line.startswith(" ensemble-nemo "))
-    assert nemo == ["ensemble-nemo", "both", "-", "-", "-", "nemo"]
+    assert nemo == ["ensemble-nemo", "all", "-", "-", "-", "nemo"]
     assert "Conservative objective models" in mbo("list-methods", "-v").stdout
 
 

@@ -81,7 +81,7 @@ def test_a_resolved_recipe_names_its_sources():
 def test_the_kind_of_task_is_not_guessed():
     refused = mbo("show", "coms", "--resolved", code=2)
     assert refused.stdout == ""
-    assert "recipe differs between continuous and discrete tasks" in refused.stderr
+    assert "recipe differs between continuous and discrete and mixed tasks" in refused.stderr
     assert "hint: add --kind continuous" in refused.stderr
     kept("one.toml", 'encoding.use = "one-hot"')
     kept("run.toml", 'extends = "coms"\nrun.task = "TFBind8-Exact-v0"')

@@ -84,3 +84,40 @@ def test_a_new_recipe_lists_both_defaults(monkeypatch, tmp_path):
     )
     assert made.exit_code == 0, made.output
     assert "# step_size = 0.01  # 2.0 for discrete tasks; step of the ascent" in (tmp_path / "mine.toml").read_text()
+
+
+def test_a_wrong_kind_lists_the_methods():
+    recipe = {"encoding": {"use": "one-hot"}, "update": {"use": "none"}}
+    task = mbo.Task("oven", {"gas": ["N2", "air"] * 3, "temp": [1, 2, 3, 4, 5, 6], "y": range(6)}, target="y")
+    with pytest.raises(mbo.RecipeError) as refused:
+        mbo.run(recipe, task)
+    assert 'encoding "one-hot" cannot encode mixed designs' in str(refused.value)
+    assert "hint: these fit: columns; methods for mixed tasks: autofocused-cbas, bo-qei, " in str(refused.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosy(NoUpdate):
+    """Refuses all data."""
+
+    name = "choosy"
+
+    def check(self, data):
+        raise mbo.TaskError("nothing is good enough")
+
+
+def test_refusals_come_before_an_encoding_is_trained():
+    task = mbo.Task("dna", ["ACGT", "ACGA", "TCGA", "GGGT"], range(4))
+    forever = {"use": "latent", "latent": 2, "hidden": [4], "epochs": 10**9}
+    with pytest.raises(mbo.TaskError, match="nothing is good enough"):
+        mbo.run({"encoding": forever, "update": Choosy()}, task, seeds=1)
+
+
+def test_a_recipe_is_checked_for_one_kind():
+    for kind in ("continuous", "discrete", "mixed"):
+        done = CliRunner().invoke(main, ["recipe", "check", "coms", "--kind", kind, "--json"])
+        assert list(json.loads(done.stdout)["fits"]) == [f"{kind} tasks"]
+    refused = CliRunner().invoke(
+        main, ["recipe", "check", "coms", "--kind", "mixed", "--set", "encoding.use='one-hot'"]
+    )
+    assert refused.exit_code == 2
+    assert "methods for mixed tasks: " in refused.stderr

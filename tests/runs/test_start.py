@@ -67,7 +67,7 @@ def _encoding(kind: str):
     return mbo.run({"update": {"use": "none"}}, small_task(kind), seeds=1).recipe.encoding
 
 
-def test_each_seed_sees_the_start_in_its_own_encoding():
+def test_each_seed_encodes_the_start():
     task = small_task("discrete")
     given = np.array([[0, 1, 2, 3, 0, 1], [3, 3, 3, 0, 0, 0]])
     stage = mbo.run({"encoding": {"use": "latent", "epochs": 1, "latent": 3, "hidden": [8]}, **NONE}, task, seeds=1)

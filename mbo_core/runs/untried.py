@@ -71,7 +71,7 @@ def proposed(raw: NDArray[Any], left: Left, space: Space) -> Proposed:
 
 
 def remark(found: Proposed, asked: int, left: Left) -> str | None:
-    """A sentence on what was done to the candidates of a seed, of whom `asked` were wanted."""
+    """A sentence on what was done to the candidates of a seed; `asked` were wanted."""
     if not len(left.x):
         return f"all {left.all} designs of the space have been tried: every candidate repeats one"
     if len(left.x) < asked:

@@ -347,7 +347,7 @@ def test_hooks_wrap_what_the_core_does():
         ({"set": ["proxy.epochs=many"]}, "not an int"),
         ({"device": "tpu"}, "available: cpu"),
         ({"task": None}, "name one with --task"),
-        ({"task": ([[1.0]], [2.0])}, "unsupported type tuple\n\nhint: give a name, or mbo.Task"),
+        ({"task": ([[1.0]], [2.0])}, "unsupported type tuple\n\nhint: give a name, a file, or mbo.Task"),
         ({"set": "proxy.epochs=1"}, r"write set=\['proxy.epochs=1'\]"),
         ({"seeds": 0}, "invalid seeds 0\n"),
     ],

@@ -125,7 +125,9 @@ class Encoded:
         for i, key in enumerate(_bytes(x)):
             if key in rows:
                 decoded[i] = self.raw[rows[key]]
-        return decoded if self.raw_space.plain else torch.from_numpy(self.raw_space.repair(decoded.numpy()))
+        if self.raw_space.plain:
+            return decoded.to(self.raw.dtype)
+        return torch.from_numpy(self.raw_space.repair(decoded.numpy()))
 
     def outside(self, x: Tensor, seed: int) -> int:
         """How many of the vectors (n, d) of a seed lie beyond the bounds or sums of the space, steps aside."""

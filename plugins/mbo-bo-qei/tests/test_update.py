@@ -168,7 +168,7 @@ def test_published_runs_rank_data_among_proposals(liked):
 
 def test_the_union_is_ranked_by_target(ran):
     data, states, _ = ran
-    known, proposed, *_ = states[1]
+    known, proposed = states[1].known, states[1].proposed
     every = torch.cat([proposed.x, known.x])[torch.cat([proposed.y, known.y]).argsort(descending=True)]
     designs = bo(dataset_designs=True).designs(states[1])
     assert torch.equal(designs, every[:12].float())

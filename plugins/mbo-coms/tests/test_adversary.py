@@ -104,7 +104,7 @@ def test_it_moves_as_the_search_does():
 
 LETTERS = torch.tensor([[1, 2, 3, 0, 1, 2, 3, 0]])
 ENCODING = SoftLogits(standardise=False)
-STATE = ENCODING.init(KEY, Task("letters", LETTERS.numpy(), [0.0], space=Space.discrete(8, 4)).table)
+STATE = ENCODING.init(KEY, Task("letters", LETTERS.numpy(), [0.0], space=Space.discrete(8, 4), replicates="keep").table)
 LOGITS = ENCODING.encode(STATE, LETTERS)
 
 

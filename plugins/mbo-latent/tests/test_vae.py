@@ -201,7 +201,7 @@ def test_seeds_together_equal_seeds_alone(kind):
 
 
 def test_the_decoder_fits_the_space():
-    letters = Task("letters", TOKENS.numpy(), [0.0, 1.0] * 15, space=Space.discrete(2, 4))
+    letters = Task("letters", TOKENS.numpy(), [0.0, 1.0] * 15, space=Space.discrete(2, 4), replicates="keep")
     numbers = Task("numbers", X["real"].numpy(), [0.0, 1.0] * 15)
     spaces = [
         encode_table(encoding, (0,), task.table).space

@@ -193,7 +193,7 @@ def test_options_that_cannot_be_used_are_refused(sets, fact):
 def test_minimal_bins_letters_and_rows_work(name):
     x = np.random.default_rng(4).integers(0, 4, (40, 5))
     x[:, 2] = 3
-    task = mbo.Task("letters", x, x.sum(1), space=mbo.Space.discrete(5, 4))
+    task = mbo.Task("letters", x, x.sum(1), space=mbo.Space.discrete(5, 4), replicates="keep")
     members = "proxy.bins=2" if name == "nemo" else "proxy.members=2"
     result = run(name, task, members, "update.candidates=40")
     assert result.failed == {}

@@ -146,7 +146,7 @@ def test_dull_data_work(make, name, kind):
 @pytest.mark.parametrize("name", NAMES)
 def test_two_letters_and_two_scores_work(name):
     x = np.random.default_rng(0).integers(0, 2, (200, 5))
-    task = mbo.Task("bits", x, x[:, 0], space=mbo.Space.discrete(5, 2))
+    task = mbo.Task("bits", x, x[:, 0], space=mbo.Space.discrete(5, 2), replicates="keep")
     assert run(name, task, "proxy.epochs=1").failed == {}
 
 

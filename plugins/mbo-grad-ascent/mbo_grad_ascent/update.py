@@ -82,7 +82,7 @@ class GradientAscent(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Gradients, and what the objective needs; members to take the smallest or the first of."""
-        needed = self.objective.needs | {"order", "gradients"}
+        needed: frozenset[Ability] = self.objective.needs | {"order", "gradients"}
         return needed if self.aggregation == "mean" else needed | {"members"}
 
     def check(self, data: Data) -> None:

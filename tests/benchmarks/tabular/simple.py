@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tabular.judges import features, forest
 
 import mbo_core as mbo
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.numbers import Number
 from mbo_core.tasks.space import Space
+from tabular.judges import features, forest
 
 Designs = NDArray[Any]
 

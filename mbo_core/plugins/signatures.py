@@ -6,8 +6,27 @@ from collections.abc import Iterator
 from inspect import getattr_static, isfunction, signature
 from typing import TYPE_CHECKING, Any
 
+from mbo_core.errors import MboError
+from mbo_core.plugins.offers import ROLES, Part, Role
+
 if TYPE_CHECKING:
     from mbo_core.stages.contracts import Stage
+
+
+def contract_of(stage: type[Stage]) -> tuple[Role | Part, type[Stage]]:
+    """The role of a stage class, and the abstract class that is its contract.
+
+    Raises:
+        MboError: for a class that derives from no contract of a role.
+    """
+    from mbo_core.stages import contracts, objective
+
+    found: dict[Role | Part, type[Stage]] = {role: getattr(contracts, role.capitalize()) for role in ROLES}
+    found["objective"] = objective.Objective
+    for role, contract in found.items():
+        if issubclass(stage, contract):
+            return role, contract
+    raise MboError(f"{stage.__name__} derives from none of {', '.join(found)}")
 
 
 def refused_signature(stage: type[Stage]) -> str | None:
@@ -29,12 +48,12 @@ def _methods(stage: type[Stage]) -> Iterator[tuple[str, Any]]:
     """The methods of the contract of a stage's role, and those of the protocols that it implements."""
     from mbo_core.stages import contracts
 
-    contract = [base for base in stage.__mro__ if base.__module__ == contracts.__name__]
-    if issubclass(stage, contracts.Encoding):
-        contract.append(contracts.WithInfo)
-    if issubclass(stage, contracts.Proxy):
-        contract += [contracts.WithMembers, contracts.WithParams]
-    for base in contract:
+    _, contract = contract_of(stage)
+    protocols: dict[type[Stage], tuple[type, ...]] = {
+        contracts.Encoding: (contracts.WithInfo,),
+        contracts.Proxy: (contracts.WithMembers, contracts.WithParams),
+    }
+    for base in (contract, *protocols.get(contract, ())):
         for name, method in vars(base).items():
             if isfunction(method) and not name.startswith("_") and hasattr(stage, name):
                 yield name, method

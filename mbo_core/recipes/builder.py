@@ -113,8 +113,10 @@ class Builder:
     def _inner(self, option: Option, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         if option.name in made:
             return made[option.name]
-        role = role_of(cast("type[Stage]", option.stage))
-        return self.stage(role, f"{path}.{option.name}", subtable(table, option.name), made)
+        role, own = role_of(cast("type[Stage]", option.stage)), subtable(table, option.name)
+        if option.default is not None:
+            own = {"use": Sourced(option.default.name, ""), **own}
+        return self.stage(role, f"{path}.{option.name}", own, made)
 
     def _option(self, option: Option, path: str, value: Table | Sourced, values: dict[str, Any]) -> None:
         if isinstance(value, dict):

@@ -13,15 +13,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast, get_args, get_origin
 
 from mbo_core.errors import RecipeError
+from mbo_core.plugins.offers import PARTS
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.words import DEFAULT_ENCODINGS, DEFAULT_STAGES, ROLES
 from mbo_core.stages.contracts import Stage
+from mbo_core.stages.objective import PREDICTION
 from mbo_core.stages.options import Limits, Option, first_line, options, to_toml
 from mbo_core.toml import subtable
 
 FILE = "recipe.schema.json"
 """The file name that new recipes refer to."""
+
+UNNAMED = {**DEFAULT_STAGES, PREDICTION.role: PREDICTION.name}
+"""The stage of a role that is not named."""
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -32,7 +37,9 @@ SCORE: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 2, "m
 def schema(registry: Registry) -> Schema:
     """The schema of all recipes, as plain JSON values."""
     definitions = {
-        f"{role}-{where}": _table(role, where, registry) for role in ROLES for where in ("whole", "inner", "layer")
+        f"{role}-{where}": _table(role, where, registry)
+        for role in (*ROLES, *PARTS)
+        for where in ("whole", "inner", "layer")
     }
     layer = _object({role: _ref(role, "layer") for role in ROLES}, "overrides, by role")
     whole = {"properties": {role: _ref(role, "whole") for role in ROLES}}
@@ -137,9 +144,9 @@ def _if_used(stage: type[Stage], inside: str) -> Schema:
 def _if_unnamed(role: str, where: str, stages: Iterable[type[Stage]]) -> list[Schema]:
     if where == "layer":
         return []
-    if where == "inner":
+    if where == "inner" and role in ROLES:
         return [{"required": ["use"]}]
-    silent = [stage for stage in stages if stage.name in {*DEFAULT_ENCODINGS.values(), DEFAULT_STAGES.get(role)}]
+    silent = [stage for stage in stages if stage.name in {*DEFAULT_ENCODINGS.values(), UNNAMED.get(role)}]
     return [{"if": {"not": {"required": ["use"]}}, "then": _object(_any(silent, "inner"), f"the {role}")}]
 
 

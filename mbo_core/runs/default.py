@@ -36,6 +36,7 @@ def check_data(run: Run) -> int:
     if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
     run.recipe.update.check(run.data)
+    # Called here too, so that whatever it raises comes before any work.
     return run.recipe.update.length(run.data)
 
 

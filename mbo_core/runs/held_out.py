@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -60,21 +61,29 @@ def predicted(proxy: Proxy, data: Data, rows: Tensor, state: Any) -> Tensor:
 
 
 def squared_error(run: Run, found: Judges) -> Callable[[Any], Tensor]:
-    """A function of the states of all seeds: the mean squared error of each on its held-out rows, (seeds,)."""
+    """A function of the states of all seeds: the mean squared error of each on its held-out rows, (seeds,).
+
+    Of a proxy that predicts an order only, it is the error of the ranks.
+    """
     proxy = run.recipe.proxy
+    seen = (lambda values: values) if "values" in proxy.abilities else _order
 
     def error(data: Data, rows: Tensor, counted: Tensor, state: Any) -> Tensor:
-        missed = (predicted(proxy, data, rows, state) - data.y[rows]) ** 2
+        missed = (seen(predicted(proxy, data, rows, state)) - seen(data.y[rows])) ** 2
         return (missed * counted).sum() / counted.sum()
 
     lifted = run.lift(error, mode(proxy), "tensors")
     return lambda states: cast(Tensor, lifted(found.rows, found.counted, states)).detach()
 
 
+def _order(values: Tensor) -> Tensor:
+    return values.argsort(-1).argsort(-1).to(values.dtype)
+
+
 @torch.no_grad()
 def judged(run: Run, found: Judges | None, states: BySeed) -> dict[int, HeldOut]:
-    """The quality of each seed's proxy on its held-out rows; empty if none are held out, or no scores predicted."""
-    if found is None or "values" not in run.recipe.proxy.abilities:
+    """The quality of each seed's proxy on its held-out rows; empty if none are held out, or nothing is predicted."""
+    if found is None or "order" not in run.recipe.proxy.abilities:
         return {}
     by_seed = dict(zip(run.seeds, zip(found.rows, found.counted, strict=True), strict=True))
     return {seed: _judged(run.only([seed]), *by_seed[seed], state) for seed, state in states.items()}
@@ -89,7 +98,8 @@ def _judged(run: Run, rows: Tensor, counted: Tensor, state: Any) -> HeldOut:
         quality(y[kept].cpu().double().numpy() * std, mean[kept].cpu().double().numpy() * std)
         for y, mean, kept in zip(*(each.reshape(-1, rows.shape[-1]) for each in (scores, means, counted)), strict=True)
     ]
-    return members[0] if len(members) == 1 else _mean(members)
+    whole = members[0] if len(members) == 1 else _mean(members)
+    return whole if "values" in proxy.abilities else replace(whole, error=None, best_error=None)
 
 
 def quality(scores: NDArray[np.float64], predictions: NDArray[np.float64]) -> HeldOut:

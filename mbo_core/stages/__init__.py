@@ -32,6 +32,7 @@ from mbo_core.stages.data import (
     state_and_info,
 )
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
+from mbo_core.stages.objective import PREDICTION, Objective, PredictedScore
 from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
 from mbo_core.stages.projection import Projection
@@ -42,6 +43,7 @@ __all__ = [
     "ABILITIES",
     "CANDIDATES",
     "HELD_OUT",
+    "PREDICTION",
     "Ability",
     "Adversary",
     "Batch",
@@ -60,10 +62,12 @@ __all__ = [
     "NoAdversary",
     "NoProxy",
     "NoUpdate",
+    "Objective",
     "OneHot",
     "Option",
     "OracleEvaluation",
     "Params",
+    "PredictedScore",
     "Prediction",
     "Projection",
     "Proxy",

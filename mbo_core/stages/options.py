@@ -102,9 +102,15 @@ def option(
     return field
 
 
-def stage_option(doc: str) -> Any:
-    """A field that holds another stage. If named `adversary` or `proxy`, it defaults to the recipe's stage."""
-    return dataclasses.field(default=None, metadata={_METADATA: Limits(doc)})
+def stage_option(doc: str, default: Any = None) -> Any:
+    """A field that holds another stage.
+
+    Args:
+        doc: what it is for.
+        default: the stage if a recipe names none. Without it a recipe must name one, but for fields named `adversary`
+            or `proxy`, which receive the recipe's own.
+    """
+    return dataclasses.field(default=default, metadata={_METADATA: Limits(doc)})
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _refuse_among(name: str, columns: dict[str, Series], y: Any) -> None:
 
 
 def _no_columns(name: str, label: str, column: str) -> Any:
-    raise TaskError(f'{name}: {label} is the column "{column}", and x is no table with columns', "give a DataFrame")
+    raise TaskError(f'{name}: {label} is the column "{column}", and x has no named columns', "give a DataFrame")
 
 
 def _taken(name: str, columns: dict[str, Series], column: str, label: str) -> Series:

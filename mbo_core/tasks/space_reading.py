@@ -78,7 +78,7 @@ class Reading:
                 )
         columns = toml.subtable(table, "columns")
         if isinstance(table.get("columns"), toml.Sourced):
-            self.mistakes.add(self.where("columns"), "columns is no table", "write [columns.NAME] for each")
+            self.mistakes.add(self.where("columns"), "columns is not a table", "write [columns.NAME] for each")
         for name, given in columns.items():
             if isinstance(given, toml.Sourced):
                 self.mistakes.add(given.where, f'column "{name}" is {given.value!r}', f"write [columns.{name}]")

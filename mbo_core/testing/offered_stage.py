@@ -83,6 +83,12 @@ class OfferedStage:
         mistakes.raise_if_any()
         return cast(Stage, made)
 
+    def of(self, recipe: Recipe) -> Stage:
+        """The stage in a recipe that `mixes` made."""
+        if self.role == "objective":
+            return cast(Climb, recipe.update).objective
+        return recipe.stages()[self.role]
+
     def small(self, partners: Mapping[str, Stage | None], kind: Kind) -> Stage:
         """The stage with its small options; an inner stage that they do not name is the plugin's first that fits.
 
@@ -103,7 +109,7 @@ class OfferedStage:
         named = known.get((self.role, self.stage.name), {})
         fillings: list[dict[str, Any]] = [{}]
         for name, role in inner_roles(self.stage).items():
-            if name in named:
+            if name in named or options(self.stage)[name].default is not None:
                 continue
             uses = [use for of, use in own if of == role and use != self.stage.name]
             fillings = [{**filling, name: {"use": use}} for filling in fillings for use in uses]
@@ -119,6 +125,8 @@ class OfferedStage:
         return [self._mix(kind, suffix, partners) for suffix, partners in self._partners()]
 
     def _partners(self) -> list[tuple[str, dict[str, type[Stage]]]]:
+        if self.role == "objective":
+            return [("", {"update": Climb})]
         if self.role != "proxy":
             return [("", {})]
         proxy = cast("type[Proxy]", self.stage)
@@ -145,16 +153,18 @@ class OfferedStage:
 
     def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]], kind: Kind) -> Recipe:
         stages: dict[str, Any] = {"encoding": encoding}
+        if self.role in {"encoding", "objective"}:
+            stages[self.role] = self.small({}, kind)
         for role, default in (("adversary", NoAdversary), ("proxy", AbleProxy), ("update", KeepBetter)):
             stages[role] = self._stage(role, partners.get(role, default), stages, kind)
         stages["evaluation"] = self._stage("evaluation", OracleEvaluation, stages, kind)
-        if self.role == "encoding":
-            stages["encoding"] = self.small({}, kind)
+        stages.pop("objective", None)
         return Recipe(name=self.label, about={}, published={}, preset=None, **stages)
 
     def _stage(self, role: str, default: type[Stage], stages: Mapping[str, Stage], kind: Kind) -> Stage:
         if role == self.role:
             return self.small(stages, kind)
         known = options(default)
-        values: dict[str, Any] = {name: stages[name] for name, option in known.items() if option.stage is not None}
+        held = {name: option.default for name, option in known.items() if option.stage is not None}
+        values: dict[str, Any] = {name: stages.get(name, own) for name, own in held.items()}
         return default(**values, **({"candidates": CANDIDATES} if "candidates" in known else {}))

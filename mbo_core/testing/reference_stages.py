@@ -21,6 +21,7 @@ from mbo_core.stages.abilities import ABILITIES, Ability, Moves
 from mbo_core.stages.baselines import check_starts, top
 from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
+from mbo_core.stages.objective import PREDICTION, Objective
 from mbo_core.stages.options import option, stage_option
 from mbo_core.testing.tiny_tasks import CANDIDATES
 
@@ -147,6 +148,7 @@ class SearchState(NamedTuple):
 
     x: Tensor
     proxy: Any
+    objective: State = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,18 +191,19 @@ class KeepBetter(Update):
 
 @dataclass(frozen=True, kw_only=True)
 class Climb(Update):
-    """Moves each candidate up the proxy's slope."""
+    """Moves each candidate up the slope of an objective."""
 
-    proxy: Proxy = stage_option("what is climbed")
+    proxy: Proxy = stage_option("predicts what is climbed")
+    objective: Objective = stage_option("what is climbed", PREDICTION)
     candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "climb"
-    infos: ClassVar[Mapping[str, str]] = {"predicted": "the summed prediction of the candidates, before the step"}
+    infos: ClassVar[Mapping[str, str]] = {"predicted": "the summed score of the candidates, before the step"}
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """An order and its gradients."""
-        return frozenset({"order", "gradients"})
+        """An order and its gradients, and what the objective needs."""
+        return self.objective.needs | {"order", "gradients"}
 
     def check(self, data: Data) -> None:
         """Refuse data with fewer rows than candidates."""
@@ -212,13 +215,13 @@ class Climb(Update):
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""
-        return SearchState(top(data, self.candidates), proxy_state)
+        return SearchState(top(data, self.candidates), proxy_state, self.objective.init(key, data))
 
     def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One step up."""
 
         def total(x: Tensor) -> Tensor:
-            return self.proxy.predict(state.proxy, x).mean.sum()
+            return self.objective.score(state.objective, x, self.proxy.predict(state.proxy, x)).sum()
 
         slope, value = grad_and_value(total)(state.x)
         # Detached: the gradient of a torch module still depends on its weights.

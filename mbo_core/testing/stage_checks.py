@@ -18,6 +18,7 @@ from mbo_core.stages.contracts import WithMembers, WithParams
 from mbo_core.stages.data import Batch, Mined, Model, Prediction
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.mix import SEEDS, Fitted, Mix
+from mbo_core.testing.reference_stages import Climb
 from mbo_core.testing.tiny_tasks import degenerate_tasks
 
 KEY = keys.key(0)
@@ -217,6 +218,25 @@ def length(mix: Mix) -> None:
         except Exception as error:
             raise Fault(f"{what}: length raises {reason_of(error)}", "raise a TaskError in check") from error
         demand(type(steps) is int and steps >= 0, f"{what}: length is {steps!r}", "return the number of steps")
+
+
+def objective(mix: Mix) -> None:
+    """An objective gives one finite number per design, the same alone and with others, with a finite gradient in x."""
+    part, (proxy, state, data) = cast(Climb, mix.recipe.update).objective, mix.learnt
+    kept = part.init(KEY, data)
+
+    def score(x: Tensor) -> Tensor:
+        return part.score(kept, x, proxy.predict(state, x))
+
+    found = score(data.x)
+    fact = f"it gives numbers of shape {tuple(found.shape)} for {len(data.x)} designs"
+    demand(found.shape == (len(data.x),), fact, "return shape (n,)")
+    demand(torch.isfinite(found).all(), "a number is not finite", "guard roots, logarithms and divisions at 0")
+    fact = "the number of a design depends on the other designs"
+    demand(_close(score(data.x[:1]), found[:1]), fact, "score each design by itself")
+    slope = grad(lambda x: score(x).sum())(data.x)
+    fact = "a gradient at a row of the data is not finite"
+    demand(torch.isfinite(slope).all(), fact, "guard roots, logarithms and divisions at 0")
 
 
 def encode_decode(mix: Mix) -> None:

@@ -157,6 +157,11 @@ class Subjects:
         return self._of("update")
 
     @property
+    def objectives(self) -> list[Mix]:
+        """The plugin's objectives, each climbed by a reference update."""
+        return self._of("objective")
+
+    @property
     def encodings(self) -> list[Mix]:
         """The plugin's encodings with their partners."""
         return self._of("encoding")

@@ -57,9 +57,9 @@ def small_task(kind: Kind, rows: int = 200, length: int = 6, classes: int = 4, b
         length: coordinates or letters of a design.
         classes: the number of letters.
         best: the letter that scores.
-        options: more of `Task`, e.g. its oracle.
+        options: more of `Task`, e.g. its oracle; equal designs stay rows of their own unless it says otherwise.
     """
-    random = np.random.default_rng(4)
+    random, options = np.random.default_rng(4), {"replicates": "keep", **options}
     if kind == "continuous":
         numbers = random.normal(size=(rows, length))
         return Task("numbers", numbers, -((numbers - 1) ** 2).sum(1), **options)

@@ -198,7 +198,10 @@ def test_lists_are_tables_or_json(command):
     ("name", "words"),
     [
         ("coms", ["arXiv:2107.06882", "deviations", "quick", "published", "overestimation_limit = 0.5"]),
-        ("coms", ["kinds: continuous, discrete\n", "TFBind8-Exact-v0: 100th 0.945 ± 0.033; ", "standardise = false"]),
+        (
+            "coms",
+            ["kinds: continuous, discrete, mixed\n", "TFBind8-Exact-v0: 100th 0.945 ± 0.033; ", "standardise = false"],
+        ),
         ("autofocused-cbas", ["quick: proxy.epochs = 10, update.epochs = 1, update.inner.prior_epochs = 20\n"]),
         ("cbas-on-grad-mean", ["mix: yes\n", "published: none\n"]),
         ("conservative", ["proxy", "abilities", "trains_against", "overestimation_limit", "mbo-coms"]),
@@ -206,7 +209,7 @@ def test_lists_are_tables_or_json(command):
         ("none", ["adversary", "proxy", "update"]),
         ("CONSERVATIVE", ["adversary stages it mixes with: design-ascent, none, weight-ascent"]),
         ("design-ascent", ["proxy stages it mixes with: conservative"]),
-        ("gradient-ascent", ["with the defaults: gradients, order"]),
+        ("gradient-ascent", ["with the defaults and objective = prediction: gradients, order"]),
         ("autofocus", ["with the defaults and inner = cbas: partial_fit, uncertainty, values"]),
         ("BACE", ["ready: "]),
     ],
@@ -255,7 +258,7 @@ assert not heavy, heavy
 
 def test_the_installed_script_works():
     assert installed("--version").stdout.startswith("mbo, version")
-    wrong = installed("run", "comms")
+    wrong = installed("recipe", "show", "comms")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "hint:" in wrong.stderr
 

@@ -202,7 +202,7 @@ def test_a_new_recipe_is_valid(arguments):
     assert both[1][kind] == both[0][kind]
     for section in both[0][kind].stages().values():
         for option in options(type(section)).values():
-            assert option.stage or f"\n# {option.name} = " in text
+            assert option.stage or f"\n# {option.name} = " in text or f"\n# {option.name}: not set" in text
 
 
 def test_a_new_recipe_fills_inner_stages():

@@ -83,7 +83,8 @@ def test_replicates_do_not_count():
 def test_every_method_runs_on_twenty_rows(method, kind):
     x = np.random.default_rng(0).permutation(81)[:20]
     x = np.stack(np.unravel_index(x, [3] * 4), axis=1)
-    task = mbo.Task("few", x if kind == "discrete" else x + 0.5, x.sum(1) + 0.1 * x[:, 0])
+    space = mbo.Space.discrete(4, 3) if kind == "discrete" else mbo.Space.continuous(4)
+    task = mbo.Task("few", x, x.sum(1) + 0.1 * x[:, 0], space=space)
     small = [one for one in assignments(method, INSTALLED, kind, candidates=24) if ".held_out" not in one]
     result = mbo.run(method, task, seeds=2, set=small)
     # The small options of bo-qei ask for 8.

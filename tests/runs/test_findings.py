@@ -106,7 +106,7 @@ def test_the_range_is_left_only_beyond_rounding():
 def test_a_constant_column_is_its_own_unit():
     table = mbo.Task("mine", [[5.0, 1], [5.0, 2]], [1.0, 2]).table
     [note] = findings(table, {0: Found(np.array([[10.0, 2]]), None)}, searched=False)
-    assert "by up to 1 standard deviations in column 0" in note.text
+    assert "by up to 1 standard deviations in column x0" in note.text
 
 
 @pytest.mark.parametrize(("score", "times"), [(9.0, "2.37"), (-9.0, "2.37"), (4.0, None)])
@@ -124,7 +124,7 @@ def test_candidates_that_repeat_each_other_are_told():
 
 def test_tokens_are_compared_too():
     tokens = np.array([[0, 1], [1, 1], [2, 0]])
-    table = mbo.Task("mine", tokens, [1.0, 2, 3]).table
+    table = mbo.Task("mine", tokens, [1.0, 2, 3], space=mbo.Space.discrete(2, 3)).table
     found = findings(table, {3: Found(tokens[[2, 2]], None)}, searched=True)
     assert [note.seed for note in found] == [None, 3]
     assert found[0].text == "1 of 2 candidates repeat another of the same seed, 2 repeat the data"
@@ -145,5 +145,5 @@ def test_notes_are_recorded_once(tmp_path):
     notes = Folder(tmp_path / "run").load_record()["notes"]
     texts = [note["text"] for note in notes if "outside" in note["text"]]
     assert texts == [
-        "80 of 80 candidates lie outside the range of the data, by up to 3 standard deviations in column 0"
+        "80 of 80 candidates lie outside the range of the data, by up to 3 standard deviations in column x0"
     ]

@@ -76,6 +76,18 @@ class InPlace(Counting):
         return state, {"loss": loss}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ranking(Counting):
+    """Predicts an order only: the right one after a number of steps of its own, else the reverse."""
+
+    name = "ranking"
+    abilities = frozenset({"order"})
+
+    def predict(self, state, x):
+        mean = torch.where(state.steps == state.target, 1.0, -1.0) * 1000 * x[:, 0]
+        return Prediction(mean, torch.zeros_like(mean))
+
+
 def run(proxy, task=TABLE, **options):
     return mbo.run(mbo.Recipe(proxy=proxy), task, seeds=SEEDS, **options)
 
@@ -98,6 +110,13 @@ def test_the_best_state_on_them_is_kept(kind):
     assert best.held_out["rank"]["mean"] == 1
     missed = [10 * X[:, 0].std() * (STEPS - target) ** 2 for target in targets()]
     assert last.held_out["error"]["by_seed"] == pytest.approx(missed, rel=1e-5)
+
+
+def test_a_ranking_is_judged_by_its_order():
+    last, best = run(Ranking()), run(Ranking(keep="best"))
+    assert last.held_out["rank"]["by_seed"] == [-1] * len(SEEDS)
+    assert best.held_out["rank"]["by_seed"] == [1] * len(SEEDS)
+    assert best.held_out["error"]["mean"] is None
 
 
 @pytest.mark.parametrize("kind", [Counting, InPlace])

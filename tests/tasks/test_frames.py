@@ -83,7 +83,7 @@ def test_rows_outside_the_space_are_said(tmp_path):
     assert not any("95.5" in note for note in task.notes)
 
 
-def test_the_best_row_inside_is_the_lowest_when_minimised():
+def test_minimised_rows_inside_are_best_when_low():
     held = Space((*SPACE.columns[:2], Whole("layers", (2, 5))))
     task = Task("lab", lab(), target="yield", minimize=True, space=held)
     assert task.notes[-1].endswith("the best row inside has yield = 20 (temp_C 60, gas air, layers 4)")
@@ -169,7 +169,7 @@ def test_scores_of_other_rows_are_refused(index):
         Task("t", INPUTS[["heat"]].set_axis([7, 8, 9]), pd.Series([1.0, 2.0, 3.0], index=index))
 
 
-def test_a_frame_of_tokens_is_read_in_its_space():
+def test_frames_of_tokens_are_read_in_their_space():
     x = np.array([[0, 1, 2], [3, 1, 0]])
     frame = pd.DataFrame(x, columns=["x0", "x1", "x2"])
     task = Task("t", frame, [1.0, 2.0], space=Space.discrete(3, 4))
@@ -189,8 +189,8 @@ FOUR = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
         (lab(), {}, "lab: scores are missing\n\nhint: give y, or target=\"COLUMN\", one of: exp_id, temp_C"),
         (lab(), {"target": ["yield", "layers"]}, "lab: the target is ['yield', 'layers']"),
         (lab(), {"y": lab()["yield"]}, 'lab: column "yield" is in x and is y\n\nhint: write target="yield"'),
-        ([[1.0]], {"target": "yield"}, 'lab: target is the column "yield", and x is no table with columns'),
-        ([[1.0]], {"y": [1.0], "weights": "n"}, 'lab: weights is the column "n", and x is no table with columns'),
+        ([[1.0]], {"target": "yield"}, 'lab: target is the column "yield", and x has no named columns'),
+        ([[1.0]], {"y": [1.0], "weights": "n"}, 'lab: weights is the column "n", and x has no named columns'),
         (lab(temp_C=[1.5, None, 2, 3, 4, None]), {"target": "yield"},
          'lab: cell in row 1 of column "temp_C" is empty (2 such cells)'),
         (lab(temp_C=[1.5, np.inf, 2, 3, 4, 6]), {"target": "yield"}, 'row 1 of column "temp_C" is inf (1 such cells)'),

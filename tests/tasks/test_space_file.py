@@ -196,7 +196,7 @@ def test_all_mistakes_come_with_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("columns = 3", "space.toml:1: columns is no table"),
+        ("columns = 3", "space.toml:1: columns is not a table"),
         ("columns.a = 3", 'space.toml:1: column "a" is 3'),
         ("sums = 3", "space.toml:1: sums is not a list"),
         ("sums = [3]", "space.toml:1: sums has 3"),

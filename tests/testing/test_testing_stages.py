@@ -25,7 +25,7 @@ UPDATES = {
         "    return super(Odd, self).step(key, state, data, number)",
         {"inputs-untouched"},
     ),
-    "proposes too few": ("def designs(self, state):\n    return state.x[1:]", {"designs"}),
+    "proposes too few": ("def designs(self, state):\n    return state.x[: max(1, len(state.x) - 1)]", {"designs"}),
     "proposes NaN": ("def designs(self, state):\n    return state.x * torch.nan", {"designs"}),
     "proposes columns": ("def designs(self, state):\n    return state.x[:, :1]", {"runs"}),
     "trips over equal scores": (
@@ -212,6 +212,17 @@ OTHERS = {
         "def encode(self, state, x, calls=[]):\n    calls.append(1)\n"
         "    return super(Odd, self).encode(state, x) + len(calls)",
         {"encode-decode", "same-key", "seed-alone"},
+    ),
+    "an objective that keeps all rules": ("PredictedScore", "", set()),
+    "an objective that sees other designs": (
+        "PredictedScore",
+        "def score(self, state, x, prediction):\n    return prediction.mean - x.mean()",
+        {"objective"},
+    ),
+    "an objective that uses the spread and does not say so": (
+        "PredictedScore",
+        "def score(self, state, x, prediction):\n    return prediction.mean - (1 + x[:, 0] ** 2) * prediction.std",
+        {"needs"},
     ),
     "an evaluator without raw scores": (
         "OracleEvaluation",

@@ -19,6 +19,7 @@ from mbo_core.testing.nests import equal
 KEY = keys.key(3)
 ROWS = 90
 KINDS = pytest.mark.parametrize("kind", ["one-hot", "real"])
+LETTERS_FIRST = pytest.mark.parametrize("kind", ["one-hot", pytest.param("real", marks=pytest.mark.slow)])
 
 
 @KINDS
@@ -30,7 +31,7 @@ def test_search_model_starts_as_copy_of_prior(made, kind):
     assert all(each["upper"] != math.log(0.2) for each in bounds)
 
 
-@KINDS
+@LETTERS_FIRST
 def test_the_prior_is_trained_on_the_data(made, encoded, kind):
     early, late = (made(kind, prior_epochs=epochs, learning_rate=1e-2) for epochs in (0, 60))
     vae, x = early[0].model(encoded[kind].space), encoded[kind].x
@@ -75,7 +76,7 @@ def test_candidates_are_draws_of_the_search_model(made, kind):
     assert torch.equal(update.designs(after), vae.sample(keys.split(KEY, 3)[2], after.search.params, 16))
 
 
-@KINDS
+@LETTERS_FIRST
 def test_the_search_climbs_what_the_proxy_says(made, taken, known_proxy, kind):
     update, state, data = made(kind, proxy=known_proxy(), learning_rate=5e-3, prior_epochs=20, epochs=10)
     _, infos = taken(update, state, data, 4)

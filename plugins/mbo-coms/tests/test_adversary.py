@@ -17,7 +17,9 @@ from mbo_core.tasks import Space, Task
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (128, 4))
 Y = -(X**2).sum(1)
-DATA = Data(X, (Y - Y.mean()) / Y.std(correction=0), EncodedSpace.continuous((4,), None, "real", X.amin(0), X.amax(0)))
+DATA = Data(
+    X, (Y - Y.mean()) / Y.std(correction=0), EncodedSpace("continuous", (4,), None, "real", X.amin(0), X.amax(0))
+)
 NET = Regression(adversary=NoAdversary(), hidden=(16,))
 PARAMS = NET.init(KEY, DATA).params
 

@@ -66,7 +66,7 @@ def test_members_that_tie_share_the_gradient():
 
 
 def scores(proxy, state, x):
-    return {name: GradientAscent(proxy=proxy, aggregation=name).score(state, x) for name in AGGREGATIONS}
+    return {name: GradientAscent(proxy=proxy, aggregation=name).prediction(state, x).mean for name in AGGREGATIONS}
 
 
 def test_aggregations_are_ordered():
@@ -88,6 +88,20 @@ def test_aggregations_are_ordered():
 def test_the_aggregation_says_what_it_needs(aggregation, needs):
     proxy, _ = linear((0.0, (1.0,)))
     assert GradientAscent(proxy=proxy, aggregation=aggregation).needs == needs
+
+
+def test_adam_climbs_by_its_rule():
+    proxy, state = linear((0.0, (0.5, -1.0, 0.0, 2.0)))
+    update = GradientAscent(proxy=proxy, optimiser="adam", step_size=0.1, candidates=5)
+    current = update.init(KEY, DATA, state)
+    x = current.x.clone().requires_grad_()
+    adam = torch.optim.Adam([x], lr=0.1, eps=1e-7)
+    for number in range(7):
+        adam.zero_grad()
+        (-proxy.predict(state, x).mean.sum()).backward()
+        adam.step()
+        current, _ = update.step(KEY, current, DATA, number)
+    torch.testing.assert_close(current.x, x.detach())
 
 
 def test_starts_are_the_best_rows():
@@ -118,7 +132,7 @@ def test_small_steps_climb_a_smooth_proxy_without_falling(aggregation):
     update = GradientAscent(proxy=proxy, step_size=0.01, aggregation=aggregation)
     current, heights = update.init(KEY, DATA, state), []
     for _ in range(20):
-        height = update.score(state, current.x)
+        height = update.score(current, current.x)
         current, info = update.step(KEY, current, DATA, 0)
         assert info["predicted"] == height.mean()
         heights.append(height)

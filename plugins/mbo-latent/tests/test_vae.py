@@ -119,7 +119,7 @@ def test_rows_without_weight_do_not_matter():
     assert equal(one, other)
 
 
-@KINDS
+@pytest.mark.parametrize("kind", ["one-hot", pytest.param("real", marks=pytest.mark.slow)])
 def test_training_lowers_the_loss(kind):
     vae = model(kind, learning_rate=1e-2)
     start = vae.start(KEY, WIDTH)

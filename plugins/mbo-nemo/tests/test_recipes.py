@@ -156,9 +156,8 @@ def flat(kind: str) -> mbo.Task:
 @pytest.mark.parametrize(
     ("task", "sets", "fact"),
     [
-        (flat("continuous"), (), "all 200 scores are equal"),
-        (flat("discrete"), (), "all 200 scores are equal"),
-        (small_task("continuous", rows=90), (), "90 rows, fewer than 100 candidates"),
+        (flat("continuous"), (), "all [0-9]+ scores are equal"),
+        (flat("discrete"), (), "all [0-9]+ scores are equal"),
         (
             small_task("continuous"),
             ("proxy.MEMBERS=2", "proxy.span=1.5", "update.span=1.5"),

@@ -225,7 +225,7 @@ def test_a_likelihood_needs_a_spread(consistency, uncertainty):
     ("gain_cap", "first_target", "needed"),
     [(4.0, "prediction", "values"), ("none", "labels", "values"), ("none", "prediction", "order")],
 )
-def test_without_units_of_the_score_it_needs_an_order(gain_cap, first_target, needed):
+def test_without_units_it_needs_an_order(gain_cap, first_target, needed):
     stage = update(gain_cap=gain_cap, first_target=first_target, consistency="squared")
     assert stage.needs == {needed, "gradients", "params"}
 

@@ -65,7 +65,8 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
     if spread := record.get("spread_over_oracles"):
         click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
-    for line in note_lines(record["notes"]):
+    # What was decided about the table was printed before the training.
+    for line in note_lines([note for note in record["notes"] if note["text"] not in record["data_notes"]]):
         click.echo(line)
     if record.get("published"):
         click.echo(f"published (normalised): {scores_line(record['published'])}")

@@ -43,7 +43,10 @@ error: the proxy's root mean squared error on rows that it was not trained on, r
 
 def print_result(result: Result) -> None:
     """Print the scores by seed, their mean and std, and scores to compare with."""
-    print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
+    # What was decided about the table was printed before the training.
+    notes = [note.plain() for note in result.notes if note.text not in result.task.notes]
+    published = result.recipe.published.get(result.task.name)
+    print_record({**result.summary(), "notes": notes, "published": published})
 
 
 def print_record(record: Mapping[str, Any]) -> None:
@@ -65,8 +68,7 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
     if spread := record.get("spread_over_oracles"):
         click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
-    # What was decided about the table was printed before the training.
-    for line in note_lines([note for note in record["notes"] if note["text"] not in record["data_notes"]]):
+    for line in note_lines(record["notes"]):
         click.echo(line)
     if record.get("published"):
         click.echo(f"published (normalised): {scores_line(record['published'])}")

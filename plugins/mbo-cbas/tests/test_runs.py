@@ -92,8 +92,10 @@ def test_candidates_follow_the_proxy():
         "proxy.learning_rate=3e-3",
         "update.prior_epochs=40",
         "update.learning_rate=3e-3",
+        "update.batch_size=32",
         "update.iterations=5",
         "update.epochs=5",
+        "update.samples=200",
     )
     task = small_task("discrete")
     result = run("cbas", task, *sets, seeds=1)

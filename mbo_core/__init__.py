@@ -21,32 +21,52 @@ if TYPE_CHECKING:
     from mbo_core.runs.loading import load
     from mbo_core.runs.result import Result, Trial
     from mbo_core.runs.tables import compare
+    from mbo_core.tasks.columns import Category, Sequence
+    from mbo_core.tasks.constraints import Linear
+    from mbo_core.tasks.files import read_table
+    from mbo_core.tasks.fixed import Fixed
+    from mbo_core.tasks.numbers import Real, Whole
     from mbo_core.tasks.space import Space
+    from mbo_core.tasks.space_file import read_space, write_space
     from mbo_core.tasks.task import Task, TaskInfo, TaskOffer
 
 _HOMES = {
+    "Category": "tasks.columns",
+    "Fixed": "tasks.fixed",
     "Interrupted": "runs.execute",
+    "Linear": "tasks.constraints",
+    "Real": "tasks.numbers",
     "Recipe": "recipes.recipe",
     "Registry": "plugins.registry",
     "Result": "runs.result",
     "Trial": "runs.result",
+    "Sequence": "tasks.columns",
     "Space": "tasks",
     "Task": "tasks",
     "TaskInfo": "tasks",
     "TaskOffer": "tasks",
+    "Whole": "tasks.numbers",
     "compare": "runs.tables",
     "installed": "plugins.registry",
     "load": "runs.loading",
+    "read_space": "tasks.space_file",
+    "read_table": "tasks.files",
     "run": "runs.execute",
+    "write_space": "tasks.space_file",
 }
 
 __all__ = [
+    "Category",
+    "Fixed",
     "Interrupted",
+    "Linear",
     "MboError",
+    "Real",
     "Recipe",
     "RecipeError",
     "Registry",
     "Result",
+    "Sequence",
     "Space",
     "StageOffer",
     "StoreError",
@@ -55,12 +75,16 @@ __all__ = [
     "TaskInfo",
     "TaskOffer",
     "Trial",
+    "Whole",
     "compare",
     "hookimpl",
     "hookspec",
     "installed",
     "load",
+    "read_space",
+    "read_table",
     "run",
+    "write_space",
 ]
 
 

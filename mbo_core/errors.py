@@ -85,17 +85,21 @@ class Mistakes:
         """Add the mistakes that are not in the list yet."""
         self.found += [mistake for mistake in mistakes if mistake not in self.found]
 
+    def joined(self, what: str) -> Mistake:
+        """All mistakes in `what` as one."""
+        if len(self.found) == 1:
+            return self.found[0]
+        lines = [fact + (f"\n    hint: {hint}" if hint else "") for fact, hint in self.found]
+        return f"{len(lines)} mistakes in {what}\n\n" + "\n".join(lines), None
+
     def raise_if_any(self, error: type[RecipeError] = RecipeError) -> None:
         """Raise one error for all of them.
 
         Raises:
             RecipeError: with every mistake, each with its hint.
         """
-        if len(self.found) == 1:
-            raise error(*self.found[0])
         if self.found:
-            lines = [fact + (f"\n    hint: {hint}" if hint else "") for fact, hint in self.found]
-            raise error(f"{len(lines)} mistakes in the recipe\n\n" + "\n".join(lines), mistakes=self.found)
+            raise error(*self.joined("the recipe"), mistakes=self.found)
 
 
 def matching(name: str, known: Iterable[str]) -> str | None:

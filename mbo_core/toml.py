@@ -18,6 +18,8 @@ class Sourced(NamedTuple):
 
     value: Any
     where: str
+    layer: int = 0
+    """The number of the layer it comes from; later layers override earlier ones."""
 
 
 Table: TypeAlias = "dict[str, Table | Sourced]"
@@ -55,24 +57,24 @@ class Document:
         return label
 
 
-def read(path: Path) -> Document:
-    """Parse a recipe file.
+def read(path: Path, what: str = "recipe", largest: int = LARGEST) -> Document:
+    """Parse a recipe file, or another kind of TOML file that is called `what`.
 
     Raises:
         RecipeError: if it cannot be read, is too large, or is not TOML; with the line.
     """
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(largest + 1)
     except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise RecipeError(f"recipe {path} is larger than {LARGEST // 1024} KB", "a recipe is a small TOML file")
+        raise RecipeError(f"cannot read the {what} {path}: {error.strerror}") from error
+    if len(content) > largest:
+        raise RecipeError(f"{what} {path} is larger than {largest // 1024} KB", f"a {what} is a small TOML file")
     try:
         # Some Windows editors start a file with a byte-order mark.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecipeError(f"the recipe {path} is not UTF-8 text") from error
+        raise RecipeError(f"the {what} {path} is not UTF-8 text") from error
     return parse(text, path.stem, path)
 
 
@@ -105,7 +107,10 @@ def _sourced(plain: Mapping[str, Any], keys: tuple[str, ...], document: Document
 
 
 def _lines(text: str, plain: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """The line of each table and key; a table without a header has the line of its first key."""
+    """The line of each table and key; a table without a header has the line of its first key.
+
+    The tables of an array are found by their place in it, as in ("sums", "0").
+    """
     lines: dict[tuple[str, ...], int] = {}
     around: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
@@ -115,6 +120,8 @@ def _lines(text: str, plain: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
         if header := _HEADER.match(line):
             here = dotted(header[1])
             table = here if _holds(plain, here) else table
+            if table == here and line.lstrip().startswith("[["):
+                lines[(*here, str(sum(one[:-1] == here for one in lines)))] = number
         elif key := _KEY.match(line):
             here = (*table, *dotted(key[1]))
         # A line inside an array or a long string can look like a header or a key.
@@ -158,20 +165,23 @@ def assignment(text: str) -> Table:
         RecipeError: if it is not an assignment.
 
     >>> assignment("proxy.epochs=5")
-    {'proxy': {'epochs': Sourced(value=5, where='--set proxy.epochs=5')}}
+    {'proxy': {'epochs': Sourced(value=5, where='--set proxy.epochs=5', layer=0)}}
     """
     key, equals, value = text.partition("=")
     keys = dotted(key.strip())
     if not equals or not keys:
         raise RecipeError(f"invalid assignment: --set {text}", "write --set role.option=VALUE, e.g. proxy.epochs=5")
-    leaf = _leaf(_value(value.strip()), f"--set {text}")
+    leaf = sourced(_value(value.strip()), f"--set {text}")
     for part in reversed(keys):
         leaf = {part: leaf}
     return leaf if isinstance(leaf, dict) else {}
 
 
-def _leaf(value: Any, where: str) -> Table | Sourced:
-    return {key: _leaf(one, where) for key, one in value.items()} if isinstance(value, dict) else Sourced(value, where)
+def sourced(value: Any, where: str) -> Table | Sourced:
+    """A value, or a nest of tables, of which each leaf comes from one place."""
+    return (
+        {key: sourced(one, where) for key, one in value.items()} if isinstance(value, dict) else Sourced(value, where)
+    )
 
 
 def _value(text: str) -> Any:
@@ -191,6 +201,14 @@ def merge(base: Table, layer: Table) -> Table:
         keeps = isinstance(old, dict) and isinstance(value, dict) and not _changes_use(old, value)
         merged[key] = merge(old, value) if keeps and isinstance(old, dict) and isinstance(value, dict) else value
     return merged
+
+
+def numbered(table: Table, layer: int) -> Table:
+    """A table whose values say that they come from a layer."""
+    return {
+        key: numbered(value, layer) if isinstance(value, dict) else value._replace(layer=layer)
+        for key, value in table.items()
+    }
 
 
 def _changes_use(old: Table, new: Table) -> bool:

@@ -16,7 +16,7 @@ def taken():
     def take(update, state, data, steps):
         infos = []
         for number in range(steps):
-            state, info = update.step(keys.fold_in(KEY, number), state, data)
+            state, info = update.step(keys.fold_in(KEY, number), state, data, number)
             infos.append(info)
         return state, infos
 

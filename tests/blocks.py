@@ -16,5 +16,5 @@ def blocks(language: str) -> list[str]:
 
 def named_files() -> dict[str, str]:
     """Blocks whose first line is a comment with a file's name."""
-    named = [(re.match(r"# (\S+\.(?:toml|py))\n", text), text) for _, text in BLOCKS]
+    named = [(re.match(r"# (\S+\.(?:toml|py|csv))\n", text), text) for _, text in BLOCKS]
     return {name[1]: text.removeprefix(name[0]) for name, text in named if name}

@@ -14,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its t
 WORKERS = 4
 LONG = {"rows", "inputs-untouched", "same-key", "seed-alone"}
 """Checks that stages have passed already where a recipe is made of them."""
+LONG_TASKS = ("task BACE", "task HopperController-Gym-v0")
+"""A forest or thousands of controllers take seconds; the tests of these tasks wait for them once."""
 PRESET = ", preset "
 """In the label of a recipe that is run again; `recipe-resolves` holds its presets to be right."""
 
@@ -36,4 +38,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def repeats(case) -> bool:
     """Whether a case repeats a rule: on the other kind of task, with a preset, or of a recipe's stages."""
     label = case.subject.label
-    return case.repeats or PRESET in label or (label.startswith("method") and case.check.name in LONG)
+    made_of_stages = label.startswith("method") and case.check.name in LONG
+    return case.repeats or label in LONG_TASKS or PRESET in label or made_of_stages

@@ -21,7 +21,7 @@ def mbo_stages():
     from mbo_core.errors import TaskError
     from mbo_core.stages import OracleEvaluation
     from mbo_core.stages import option
-    from mbo_core.stages import Batch, Prediction, Schedule
+    from mbo_core.stages import Batch, PredictedScore, Prediction, Schedule
     from mbo_core.testing.reference_stages import AbleProxy, KeepBetter, ShiftDesigns, ShiftWeights
 
     @dataclass(frozen=True, kw_only=True)

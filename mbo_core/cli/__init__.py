@@ -12,6 +12,7 @@ from mbo_core.cli.program import Program
 from mbo_core.cli.recipe import recipe
 from mbo_core.cli.run import run
 from mbo_core.cli.show import show
+from mbo_core.cli.space import space
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,5 +22,5 @@ def main() -> None:
     """Offline model-based optimization: find better designs from a table of designs and their scores."""
 
 
-for command in (run, recipe, list_methods, list_tasks, list_stages, show, plugins, new):
+for command in (run, space, recipe, list_methods, list_tasks, list_stages, show, plugins, new):
     main.add_command(command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -20,6 +20,27 @@ preset_option = click.option("--preset", metavar="NAME", help="A preset of the r
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="ROLE.OPTION=VALUE", help="Change an option; VALUE is TOML. Repeatable."
 )
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How to read a table from a file; see `said_of_table`."""
+    for option in (
+        click.option("--ignore", multiple=True, metavar="COLUMN", help="A column that is no input. Repeatable."),
+        click.option("--space", metavar="FILE.toml", help="A file that corrects the space inferred from a table."),
+        click.option("--weights", metavar="COLUMN", help="The table's column of importance weights."),
+        click.option("--minimize", is_flag=True, help="Smaller scores are better."),
+        click.option("--target", metavar="COLUMN", help="The table's column of scores."),
+    ):
+        command = option(command)
+    return command
+
+
+def said_of_table(
+    target: str | None, minimize: bool, weights: str | None, space: str | None, ignore: Sequence[str]
+) -> dict[str, Any]:
+    """The options of `table_options` that were given."""
+    options = {"target": target, "minimize": minimize, "weights": weights, "space": space, "ignore": ignore}
+    return {name: value for name, value in options.items() if value}
 
 
 def task_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -115,14 +136,15 @@ def console() -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table on stdout; a column whose name starts with `>` is right-aligned."""
+    """Print a table on stdout; a column whose name starts with `>` is right-aligned, the first is not wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    for place, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        table.add_column(column.lstrip(">"), justify=justify, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console().print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -16,18 +17,21 @@ if TYPE_CHECKING:
 
 def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
     """Print the resolved recipe and what a run of it would cost; nothing is trained or stored."""
+    from mbo_core.recipes.limits import in_words
     from mbo_core.runs.estimate import HOW, estimate
 
     # Output of a plugin is not a result.
     with redirect_stdout(sys.stderr):
         found = estimate(plan, device)
-    recipe = plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds})
+    recipe = plan.asked.to_toml(plan.settings())
     if as_json:
         facts = {"recipe": plan.recipe.name, "constants": plan.recipe.constants, "task": plan.task.name}
-        print_json({**facts, "seeds": list(plan.seeds), **found.summary(), "resolved": recipe})
+        cut = [asdict(each) for each in plan.cuts]
+        print_json({**facts, "cut": cut, "seeds": list(plan.seeds), **found.summary(), "resolved": recipe})
         return
     click.echo(recipe)
-    click.echo(f"# {found.rows} rows, {len(plan.seeds)} seeds, device {device}")
+    cuts = "".join(f"; the table limits {words}" for words in filter(None, [in_words(plan.cuts)]))
+    click.echo(f"# {found.rows} rows, {len(plan.seeds)} seeds, device {device}{cuts}")
     rows = [
         [one.name, "" if one.steps is None else str(one.steps), duration(one.seconds, one.at_least)]
         for one in (*found.phases, found.whole)

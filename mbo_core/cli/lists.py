@@ -17,7 +17,7 @@ YARDSTICK = "TFBind8-Exact-v0"
 """The task whose scores `mbo list-methods` shows."""
 
 LEGEND = f"""\
-space: "both" is continuous and discrete. rows: the minimum number of rows.
+space: continuous (numbers), discrete (one sequence), mixed (several kinds of columns); "all" three.
 cost: run time relative to grad-ascent.
 ours, published: normalised 100th percentile on {YARDSTICK}, mean ± std; * with a preset.
 `mbo list-methods -v` adds summaries and sources; `mbo show METHOD` prints everything."""
@@ -35,7 +35,7 @@ def list_methods(verbose: bool, as_json: bool) -> None:
     elif not methods:
         _nothing("methods")
     else:
-        columns = ("name", "space", ">rows", ">cost", ">ours", ">published", "plugin")
+        columns = ("name", "space", ">cost", ">ours", ">published", "plugin")
         print_table(columns, [_cells(_facts(method)) for method in methods])
         if verbose:
             for method in methods:
@@ -58,8 +58,7 @@ def _facts(method: Method) -> dict[str, Any]:
         "summary": method.about.get("summary", ""),
         "paper": method.about.get("paper", ""),
         "mix": method.about.get("mix", False),
-        "kinds": listing.get("kinds", []),
-        "rows": listing.get("rows"),
+        "kinds": list(method.kinds),
         "cost": listing.get("cost"),
         "measured": table.get("measured", {}).get(YARDSTICK),
         "published": table.get("published", {}).get(YARDSTICK),
@@ -72,9 +71,20 @@ def _facts(method: Method) -> dict[str, Any]:
 def _cells(facts: Mapping[str, Any]) -> list[str]:
     measured = facts["measured"] or {}
     ours = _score(measured) + ("*" if measured.get("preset") else "")
-    numbers = ["-" if facts[key] is None else f"{facts[key]:g}" for key in ("rows", "cost")]
-    kinds = "both" if len(facts["kinds"]) == len(DEFAULT_ENCODINGS) else ", ".join(facts["kinds"])
-    return [facts["name"], kinds or "-", *numbers, ours, _score(facts["published"]), facts["plugin"]]
+    cost = "-" if facts["cost"] is None else f"{facts['cost']:g}"
+    return [facts["name"], _kinds(facts["kinds"]), cost, ours, _score(facts["published"]), facts["plugin"]]
+
+
+def _kinds(kinds: Sequence[str]) -> str:
+    """The kinds of space in one or two words.
+
+    >>> _kinds(["continuous", "discrete", "mixed"]), _kinds(["continuous", "discrete"]), _kinds(["mixed"]), _kinds([])
+    ('all', 'not mixed', 'mixed', '-')
+    """
+    lacking = [kind for kind in DEFAULT_ENCODINGS if kind not in kinds]
+    if len(kinds) < 2:
+        return kinds[0] if kinds else "-"
+    return f"not {lacking[0]}" if lacking else "all"
 
 
 def _score(scores: Mapping[str, Any] | None) -> str:

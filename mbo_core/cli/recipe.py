@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,12 +21,18 @@ from mbo_core.cli.common import (
 from mbo_core.cli.program import Commands
 from mbo_core.cli.recipe_new import new
 from mbo_core.errors import RecipeError
+from mbo_core.recipes.words import DEFAULT_ENCODINGS
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.tasks.space import Kind
     from mbo_core.toml import Document, Table
+
+
+def kind_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option `--kind`."""
+    return click.option("--kind", type=click.Choice(list(DEFAULT_ENCODINGS)), help=text)
 
 
 @click.group(cls=Commands)
@@ -40,7 +47,7 @@ recipe.add_command(new)
 @click.argument("name")
 @click.option("--resolved", is_flag=True, help="Apply its parents and write out every option.")
 @task_option("Resolve it for this task.")
-@click.option("--kind", type=click.Choice(["continuous", "discrete"]), help="Resolve it for this kind of task.")
+@kind_option("Resolve it for this kind of task.")
 @preset_option
 @set_option
 @plugins_option
@@ -72,8 +79,7 @@ def _resolved(
     from mbo_core.recipes.resolve import recorded_run, resolve
     from mbo_core.recipes.writing import with_sources
 
-    if task is not None and kind is not None:
-        raise RecipeError("--task and --kind cannot be combined", "remove --kind: a task has one kind")
+    _not_both(task, kind)
     recorded = None if kind else recorded_run(document).get("task")
     task = task or next((name for name in found.tasks if name == recorded), None)
     if task is not None:
@@ -97,19 +103,22 @@ def _only_kind(document: Document, found: Registry, preset: str | None, sets: tu
         raise refused[0]
     first = next(iter(fits))
     if any(fit != fits[first] for fit in fits.values()):
-        hint = "add --kind continuous, --kind discrete or --task TASK"
-        raise RecipeError("recipe differs between continuous and discrete tasks", hint)
+        hint = f"add {', '.join(f'--kind {kind}' for kind in fits)} or --task TASK"
+        raise RecipeError(f"recipe differs between {' and '.join(fits)} tasks", hint)
     return first
 
 
 @recipe.command()
 @click.argument("name")
-@task_option("The task to check it for; both kinds of task by default.")
+@task_option("The task to check it for; all kinds of task by default.")
+@kind_option("The kind of task to check it for.")
 @preset_option
 @set_option
 @json_option
 @plugins_option
-def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...], as_json: bool) -> None:
+def check(
+    name: str, task: str | None, kind: Kind | None, preset: str | None, sets: tuple[str, ...], as_json: bool
+) -> None:
     """Check that the recipe NAME is valid and its stages fit.
 
     NAME is a method, a file or a run's folder. Nothing is trained. All its presets and `when` tables are checked too.
@@ -120,7 +129,8 @@ def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...]
     found = registry()
     document = find(name, found)
     check_branches(document, found, sets)
-    fits, refused = _fits(name, document, found, task, preset, sets)
+    _not_both(task, kind)
+    fits, refused = _fits(name, document, found, task or kind, preset, sets)
     stages = {what: {role: one.name for role, one in fit.stages().items()} for what, fit in fits.items()}
     if as_json:
         print_json({"recipe": name, "preset": preset, "fits": stages, "refused": refused})
@@ -131,18 +141,24 @@ def check(name: str, task: str | None, preset: str | None, sets: tuple[str, ...]
     print_table(columns, [[what, *uses.values()] for what, uses in stages.items()])
 
 
+def _not_both(task: str | None, kind: Kind | None) -> None:
+    if task is not None and kind is not None:
+        raise RecipeError("--task and --kind cannot be combined", "remove --kind: a task has one kind")
+
+
 def _fits(
-    name: str, document: Document, found: Registry, task: str | None, preset: str | None, sets: tuple[str, ...]
+    name: str, document: Document, found: Registry, asked: str | None, preset: str | None, sets: tuple[str, ...]
 ) -> tuple[dict[str, Recipe], dict[str, str]]:
-    """What the recipe resolves to, by task or kind of task, and the reasons where it does not."""
+    """What the recipe resolves to on the task or the kind that is asked for, or on each kind; and why not elsewhere."""
     from mbo_core.recipes.recipe import Recipe
     from mbo_core.recipes.resolve import fits_kinds
 
-    if task is not None:
+    if asked is not None and asked not in DEFAULT_ENCODINGS:
         from mbo_core.runs.execute import plan
 
-        return {task: plan(name, task, preset=preset, set=sets, registry=found).recipe}, {}
-    kinds = fits_kinds(document, found, preset, sets)
+        return {asked: plan(name, asked, preset=preset, set=sets, registry=found).recipe}, {}
+    every = fits_kinds(document, found, preset, sets)
+    kinds = {kind: fit for kind, fit in every.items() if asked in (None, kind)}
     fits = {f"{kind} tasks": fit for kind, fit in kinds.items() if isinstance(fit, Recipe)}
     refused = {kind: fit for kind, fit in kinds.items() if not isinstance(fit, Recipe)}
     if not fits:

@@ -12,8 +12,10 @@ import click
 
 from mbo_core.cli.common import console, print_table
 from mbo_core.errors import StoreError, reason_of
-from mbo_core.runs.store import TABLE
-from mbo_core.runs.tables import mean_std, number
+from mbo_core.recipes.limits import Cut, in_words
+from mbo_core.runs.store import TABLE, own_task
+from mbo_core.runs.tables import limits_in_words, mean_std, number
+from mbo_core.tasks.source import Source
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -35,21 +37,29 @@ LEGEND = """\
 100th, 50th: percentiles of a seed's candidates, normalised and raw scores; population std: over seeds.
 distinct, new: the number of distinct candidates, and of those not in the data.
 adversary's gap: how much worse the adversary makes the trained proxy, in standardised units.
-predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy."""
+predicted - true: mean over the candidates, raw; if far above 0, the search has exploited the proxy.
+error: the proxy's root mean squared error on rows that it was not trained on, raw; rank correlation: Spearman's."""
 
 
 def print_result(result: Result) -> None:
     """Print the scores by seed, their mean and std, and scores to compare with."""
-    print_record({**result.summary(), "published": result.recipe.published.get(result.task.name)})
+    # What was decided about the table was printed before the training.
+    notes = [note.plain() for note in result.notes if note.text not in result.task.notes]
+    published = result.recipe.published.get(result.task.name)
+    print_record({**result.summary(), "notes": notes, "published": published})
 
 
 def print_record(record: Mapping[str, Any]) -> None:
     """Print the same from a run's record."""
-    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"]]))
+    cuts = in_words([Cut(**each) for each in record["cut"]])
+    limits = limits_in_words(record["hold"], record["start"])
+    heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"], cuts, limits]))
     console().print(heading, style="bold")
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
     click.echo(LEGEND)
+    for line in held_out_lines(record["held_out"]):
+        click.echo(line)
     for seed, reason in record["failed"].items():
         click.echo(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
@@ -61,8 +71,19 @@ def print_record(record: Mapping[str, Any]) -> None:
     for line in note_lines(record["notes"]):
         click.echo(line)
     if record.get("published"):
-        click.echo(_published(record["published"]))
+        click.echo(f"published (normalised): {scores_line(record['published'])}")
     click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+
+
+def held_out_lines(held_out: Mapping[str, Any]) -> list[str]:
+    """How well the proxies predict held-out rows: mean and std over seeds, or a dash."""
+    if held_out["rows"]["mean"] is None:
+        return ["held-out rows: -"]
+    lines = []
+    for name, of in (("held-out rows", ""), ("the best of them", "best_")):
+        error, rank = (mean_std(held_out[f"{of}{measure}"]["by_seed"]) for measure in ("error", "rank"))
+        lines.append(f"{name}: {held_out[f'{of}rows']['mean']:.0f}, error {error}, rank correlation {rank}")
+    return lines
 
 
 def note_lines(notes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -104,9 +125,16 @@ def _best_row(record: Mapping[str, Any]) -> list[str]:
     return ["best in data", number(best["normalised"]), "", number(best["raw"]), ""]
 
 
-def _published(scores: Mapping[str, Any]) -> str:
+def scores_line(scores: Mapping[str, Any]) -> str:
+    """Scores of a recipe's `[published]` or `[measured]`: mean and standard deviation, and where they come from.
+
+    >>> scores_line({"100th": [0.97, 0.017], "seeds": 8, "preset": "quick", "source": "README"})
+    '100th 0.970 ± 0.017; 8 seeds, preset quick; README'
+    """
     figures = [f"{of} {scores[of][0]:.3f} ± {scores[of][1]:.3f}" for of in ("100th", "50th") if scores.get(of)]
-    return "published (normalised): " + "; ".join(filter(None, [", ".join(figures), scores.get("source")]))
+    how = [f"{scores['seeds']} seeds"] if "seeds" in scores else []
+    how += [f"preset {scores['preset']}"] if "preset" in scores else []
+    return "; ".join(filter(None, [", ".join(figures), ", ".join(how), scores.get("source")]))
 
 
 def _texts(values: Sequence[float | None]) -> tuple[str, str]:
@@ -135,18 +163,26 @@ def _print_whole(record: Mapping[str, Any], path: Path) -> None:
     click.echo(f"machine: Python {machine['python']} on {where}")
     if record["task_notes"]:
         click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
+    if record["source"]:
+        _print_source(Source(**record["source"]))
     click.echo(f"again: {_again(record, path / 'recipe.toml')}")
+
+
+def _print_source(source: Source) -> None:
+    columns = [f"{key} {value}" for key, value in source.settings().items() if key not in {"task", "sha256", "space"}]
+    click.echo(f"table: {', '.join([source.path, *columns])}; sha256 {source.sha256}")
+    if change := source.change():
+        click.echo(f"table: {change}: the run cannot be repeated exactly", err=True)
 
 
 def _again(record: Mapping[str, Any], recipe: Path) -> str:
     """How to repeat a run: a command, or lines of Python if the table is the user's own."""
     device, files = record["machine"]["device"], [home for home in record["unpackaged"] if home.endswith(".py")]
-    if not record["own_table"]:
+    if record["source"] or not record["own_table"]:
         given = "".join(f" --plugin {quote(file)}" for file in files)
         return f"mbo run {quote(str(recipe))} --device {device}{given}"
-    task = f"mbo.Task({json.dumps(record['task'])}, x, y)  # your table"
-    if (recipe.parent / TABLE).exists():
-        task = f"mbo.load({json.dumps(str(recipe.parent))}).task  # without its oracle"
+    remark = "without its oracle" if (recipe.parent / TABLE).exists() else "your table"
+    task = f"{own_task(recipe.parent, record['task'])}  # {remark}"
     given = f", plugins={json.dumps(files)}" if files else ""
     run = f"mbo.run({json.dumps(str(recipe))}, task, device={json.dumps(device)}{given})"
     return "in Python\n" + "\n".join(f"    {line}" for line in ("import mbo_core as mbo", f"task = {task}", run))

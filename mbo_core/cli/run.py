@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,9 @@ from mbo_core.cli.common import (
     preset_option,
     print_json,
     registry,
+    said_of_table,
     set_option,
+    table_options,
     task_option,
 )
 from mbo_core.errors import RecipeError
@@ -30,7 +32,10 @@ RUNS = Path("mbo-runs")
 
 @click.command()
 @click.argument("recipe")
-@task_option("The task; optional if the recipe names one.")
+@task_option("An installed task, or a table FILE.csv or FILE.npz; optional if the recipe names one.")
+@table_options
+@click.option("--hold", multiple=True, metavar="COLUMN=VALUE", help="Keep a column at a value. Repeatable.")
+@click.option("--start", metavar="FILE.csv", help="Designs to search from, filled up with the best rows.")
 @click.option("--seeds", metavar="SEEDS", help="A count (8), seeds (0,3,5) or a range (0-15); 8 by default.")
 @preset_option
 @set_option
@@ -52,6 +57,13 @@ RUNS = Path("mbo-runs")
 def run(
     recipe: str,
     task: str | None,
+    target: str | None,
+    minimize: bool,
+    weights: str | None,
+    space: str | None,
+    ignore: tuple[str, ...],
+    hold: tuple[str, ...],
+    start: str | None,
     seeds: str | None,
     preset: str | None,
     sets: tuple[str, ...],
@@ -68,10 +80,15 @@ def run(
     from mbo_core.cli.report import print_result
     from mbo_core.runs.cache import Cache
     from mbo_core.runs.execute import choose_device, execute, plan
+    from mbo_core.runs.opening import Asked
     from mbo_core.runs.store import fresh
 
     kept = (Cache.create(cache),) if cache else ()
-    planned = plan(recipe, task, None if seeds is None else parse_seeds(seeds), preset, sets, found, kept)
+    asked = Asked(said_of_table(target, minimize, weights, space, ignore), parse_hold(hold), start)
+    numbers = None if seeds is None else parse_seeds(seeds)
+    planned = plan(recipe, task, numbers, preset, sets, found, kept, asked)
+    for note in planned.task.notes:
+        click.echo(note, err=True)
     # Checked before a folder is made, so that a failure leaves no empty one.
     device = choose_device(device)
     if dry_run:
@@ -87,6 +104,26 @@ def run(
         print_result(result)
     if result.failed:
         raise click.exceptions.Exit(1)
+
+
+def parse_hold(texts: Iterable[str]) -> dict[str, str]:
+    """Columns and the values that proposals keep.
+
+    Raises:
+        RecipeError: for text without a value, or a column twice.
+
+    >>> parse_hold(["temp_C=25", "gas=N2"])
+    {'temp_C': '25', 'gas': 'N2'}
+    """
+    held: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise RecipeError(f'invalid --hold "{text}"', "write --hold COLUMN=VALUE")
+        if name.strip() in held:
+            raise RecipeError(f"duplicate --hold of {name.strip()}", "leave out one of them")
+        held[name.strip()] = value.strip()
+    return held
 
 
 def parse_seeds(text: str) -> int | list[int]:

@@ -12,7 +12,12 @@ import click
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
 from mbo_core.errors import RecipeError, matching, nearest
 
+SCORES = ("published", "measured")
+"""The tables of a method that hold scores by task."""
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mbo_core.plugins.collect import Offered
     from mbo_core.plugins.discovery import Method
     from mbo_core.plugins.registry import Registry
@@ -90,7 +95,7 @@ def _stage(role: str, offered: Offered, found: Registry) -> dict[str, Any]:
         {
             "option": one.name,
             "type": one.type_name if one.stage is None else f"a stage: {one.stage.__name__}",
-            "default": "" if one.stage else one.default,
+            "default": "" if one.stage else one.defaults if one.by_kind else one.default,
             "range": one.limits.range(),
             "meaning": one.limits.doc,
         }
@@ -130,23 +135,53 @@ def _print(thing: dict[str, Any]) -> None:
     for key, value in thing.items():
         if key == "options":
             print_table(
-                list(value[0]) if value else ["no options"], [[_cell(cell) for cell in row.values()] for row in value]
+                list(value[0]) if value else ["no options"], [[_toml(cell) for cell in row.values()] for row in value]
             )
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and value:
             click.echo(f"{key}:")
             for name, inner in value.items():
-                click.echo(f"  {name}: {_cell(inner)}")
-        elif isinstance(value, list) and all(" " not in str(item) for item in value):
-            click.echo(f"{key}: {', '.join(map(str, value)) or 'none'}")
-        elif isinstance(value, list):
+                click.echo(f"  {name}: {_scores(inner) if key in SCORES else _text(inner)}")
+        elif isinstance(value, list) and any(" " in str(item) for item in value):
             click.echo(f"{key}:")
             for item in value:
                 click.echo(f"  - {item}")
         else:
-            click.echo(f"{key}: {value}")
+            click.echo(f"{key}: {_text(value)}")
 
 
-def _cell(value: Any) -> str:
+def _scores(scores: dict[str, Any]) -> str:
+    from mbo_core.cli.report import scores_line
+
+    return scores_line(scores)
+
+
+def _text(value: Any) -> str:
+    """A fact for people; a table's keys are written as `--set` takes them.
+
+    >>> _text(["continuous", "discrete"]), _text([]), _text(True)
+    ('continuous, discrete', 'none', 'yes')
+    >>> _text({"use": "autofocus", "inner": {"hidden": [8, 8], "monotone": False}})
+    'use = autofocus, inner.hidden = [8, 8], inner.monotone = false'
+    """
+    if isinstance(value, dict) and value:
+        return ", ".join(f"{name} = {_toml(inner)}" for name, inner in _dotted(value))
+    if isinstance(value, (dict, list)):
+        return ", ".join(map(str, value)) or "none"
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
+def _dotted(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+def _toml(value: Any) -> str:
+    """An option's value as in a recipe, but for the quotes of text; or its default on each kind of space."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, dict):
-        return ", ".join(f"{name} = {_cell(inner)}" for name, inner in value.items())
-    return str(list(value)) if isinstance(value, tuple) else str(value)
+        return ", ".join(f"{kind} {_toml(one)}" for kind, one in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -30,6 +30,10 @@ class Use(IntEnum):
     """Folded once more, with the epoch's number."""
     STEP = 3
     """Folded once more, with the step's number."""
+    FINISH = 4
+    """What is done after the last step."""
+    REFIT = 5
+    """The training on all rows; folded once more, with all of these."""
 
 
 class Examples(NamedTuple):
@@ -41,34 +45,50 @@ class Examples(NamedTuple):
     """(m,) or (members, m) weights: ones, or the multiplicities of a bootstrap."""
 
 
+LEAST_ROWS = 2
+"""The fewest rows to train on."""
+
+
 def check_rows(schedule: Schedule, rows: int) -> None:
     """Check that the data suffice for a schedule.
 
     Raises:
-        TaskError: if fewer rows are left to train on than the schedule needs.
+        TaskError: if fewer than `LEAST_ROWS` rows are left to train on, or the best state is to be kept with none held
+            out.
     """
+    if schedule.keep == "best" and not schedule.held_out:
+        hint = "set held_out; a table of fewer than 5 designs can hold out none"
+        raise TaskError('keep = "best" has no held-out rows to choose the state by', hint)
     left = rows - schedule.held_out
-    least = schedule.batch_size if schedule.drop_last else 2
-    if left < least:
+    if left < LEAST_ROWS:
         raise TaskError(
-            f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out; {least} are needed",
+            f"{rows} rows leave {max(left, 0)} to train on after {schedule.held_out} are held out;"
+            f" {LEAST_ROWS} are needed",
             "give more data, or lower the option held_out",
         )
 
 
 def examples(key: Key, rows: int, schedule: Schedule) -> Examples:
     """Draw one seed's training rows: a split, and a bootstrap of it where the schedule asks for one."""
-    split_key, bootstrap_key = keys.split(key)
-    members = schedule.members
-    if members is None:
-        chosen = keys.permutation(split_key, rows)[schedule.held_out :]
+    chosen, _ = split(key, rows, schedule)
+    _, bootstrap_key = keys.split(key)
+    if schedule.members is None:
         return Examples(chosen, _multiplicities(bootstrap_key, len(chosen), schedule))
-    if schedule.shuffle == "own":
-        chosen = vmap(lambda k: keys.permutation(k, rows))(keys.split(split_key, members))[:, schedule.held_out :]
-    else:
-        chosen = keys.permutation(split_key, rows)[schedule.held_out :]
     draw = vmap(lambda k: _multiplicities(k, chosen.shape[-1], schedule))
-    return Examples(chosen, draw(keys.split(bootstrap_key, members)))
+    return Examples(chosen, draw(keys.split(bootstrap_key, schedule.members)))
+
+
+def split(key: Key, rows: int, schedule: Schedule) -> tuple[Tensor, Tensor]:
+    """One seed's training rows and its held-out rows, (m,) and (held_out,), by the key of `examples`.
+
+    With `shuffle = "own"` both have a leading member axis.
+    """
+    split_key, _ = keys.split(key)
+    if schedule.members is not None and schedule.shuffle == "own":
+        order = vmap(lambda k: keys.permutation(k, rows))(keys.split(split_key, schedule.members))
+    else:
+        order = keys.permutation(split_key, rows)
+    return order[..., schedule.held_out :], order[..., : schedule.held_out]
 
 
 def _multiplicities(key: Key, count: int, schedule: Schedule) -> Tensor:
@@ -86,8 +106,8 @@ def shuffled(key: Key, drawn: Examples, schedule: Schedule) -> Examples:
 
 
 def slices(count: int, schedule: Schedule) -> list[slice]:
-    """Where an epoch of `count` rows is cut."""
-    size = schedule.batch_size
+    """Where an epoch of `count` rows is cut; a batch has at most all rows."""
+    size = min(schedule.batch_size, count)
     end = count - count % size if schedule.drop_last else count
     return [slice(start, min(start + size, end)) for start in range(0, end, size)]
 
@@ -116,7 +136,7 @@ class Epoch(NamedTuple):
     order: Examples
     """The rows in the order of this pass."""
     parts: list[slice]
-    """Where the order is cut into batches."""
+    """Where the order is cut into batches; fewer than all where the steps end."""
     key: Callable[[int], Key]
     """`key(number)` is that of the step on `parts[number]`."""
 
@@ -132,6 +152,8 @@ Lifted = Callable[[Callable[..., Any]], Callable[..., Any]]
 def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda function: function) -> Iterator[Epoch]:
     """The passes of a training: the one loop for the core and for stages that train something themselves.
 
+    Where the schedule counts steps, the last pass ends with the last step.
+
     Args:
         key: (2,) of one seed or, lifted, (seeds, 2).
         rows: the rows of the data.
@@ -145,9 +167,11 @@ def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda functi
     draw, shuffle, steps = (_folded(over, key, use) for use in (Use.ROWS, Use.ORDER, Use.STEP))
     drawn = over(lambda key: examples(key, rows, schedule))(draw)
     parts = slices(drawn.rows.shape[-1], schedule)
-    for epoch in range(schedule.epochs):
-        order = over(lambda key, drawn: shuffled(key, drawn, schedule))(_folded(over, shuffle, epoch), drawn)
-        yield Epoch(order, parts, partial(_step_key, over, steps, epoch * len(parts)))
+    total = step_count(rows, schedule)
+    for before in range(0, total, len(parts)):
+        key = _folded(over, shuffle, before // len(parts))
+        order = over(lambda key, drawn: shuffled(key, drawn, schedule))(key, drawn)
+        yield Epoch(order, parts[: total - before], partial(_step_key, over, steps, before))
 
 
 def _folded(over: Lifted, key: Key, number: int) -> Key:
@@ -161,6 +185,8 @@ def _step_key(over: Lifted, key: Key, before: int, number: int) -> Key:
 
 def step_count(rows: int, schedule: Schedule) -> int:
     """The number of training steps for a number of rows."""
+    if schedule.steps is not None:
+        return schedule.steps
     return schedule.epochs * len(slices(rows - schedule.held_out, schedule))
 
 

@@ -113,6 +113,16 @@ class Method:
             return {"summary": f"unreadable: {error.message}"}
         return table
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of space that it works on, by its `[listing]`; none where that does not say."""
+        try:
+            listing = plain(subtable(self.document.table, "listing"))
+        except RecipeError:
+            return ()
+        kinds = listing.get("kinds", ())
+        return tuple(kinds) if isinstance(kinds, list) else ()
+
 
 @dataclass(frozen=True)
 class Choice:

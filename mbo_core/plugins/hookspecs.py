@@ -79,8 +79,9 @@ def mbo_train_proxy(run: Run) -> TrainedProxy:
         run: the recipe's stages, the encoded data (x (N, d), y (N,)), the seeds and their keys.
 
     Returns:
-        `states`, the trained state of each seed that did not fail, and `failed`, the reasons for the others. An answer
-        may cover only some of the seeds; the hook is then called again for the rest. A timer::
+        `states`, the trained state of each seed that did not fail, and `failed`, the reasons for the others. `held_out`
+        is the quality of each proxy on rows that it was not trained on, if there are any. An answer may cover only some
+        of the seeds; the hook is then called again for the rest. A timer::
 
             @hookimpl(wrapper=True)
             def mbo_train_proxy(run):

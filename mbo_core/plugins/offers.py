@@ -8,6 +8,9 @@ from typing import Literal, TypeAlias, get_args
 Role: TypeAlias = Literal["encoding", "adversary", "proxy", "update", "evaluation"]
 """A slot of a recipe."""
 ROLES: tuple[Role, ...] = get_args(Role)
+Part: TypeAlias = Literal["objective"]
+"""What only a stage inside another fills."""
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class StageOffer:
     """A stage that a plugin offers, described by the place of its class.
 
     Attributes:
-        role: the slot of a recipe it fills.
+        role: the slot of a recipe that it fills, or the part of a stage.
         name: its name in recipes; the same as the class attribute `name`.
         place: `module:Class`, imported when a recipe or a list needs the stage.
 
@@ -23,7 +26,7 @@ class StageOffer:
     proxy conservative
     """
 
-    role: Role
+    role: Role | Part
     name: str
     place: str
 

@@ -11,10 +11,13 @@ import pluggy
 
 from mbo_core.errors import MboError, nearest
 from mbo_core.plugins import hookspecs
-from mbo_core.plugins.offers import ROLES, Role, StageOffer
+from mbo_core.plugins.offers import PARTS, ROLES, Part, Role, StageOffer
+from mbo_core.plugins.signatures import contract_of, refused_signature
 
 if TYPE_CHECKING:
-    from mbo_core.stages.contracts import Ability, Stage, Update
+    from mbo_core.stages.abilities import Ability
+    from mbo_core.stages.contracts import Stage, Update
+    from mbo_core.stages.objective import Objective
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """The form of the names of plugins and stages."""
@@ -81,8 +84,8 @@ def load(offer: StageOffer) -> type[Stage]:
 
 
 def _refused_offer(offer: StageOffer) -> str | None:
-    if offer.role not in ROLES:
-        return f'unknown role "{offer.role}"; {nearest(str(offer.role), ROLES)}'
+    if offer.role not in {*ROLES, *PARTS}:
+        return f'unknown role "{offer.role}"; {nearest(str(offer.role), (*ROLES, *PARTS))}'
     if not re.fullmatch(r"[\w.]+:\w+", offer.place):
         return f'invalid place "{offer.place}"; write "module:Class"'
     return _misnamed(offer.name)
@@ -105,7 +108,7 @@ def _refused_class(stage: Any) -> str | None:
         return f"it lacks {', '.join(sorted(lacking))}"
     if "__dataclass_fields__" not in vars(stage):
         return "it is not a dataclass"
-    return _unreadable(stage) or _misdeclared(stage)
+    return _unreadable(stage) or _misdeclared(stage) or refused_signature(stage)
 
 
 def _lacking(stage: type[Stage]) -> set[str]:
@@ -129,13 +132,13 @@ def _unreadable(stage: type[Stage]) -> str | None:
 
 def _misdeclared(stage: type[Stage]) -> str | None:
     """The first class attribute that does not match the contract of its role."""
-    from mbo_core.stages import contracts
+    from mbo_core.stages import abilities, contracts, objective
 
-    contract = next(base for base in stage.__mro__ if base.__module__ == contracts.__name__)
+    _, contract = contract_of(stage)
     declared = {name: hint for name, hint in get_type_hints(contract).items() if get_origin(hint) is ClassVar}
     found = [_misfit(name, get_args(hint)[0], getattr_static(stage, name)) for name, hint in declared.items()]
-    if issubclass(stage, contracts.Update) and (needs := default_needs(stage)) is not None:
-        found.append(_misfit("needs", frozenset[contracts.Ability], needs))
+    if issubclass(stage, (contracts.Update, objective.Objective)) and (needs := default_needs(stage)) is not None:
+        found.append(_misfit("needs", frozenset[abilities.Ability], needs))
     return next(filter(None, [*found, _misnamed(stage.name)]), None)
 
 
@@ -160,8 +163,8 @@ def _unknown_word(name: str, known: tuple[str, ...], value: Any) -> str | None:
     return f'unknown {NOUNS.get(name, "word")} "{unknown[0]}" in {name}; {nearest(unknown[0], known)}'
 
 
-def default_needs(update: type[Update]) -> frozenset[Ability] | None:
-    """What an update with default options needs of its proxy; None if that depends on a stage inside it."""
+def default_needs(update: type[Update | Objective]) -> frozenset[Ability] | None:
+    """What an update or objective needs of a proxy by default; None if that depends on a stage inside it."""
     from mbo_core.stages.options import options
 
     bare = object.__new__(update)
@@ -183,15 +186,10 @@ def refused_task(offer: Any) -> str | None:
     return "it is the class; offer an instance of it" if offer is TaskOffer else "it is not a TaskOffer"
 
 
-def role_of(stage: type[Stage]) -> Role:
+def role_of(stage: type[Stage]) -> Role | Part:
     """The role of a stage class.
 
     Raises:
         MboError: for a class that derives from no contract of a role.
     """
-    from mbo_core.stages import contracts
-
-    for role in ROLES:
-        if issubclass(stage, getattr(contracts, role.capitalize())):
-            return role
-    raise MboError(f"{stage.__name__} derives from none of {', '.join(ROLES)}")
+    return contract_of(stage)[0]

@@ -15,7 +15,8 @@ from mbo_core.recipes.hints import option_hint
 from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage
-from mbo_core.stages.options import Option, Refused, convert, options
+from mbo_core.stages.options import Option, Refused, convert, options, rivals
+from mbo_core.tasks.space import Kind
 from mbo_core.toml import Sourced, Table, subtable
 
 
@@ -27,11 +28,13 @@ class Builder:
         registry: what is installed.
         lineage: the recipe, to locate mistakes in its files.
         mistakes: collects the mistakes.
+        kind: the kind of space, on which defaults of options may depend.
     """
 
     registry: Registry
     lineage: Lineage
     mistakes: Mistakes
+    kind: Kind
 
     def stages(self, table: Table) -> dict[str, Stage | None]:
         """The five stages; None for one that could not be built."""
@@ -60,7 +63,9 @@ class Builder:
     def _construct(self, stage: type[Stage], path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         known = options(stage)
         before = len(self.mistakes.found)
-        values = {option.name: self._inner(option, path, table, made) for option in known.values() if option.stage}
+        table = self._without_rivals(stage, path, table)
+        values = {name: one.default_on(self.kind) for name, one in known.items() if one.by_kind}
+        inner = {name: self._inner(one, path, table, made) for name, one in known.items() if one.stage}
         for key, value in table.items():
             if key == "use":
                 continue
@@ -73,13 +78,26 @@ class Builder:
                 )
             elif known[key].stage is None:
                 self._option(known[key], path, value, values)
-        if len(self.mistakes.found) > before or None in values.values():
+        if len(self.mistakes.found) > before or None in inner.values():
             return None
         try:
-            return stage(**values)
+            return stage(**values, **inner)
         except ValueError as error:
             self._misfit(error, stage, path, table)
             return None
+
+    def _without_rivals(self, stage: type[Stage], path: str, table: Table) -> Table:
+        """The table without options that a later layer replaced by others."""
+        kept = dict(table)
+        for name, other in rivals(stage).items():
+            one, two = table.get(name), table.get(other)
+            if not isinstance(one, Sourced) or not isinstance(two, Sourced):
+                continue
+            if one.layer == two.layer:
+                fact = f"{path}.{name} and {path}.{other} are both set, but only one of them counts"
+                self.mistakes.add(one.where, fact, "remove one of the two")
+            del kept[name if one.layer < two.layer else other]
+        return kept
 
     def _misfit(self, error: ValueError, stage: type[Stage], path: str, table: Table) -> None:
         """Note why a stage refuses its options together, at the place of an option it names as `option=value`."""
@@ -95,8 +113,10 @@ class Builder:
     def _inner(self, option: Option, path: str, table: Table, made: Mapping[str, Stage | None]) -> Stage | None:
         if option.name in made:
             return made[option.name]
-        role = role_of(cast("type[Stage]", option.stage))
-        return self.stage(role, f"{path}.{option.name}", subtable(table, option.name), made)
+        role, own = role_of(cast("type[Stage]", option.stage)), subtable(table, option.name)
+        if option.default is not None:
+            own = {"use": Sourced(option.default.name, ""), **own}
+        return self.stage(role, f"{path}.{option.name}", own, made)
 
     def _option(self, option: Option, path: str, value: Table | Sourced, values: dict[str, Any]) -> None:
         if isinstance(value, dict):

@@ -28,13 +28,32 @@ def check_words(document: Document, mistakes: Mistakes) -> None:
         for key in subtable(document.table, table):
             if key not in names:
                 mistakes.add(document.where(table, key), f'unknown key "{key}" in {table}', nearest(key, names))
-    for table, key in (("method", "name"), ("run", "task"), ("run", "preset"), ("run", "applied")):
-        if not isinstance(plain(subtable(document.table, table)).get(key, ""), str):
-            mistakes.add(document.where(table, key), f"{table}.{key} must be a string")
+    if not isinstance(plain(subtable(document.table, "method")).get("name", ""), str):
+        mistakes.add(document.where("method", "name"), "method.name must be a string")
+    check_run(document, mistakes)
     check_facts(document, mistakes)
     for table, keys in (("published", PUBLISHED), ("measured", MEASURED)):
         for task, scores in subtable(document.table, table).items():
             check_scores(scores, table, keys, document.where(table, task), mistakes)
+
+
+def check_run(document: Document, mistakes: Mistakes) -> None:
+    """Note values of `[run]` with the wrong type."""
+    run = plain(subtable(document.table, "run"))
+    for key, (kind, form) in _RUN.items():
+        if not isinstance(run.get(key, kind()), kind):
+            mistakes.add(document.where("run", key), f"run.{key} must be {form}")
+    if not all(isinstance(name, str) for name in run.get("ignore", ())):
+        mistakes.add(document.where("run", "ignore"), "run.ignore must be a list of columns")
+
+
+_TEXTS = ("task", "preset", "applied", "sha256", "target", "weights", "space", "start")
+_RUN: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(_TEXTS, (str, "a string")),
+    "minimize": (bool, "true or false"),
+    "ignore": (list, "a list of columns"),
+    "hold": (dict, "a table of columns and values"),
+}
 
 
 def check_facts(document: Document, mistakes: Mistakes) -> None:
@@ -53,7 +72,6 @@ _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, list) and bool(value) and set(value) <= set(DEFAULT_ENCODINGS),
         f"a list of {' and '.join(DEFAULT_ENCODINGS)}",
     ),
-    "rows": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "cost": (lambda value: type(value) in {int, float} and value > 0, "a number above 0"),
 }
 

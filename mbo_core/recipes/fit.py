@@ -15,8 +15,8 @@ from mbo_core.tasks.space import Kind
 def check(recipe: Recipe, kind: Kind, registry: Registry, mistakes: Mistakes) -> None:
     """Note every mismatch between the stages, or between them and the kind of task."""
     if kind not in recipe.encoding.kinds:
-        fits = _fitting(registry, "encoding", lambda stage: kind in cast("type[Encoding]", stage).kinds)
-        mistakes.add("", f'encoding "{recipe.encoding.name}" cannot encode {kind} designs', fits)
+        fact = f'encoding "{recipe.encoding.name}" cannot encode {kind} designs'
+        mistakes.add("", fact, _for_kind(kind, registry))
     for stage in all_stages(recipe):
         if isinstance(stage, Update):
             _check_abilities(stage, recipe.proxy, registry, mistakes)
@@ -47,6 +47,13 @@ def all_stages(recipe: Recipe) -> list[Stage]:
     for stage in recipe.stages().values():
         found += [one for one in with_inner(stage) if one not in found]
     return found
+
+
+def _for_kind(kind: Kind, registry: Registry) -> str:
+    """The encodings and the methods that take a kind of task."""
+    encodings = _fitting(registry, "encoding", lambda stage: kind in cast("type[Encoding]", stage).kinds)
+    methods = ", ".join(name for name, method in registry.methods.items() if kind in method.kinds)
+    return f"{encodings}; methods for {kind} tasks: {methods or 'none installed'}"
 
 
 def _fitting(registry: Registry, role: str, fits: Any) -> str:

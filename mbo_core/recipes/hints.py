@@ -45,8 +45,9 @@ def option_hint(name: str, known: Mapping[str, Option]) -> str:
 
 def _same_meaning(name: str, known: Mapping[str, Option]) -> list[str]:
     synonyms = [word for group in SYNONYMS if name in group for word in group]
-    found = [option for word in synonyms for option in known if option == word or option.endswith(f"_{word}")]
-    return found[:1]
+    whole = [word for word in synonyms if word in known]
+    ending = [option for word in synonyms for option in known if option.endswith(f"_{word}")]
+    return (whole or ending)[:1]
 
 
 def _mentioning(name: str, known: Mapping[str, Option]) -> list[str]:

@@ -13,13 +13,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mbo_core.errors import RecipeError, matching
 from mbo_core.plugins.requirements import may_offer
 from mbo_core.recipes.words import DEFAULT_ENCODINGS, DEFAULT_STAGES, ROLES
-from mbo_core.toml import Document, Sourced, Table, assignment, leaves, merge, plain, read, subtable
+from mbo_core.toml import Document, Sourced, Table, assignment, leaves, merge, numbered, plain, read, subtable
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry
@@ -163,16 +164,18 @@ def flatten(
         name: {"use": Sourced(use, "")} for name, use in {**DEFAULT_STAGES, "encoding": DEFAULT_ENCODINGS[kind]}.items()
     }
     grown: list[Table] = []
+    number = count(1)
     for one in lineage.documents:
         when = subtable(one.table, "when")
         for layer in (one.table, subtable(when, kind), *(subtable(when, name) for name in _names(task or ""))):
-            table = merge(table, _roles(layer))
+            table = merge(table, numbered(_roles(layer), next(number)))
         grown.append(table)
     for one, own in zip(lineage.documents, grown, strict=True):
         layer = _roles(subtable(subtable(one.table, "preset"), preset or ""))
-        table = merge(table, _for_kept_stages(layer, own, grown[-1]))
+        table = merge(table, numbered(_for_kept_stages(layer, own, grown[-1]), next(number)))
+    last = next(number)
     for given in sorted(map(assignment, sets), key=_precedence):
-        table = merge(table, _roles(given))
+        table = merge(table, numbered(_roles(given), last))
     return table
 
 

@@ -32,10 +32,11 @@ def needs(update: type[Update], registry: Registry) -> dict[str, list[str]]:
 
 
 def inner_choices(stage: type[Stage], registry: Registry) -> dict[str, list[str]]:
-    """For each option that holds an inner stage other than the recipe's own: the names it accepts."""
-    held = inner_roles(stage)
+    """For each option that holds an inner stage other than the recipe's own: the accepted names, the default first."""
+    held, known = inner_roles(stage), options(stage)
     made = [one for _, one in _examples(stage, registry)] if held else []
-    return {name: list(dict.fromkeys(getattr(one, name).name for one in made)) for name in held}
+    own = {name: [known[name].default.name] if known[name].default is not None else [] for name in held}
+    return {name: list(dict.fromkeys([*own[name], *(getattr(one, name).name for one in made)])) for name in held}
 
 
 def inner_roles(stage: type[Stage]) -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import Any
 import tomli_w
 
 from mbo_core.recipes.words import ABOUT, ROLES
-from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, Stage, Update
-from mbo_core.stages.options import options, to_toml
+from mbo_core.stages.contracts import Adversary, Encoding, Evaluation, Proxy, Stage, Update, left_open
+from mbo_core.stages.options import options, rivals, to_toml
 
 LEFT_OUT: Any = None
 """A stage to be filled in when the recipe is resolved."""
@@ -76,13 +76,20 @@ class Recipe:
         return tomli_w.dumps(tables)
 
 
-def written(stage: Stage) -> dict[str, Any]:
-    """A stage as its TOML table, without the recipe's own adversary and proxy, which have their own tables."""
+def written(stage: Stage, *, resolved: bool = True) -> dict[str, Any]:
+    """A stage as its TOML table, without the recipe's own adversary and proxy, which have their own tables.
+
+    Args:
+        stage: the stage.
+        resolved: whether to write options that were left open to the kind of space.
+    """
     table: dict[str, Any] = {"use": stage.name}
+    skipped = set() if resolved else left_open(stage)
+    skipped |= {other for name, other in rivals(type(stage)).items() if getattr(stage, name) is not None}
     for option in options(type(stage)).values():
         value = getattr(stage, option.name)
-        if option.stage is None:
+        if option.stage is None and option.name not in skipped:
             table.update(to_toml({option.name: value}))
-        elif option.name not in ROLES and value is not None:
-            table[option.name] = written(value)
+        elif option.stage is not None and option.name not in ROLES and value is not None:
+            table[option.name] = written(value, resolved=resolved)
     return table

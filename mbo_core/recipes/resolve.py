@@ -60,7 +60,7 @@ def resolve(
     bare = flatten(whole, kind, task)
     laid = flatten(whole, kind, task, chosen)
     flat = flatten(whole, kind, task, chosen, sets)
-    stages = Builder(registry, whole, mistakes).stages(flat)
+    stages = Builder(registry, whole, mistakes, kind).stages(flat)
     mistakes.raise_if_any()
     if chosen and plain(laid) == plain(bare):
         raise RecipeError(f'preset "{chosen}" changes nothing in this recipe for {kind} tasks', _PRESET_HINT)

@@ -6,21 +6,27 @@ A stage's options depend on its `use`. In a recipe with a parent, and in `when` 
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast, get_args, get_origin
 
 from mbo_core.errors import RecipeError
+from mbo_core.plugins.offers import PARTS
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.validation import role_of
 from mbo_core.recipes.words import DEFAULT_ENCODINGS, DEFAULT_STAGES, ROLES
 from mbo_core.stages.contracts import Stage
+from mbo_core.stages.objective import PREDICTION
 from mbo_core.stages.options import Limits, Option, first_line, options, to_toml
 from mbo_core.toml import subtable
 
 FILE = "recipe.schema.json"
 """The file name that new recipes refer to."""
+
+UNNAMED = {**DEFAULT_STAGES, PREDICTION.role: PREDICTION.name}
+"""The stage of a role that is not named."""
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -31,7 +37,9 @@ SCORE: Schema = {"type": "array", "items": {"type": "number"}, "minItems": 2, "m
 def schema(registry: Registry) -> Schema:
     """The schema of all recipes, as plain JSON values."""
     definitions = {
-        f"{role}-{where}": _table(role, where, registry) for role in ROLES for where in ("whole", "inner", "layer")
+        f"{role}-{where}": _table(role, where, registry)
+        for role in (*ROLES, *PARTS)
+        for where in ("whole", "inner", "layer")
     }
     layer = _object({role: _ref(role, "layer") for role in ROLES}, "overrides, by role")
     whole = {"properties": {role: _ref(role, "whole") for role in ROLES}}
@@ -89,7 +97,6 @@ def _listing() -> Schema:
     kinds = {"type": "array", "items": {"enum": list(DEFAULT_ENCODINGS)}, "minItems": 1}
     described = {
         "kinds": {**kinds, "description": "the kinds of space it works on"},
-        "rows": {"type": "integer", "minimum": 1, "description": "the minimum number of rows"},
         "cost": {"type": "number", "exclusiveMinimum": 0, "description": "run time relative to grad-ascent"},
     }
     return _object(described, "what `mbo list-methods` prints")
@@ -99,7 +106,15 @@ def _run() -> Schema:
     number = {"type": "integer", "minimum": 0}
     seeds = [{"type": "integer", "minimum": 1}, {"type": "array", "items": number, "minItems": 1, "uniqueItems": True}]
     described = {
-        "task": {**TEXT, "description": "the task, unless --task is given"},
+        "task": {**TEXT, "description": "the task, or a table FILE.csv or FILE.npz, unless --task is given"},
+        "sha256": {**TEXT, "description": "the checksum of that file when it was read"},
+        "target": {**TEXT, "description": "the file's column of scores"},
+        "minimize": {"type": "boolean", "description": "whether smaller scores are better"},
+        "weights": {**TEXT, "description": "the file's column of weights"},
+        "ignore": {**TEXTS, "description": "columns of the file that are no inputs"},
+        "space": {**TEXT, "description": "a file that corrects the space inferred from the table"},
+        "hold": {"type": "object", "description": "columns that proposals keep at a value"},
+        "start": {**TEXT, "description": "a CSV file of designs to search from"},
         "seeds": {"description": "how many seeds, or which", "anyOf": seeds},
         "preset": {**TEXT, "description": "the preset to apply, unless --preset is given"},
         "applied": {**TEXT, "description": "the preset already included in the values"},
@@ -137,9 +152,9 @@ def _if_used(stage: type[Stage], inside: str) -> Schema:
 def _if_unnamed(role: str, where: str, stages: Iterable[type[Stage]]) -> list[Schema]:
     if where == "layer":
         return []
-    if where == "inner":
+    if where == "inner" and role in ROLES:
         return [{"required": ["use"]}]
-    silent = [stage for stage in stages if stage.name in {*DEFAULT_ENCODINGS.values(), DEFAULT_STAGES.get(role)}]
+    silent = [stage for stage in stages if stage.name in {*DEFAULT_ENCODINGS.values(), UNNAMED.get(role)}]
     return [{"if": {"not": {"required": ["use"]}}, "then": _object(_any(silent, "inner"), f"the {role}")}]
 
 
@@ -168,7 +183,8 @@ def _option(option: Option, where: str) -> Schema:
     if option.stage is not None:
         return _ref(role_of(cast("type[Stage]", option.stage)), where)
     default = to_toml({"default": option.default}) if _is_plain(option.default) else {}
-    return {"description": option.limits.doc, **_type(option.type, option.limits), **default}
+    elsewhere = [f"{json.dumps(value)} on {kind} designs" for kind, value in option.by_kind.items()]
+    return {"description": "; ".join([option.limits.doc, *elsewhere]), **_type(option.type, option.limits), **default}
 
 
 def _is_plain(value: Any) -> bool:

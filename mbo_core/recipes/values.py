@@ -14,7 +14,7 @@ from mbo_core.recipes.layers import find
 from mbo_core.recipes.recipe import Recipe, written
 from mbo_core.recipes.words import ROLES
 from mbo_core.stages.contracts import Stage, stages_inside, with_inner
-from mbo_core.stages.options import options
+from mbo_core.stages.options import options, rivals
 from mbo_core.toml import Document, Sourced, Table
 
 AnyRecipe: TypeAlias = "str | Path | Recipe | Mapping[str, Any]"
@@ -83,7 +83,7 @@ def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes
         _check_role(key, value, mistakes)
         for one in with_inner(value):
             _check_options(one, recipe, mistakes)
-        value = written(value)
+        value = written(value, resolved=False)
     if isinstance(value, Mapping):
         return {name: _sourced(one, name, recipe, mistakes) for name, one in value.items() if one is not None}
     return Sourced(value, "")
@@ -103,3 +103,7 @@ def _check_options(stage: Stage, recipe: Mapping[str, Any], mistakes: Mistakes) 
             mistakes.add("", f"{where} is not the recipe's {name}", f"leave it out and write {name}=... in the recipe")
         elif option.stage is None and value is None and option.default is not None:
             mistakes.add("", f"{where} is None, but a recipe cannot contain None", f"its default is {option.default!r}")
+    for name, other in rivals(type(stage)).items():
+        if getattr(stage, name) is not None and getattr(stage, other) != options(type(stage))[other].default:
+            fact = f"{name} and {other} of {type(stage).__name__} are both set, but only one of them counts"
+            mistakes.add("", fact, "leave one of the two out")

@@ -18,7 +18,10 @@ ORIGIN = ("paper", "code", "deviations")
 """The keys that no longer apply once a stage is replaced."""
 
 
-RUN = ("task", "seeds", "preset", "applied", "changed")
+RUN_FILE = ("sha256", "target", "minimize", "weights", "ignore", "space")
+"""The keys of `[run]` for a task that is a file."""
+
+RUN = ("task", *RUN_FILE, "hold", "start", "seeds", "preset", "applied", "changed")
 """The keys of `[run]`: `preset` is still to be applied; `applied` and `changed` are already in the values."""
 
 
@@ -29,7 +32,7 @@ MEASURED = (*PUBLISHED, "seeds", "preset")
 """The keys of `[measured."TASK"]`: our own scores, printed by `mbo list-methods`."""
 
 
-LISTING = ("kinds", "rows", "cost")
+LISTING = ("kinds", "cost")
 """The keys of `[listing]`: other facts printed by `mbo list-methods`."""
 
 
@@ -40,5 +43,5 @@ DEFAULT_STAGES: Mapping[str, str] = {"adversary": "none", "proxy": "none", "upda
 """The default stage of each role."""
 
 
-DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits"}
+DEFAULT_ENCODINGS: Mapping[Kind, str] = {"continuous": "standardised", "discrete": "soft-logits", "mixed": "columns"}
 """The default encoding for each kind of task."""

@@ -24,13 +24,14 @@ from safetensors.torch import load, save
 from mbo_core.errors import MboError, StoreError, reason_of, warn
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.recipes.recipe import written
-from mbo_core.runs.default import untrained
-from mbo_core.runs.records import Run, TrainedProxy
+from mbo_core.runs.records import HeldOut, Run, TrainedProxy
 from mbo_core.runs.seeds import BySeed, mode
 from mbo_core.runs.states import Json, Unstorable, pack, unpack
 from mbo_core.runs.store import creating, slug, write
+from mbo_core.runs.training import untrained
+from mbo_core.tasks.space_table import to_table
 
-FORMAT = 1
+FORMAT = 2
 """The version of the entries' layout; it is part of the key."""
 
 ROLES = ("encoding", "adversary", "proxy")
@@ -47,10 +48,12 @@ class Entry:
     Attributes:
         state: its state.
         steps: the kept infos of its training, from `Watch.rows`.
+        held_out: its quality on held-out rows, or None.
     """
 
     state: Any
     steps: Sequence[Mapping[str, Any]]
+    held_out: HeldOut | None
 
 
 @dataclass(eq=False)
@@ -78,7 +81,7 @@ class Cache:
     @hookimpl(tryfirst=True, specname="mbo_train_proxy")
     def recall(self, run: Run) -> TrainedProxy | None:
         """Return the cached seeds; the others are left to the next plugin."""
-        if not run.recipe.proxy.schedule(run.data).epochs:
+        if not run.recipe.proxy.schedule(run.data).trains:
             return None  # A proxy without epochs is complete after `init`, so a cache gains nothing.
         found = {seed: entry for seed in run.seeds if (entry := self._load(run.only([seed])))}
         for seed, entry in found.items():
@@ -86,15 +89,19 @@ class Cache:
         if not found:
             return None
         states = {seed: entry.state for seed, entry in found.items()}
-        return TrainedProxy(BySeed.of(states, mode(run.recipe.proxy)), cached=tuple(found))
+        held_out = {seed: entry.held_out for seed, entry in found.items() if entry.held_out}
+        return TrainedProxy(BySeed.of(states, mode(run.recipe.proxy)), cached=tuple(found), held_out=held_out)
 
     @hookimpl(wrapper=True, trylast=True, specname="mbo_train_proxy")
     def keep(self, run: Run) -> Generator[None, TrainedProxy, TrainedProxy]:
         """Store the newly trained proxies, and return them as read back from the stored form."""
         trained = yield
-        if trained.cached or not run.recipe.proxy.schedule(run.data).epochs:
+        if trained.cached or not run.recipe.proxy.schedule(run.data).trains:
             return trained
-        states = {seed: self._kept(run.only([seed]), state) for seed, state in trained.states.items()}
+        quality = trained.held_out
+        states = {
+            seed: self._kept(run.only([seed]), state, quality.get(seed)) for seed, state in trained.states.items()
+        }
         return replace(trained, states=BySeed.of(states, mode(run.recipe.proxy))) if states else trained
 
     def _load(self, run: Run) -> Entry | None:
@@ -107,12 +114,13 @@ class Cache:
             entry, tensors = record["entry"], self._tensors(record["digest"]).read_bytes()
             if _digest(entry, tensors) != record["digest"]:
                 raise StoreError("checksum mismatch")
-            return Entry(unpack(load(tensors), entry["state"], untrained(run, "loop")[0]), entry["steps"])
+            state = unpack(load(tensors), entry["state"], untrained(run, "loop")[0])
+            return Entry(state, entry["steps"], HeldOut(**entry["held_out"]) if entry["held_out"] else None)
         except (MboError, OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
             warn(f"cached proxy {path} cannot be used, retraining: {reason_of(error)}")
             return None
 
-    def _kept(self, run: Run, state: Any) -> Any:
+    def _kept(self, run: Run, state: Any, held_out: HeldOut | None) -> Any:
         """Store the state of the only seed of `run` and read it back, so that all runs continue with equal states."""
         if not self._writes:
             return state
@@ -120,7 +128,9 @@ class Cache:
             tensors, described = pack(state)
             back = unpack(tensors, described, untrained(run, "loop")[0])
             _check_alike(run, state, back)
-            self._write(key(run), {"state": described, "steps": run.watch.rows(run.seeds[0])}, save(tensors))
+            quality = asdict(held_out) if held_out else None
+            entry = {"state": described, "steps": run.watch.rows(run.seeds[0]), "held_out": quality}
+            self._write(key(run), entry, save(tensors))
         except MboError as error:
             warn(f'proxy "{run.recipe.proxy.name}" is not cached: {reason_of(error)}')
             self._writes = False
@@ -146,7 +156,7 @@ def key(run: Run) -> str:
     content = {
         "format": FORMAT,
         "recipe": [written(stage) for stage in stages],
-        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.w), asdict(table.space)],
+        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.weights), to_table(table.space)],
         "seed": run.seeds[0],
         "device": str(run.encoded.y.device),
         "float32_products": torch.get_float32_matmul_precision(),

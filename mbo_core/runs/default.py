@@ -9,63 +9,59 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import vmap
 
 from mbo_core.errors import reason_of
 from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
+from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs.encoded import encode_table
+from mbo_core.runs.findings import SEARCH
+from mbo_core.runs.notes import Note
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
+from mbo_core.runs.shortened import most_epochs, with_epochs
+from mbo_core.runs.training import train
+from mbo_core.runs.untried import proposed, remark, untried
 from mbo_core.stages.contracts import Adversary, WithParams
 from mbo_core.stages.data import Batch, Data, Mined
+from mbo_core.tasks.task import Task
 
 AUDIT_ROWS = 512
 """The maximum number of data rows from which the adversary starts in the audit."""
 
 
-def check_data(run: Run) -> None:
+def check_data(run: Run) -> int:
     """Let the stages refuse unsupported data before any work.
+
+    Returns:
+        The number of steps of the search.
 
     Raises:
         TaskError: with a hint.
     """
     schedule = run.recipe.proxy.schedule(run.data)
-    if schedule.epochs:
+    if schedule.trains:
         batches.check_rows(schedule, len(run.data.y))
-    run.recipe.update.length(run.data)
+    run.recipe.update.check(run.data)
+    # Called here too, so that whatever it raises comes before any work.
+    return run.recipe.update.length(run.data)
 
 
-def untrained(run: Run, how: Mode) -> Any:
-    """The proxy's fresh state for each seed: stacked, or `PerSeed`."""
-    proxy = run.recipe.proxy
-    init = run.keys(Stream.PROXY, batches.Use.INIT)
-    return run.lift(lambda data, key: proxy.init(key, data), how, "state")(init)
+def check_untrained(recipe: Recipe, task: Task, seeds: Sequence[int]) -> None:
+    """Let the stages refuse data before an encoding is trained, on what that encoding makes of them untrained.
+
+    Raises:
+        TaskError: with a hint.
+    """
+    if most_epochs(recipe.encoding):
+        untrained = with_epochs(recipe.encoding, 0)
+        check_data(Run(recipe, task, encode_table(untrained, seeds[:1], task.table), tuple(seeds[:1])))
 
 
 @hookimpl(trylast=True, specname="mbo_train_proxy")
 def train_proxy(run: Run) -> TrainedProxy:
-    """Train the proxy of each seed for the epochs of its schedule; a seed with a NaN info fails."""
-    proxy, rows = run.recipe.proxy, len(run.data.y)
-    schedule, how = proxy.schedule(run.data), mode(run.recipe.proxy)
-    state, failed = untrained(run, how), dict[int, str]()
-    run.watch.begin("train", proxy, batches.step_count(rows, schedule), run.seeds)
-    for epoch in batches.epochs(run.keys(Stream.PROXY), rows, schedule, vmap):
-        for part, key in epoch.steps():
-            state, info = _proxy_step(run, how, part)(key, state, epoch.order)
-            run.watch.step(info)
-        failed = run.watch.diverged("proxy training")
-        if len(failed) == len(run.seeds):
-            break
-    return TrainedProxy(BySeed(run.seeds, state).without(failed), failed)
-
-
-def _proxy_step(run: Run, how: Mode, part: slice) -> Callable[..., Any]:
-    proxy = run.recipe.proxy
-
-    def step(data: Data, key: Tensor, state: Any, order: batches.Examples) -> Any:
-        return proxy.step(key, state, batches.take(data, order, part))
-
-    return run.lift(step, how, "state", "tensors")
+    """Train the proxy of each seed for the steps of its schedule; a seed with a NaN info fails."""
+    return train(run)
 
 
 @hookimpl(trylast=True, specname="mbo_mine_adversary")
@@ -86,7 +82,7 @@ def mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
 
 
 def _opened(adversary: Adversary, proxy: WithParams, key: Tensor, state: Any, batch: Batch, data: Data) -> Tensor:
-    model, start = proxy.model(), Mined(state.params, batch.x)
+    model, start = proxy.model(state), Mined(state.params, batch.x)
     mined, _ = adversary.mine(keys.fold_in(key, Audit.MINE), adversary.init(key, data), model, start, batch)
     if "designs" in adversary.moves:
         after, before = model.predict(mined.params, mined.x), model.predict(state.params, batch.x)
@@ -108,9 +104,8 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     state = start(init, proxy.states.lifted)
     run.watch.report("prepare the search", 1, 1)
     run.watch.begin("search", update, length, run.seeds)
-    advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
     for number in range(length):
-        state, info = advance(fold(steps, number), state)
+        state, info = search_step(run, how, number)(fold(steps, number), state)
         run.watch.step(info)
     failed = dict(run.watch.diverged("the search"))
     found = BySeed(run.seeds, lift(update.designs, how, "tensors")(state))
@@ -118,14 +113,46 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     return _decoded(run, found.without(failed), proxy, failed)
 
 
+def search_step(run: Run, how: Mode, number: int) -> Callable[..., Any]:
+    """A step of the search for all seeds: of their keys and states, to their states and infos."""
+    update = run.recipe.update
+    return run.lift(lambda data, key, state: update.step(key, state, data, number), how, "state", "tensors")
+
+
 def _decoded(run: Run, found: BySeed, proxy: TrainedProxy, failed: Mapping[int, str]) -> Candidates:
     """The candidates of the seeds of `found`, (seeds, candidates, d), as people and oracles see them."""
-    raw, predicted = [run.encoded.decode(x, seed).numpy() for seed, x in found.items()], None
-    if "values" in run.recipe.proxy.abilities and found:
-        means = [run.recipe.proxy.predict(proxy.states[seed], x).mean for seed, x in found.items()]
-        predicted = run.encoded.scores.raw(torch.stack(means).detach()).numpy()
-    stacked = np.stack(raw) if raw else np.zeros((0, 0, run.encoded.raw.shape[1]))
-    return Candidates(found.lifted.cpu(), stacked, predicted, found.seeds, failed)
+    encoded, x = run.encoded, dict(found.items())
+    raw = {seed: encoded.decode(each, seed).numpy() for seed, each in x.items()}
+    origin = _untried(run, raw) if x and run.recipe.update.length(run.data) else None
+    seen = x
+    if not encoded.raw_space.plain:
+        # In a space with steps or sums the design that is proposed is not quite the one that was found.
+        seen = {seed: encoded.encode(torch.from_numpy(designs), seed) for seed, designs in raw.items()}
+    if origin is not None:
+        x = {seed: torch.where(origin[seed][:, None] < 0, seen[seed], each[origin[seed]]) for seed, each in x.items()}
+    predicted = None
+    if "values" in run.recipe.proxy.abilities and x:
+        means = [run.recipe.proxy.predict(proxy.states[seed], each).mean for seed, each in seen.items()]
+        predicted = encoded.scores.raw(torch.stack(means).detach()).numpy()
+    if not x:
+        return Candidates(found.lifted.cpu(), np.zeros((0, 0, encoded.raw.shape[1])), predicted, (), failed)
+    stacked = torch.stack(list(x.values())).cpu()
+    places = None if origin is None else torch.stack(list(origin.values())).numpy()
+    return Candidates(stacked, np.stack(list(raw.values())), predicted, found.seeds, failed, places)
+
+
+def _untried(run: Run, raw: dict[int, NDArray[Any]]) -> dict[int, Tensor] | None:
+    """Replace, in place, candidates of a small space that repeat others or the data; where each stood before."""
+    left = untried(run.encoded.raw_space, run.encoded.raw.numpy())
+    if left is None:
+        return None
+    origin = {}
+    for seed, designs in raw.items():
+        found = proposed(designs, left, run.encoded.raw_space)
+        text = remark(found, len(designs), left)
+        run.watch.notes += [Note(seed, SEARCH, text)] if text else []
+        raw[seed], origin[seed] = found.x, torch.from_numpy(found.origin)
+    return origin
 
 
 @hookimpl(trylast=True, specname="mbo_evaluate")

@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mbo_core.runs.notes import Note, check_declared, source
 from mbo_core.runs.seeds import BySeed, Stream, lift, mode, stream_keys
-from mbo_core.stages.contracts import Encoding, WithInfo
+from mbo_core.stages.contracts import Encoding, WithInfo, WithProjection
 from mbo_core.stages.data import Data, EncodedSpace
-from mbo_core.stages.encodings import statistics
+from mbo_core.stages.scales import statistics
+from mbo_core.tasks.replicates import numbered
+from mbo_core.tasks.space import Space
 from mbo_core.tasks.table import Table
 
 
@@ -43,6 +47,8 @@ class Encoded:
         scores: the scale by which the scores were standardised.
         space: the encoded space; its bounds are (seeds, d) if the encoding is seeded.
         raw: (N, length) the visible raw designs.
+        raw_space: the space of the raw designs.
+        start: designs to search from, (m, d), or (seeds, m, d); None if a person gave none.
     """
 
     encoding: Encoding
@@ -54,6 +60,8 @@ class Encoded:
     scores: ScoreScale
     space: EncodedSpace
     raw: Tensor
+    raw_space: Space
+    start: Tensor | None = None
 
     def notes(self, table: Table) -> list[Note]:
         """The infos of the encoding as notes: one per seed, or one for all; none if it is lossless."""
@@ -75,12 +83,19 @@ class Encoded:
     def first(self) -> Data:
         """The data as the first seed sees them; the same for all seeds unless the encoding is seeded."""
         if not self.encoding.seeded:
-            return Data(self.x, self.y, self.space, self.w)
-        return self.own(self.x[0], self.space.lower[0], self.space.upper[0])
+            return Data(self.x, self.y, self.space, self.w, self.start)
+        return self.own(*(part[0] for part in self.by_seed))
 
-    def own(self, x: Tensor, lower: Tensor, upper: Tensor) -> Data:
-        """The data as one seed sees them, from its x (N, d) and bounds (d,)."""
-        return Data(x, self.y, replace(self.space, lower=lower, upper=upper), self.w)
+    @property
+    def by_seed(self) -> tuple[Tensor, ...]:
+        """What `own` takes, with a leading seed axis: of a seeded encoding."""
+        start = self.x[:, :0] if self.start is None else self.start
+        return self.x, self.space.lower, self.space.upper, start
+
+    def own(self, x: Tensor, lower: Tensor, upper: Tensor, start: Tensor) -> Data:
+        """The data as one seed sees them, from its x (N, d), bounds (d,) and start (m, d), which may have no row."""
+        space = replace(self.space, lower=lower, upper=upper)
+        return Data(x, self.y, space, self.w, start if start.shape[0] else None)
 
     def only(self, seeds: Sequence[int]) -> Encoded:
         """Only some of the seeds."""
@@ -89,20 +104,42 @@ class Encoded:
             return some
         index = [self.seeds.index(seed) for seed in seeds]
         space = replace(self.space, lower=self.space.lower[index], upper=self.space.upper[index])
-        return replace(some, state=self.state.only(seeds), x=self.x[index], space=space)
+        start = None if self.start is None else self.start[index]
+        return replace(some, state=self.state.only(seeds), x=self.x[index], space=space, start=start)
+
+    def encode(self, raw: Tensor, seed: int) -> Tensor:
+        """Encode raw designs (n, length) as one seed sees them, (n, d), where the data are."""
+        return self.encoding.encode(self.state_of(seed), raw).to(self.x.device)
 
     def decode(self, x: Tensor, seed: int) -> Tensor:
-        """Decode the vectors (n, d) of a seed to raw designs on the processor.
+        """Decode the vectors (n, d) of a seed to raw designs in the space, on the processor.
 
         A vector equal to that of a visible design gives exactly that design. For a chaotic objective, float32 rounding
         would otherwise change its score.
+
+        Raises:
+            TaskError: for a design that cannot be repaired.
         """
         decoded = self.encoding.decode(self.state_of(seed), x.cpu())
         rows = self._rows[self.seeds.index(seed) if self.encoding.seeded else 0]
         for i, key in enumerate(_bytes(x)):
             if key in rows:
                 decoded[i] = self.raw[rows[key]]
-        return decoded
+        if self.raw_space.plain:
+            return decoded.to(self.raw.dtype)
+        return torch.from_numpy(self.raw_space.repair(decoded.numpy()))
+
+    def outside(self, x: Tensor, seed: int) -> int:
+        """How many of the vectors (n, d) of a seed lie beyond the bounds or sums of the space, steps aside."""
+        if self.raw_space.plain:
+            return 0
+        raw = self.encoding.decode(self.state_of(seed), x.cpu()).double().numpy()
+        return int((~self.raw_space.near(raw)).sum())
+
+    @cached_property
+    def designs(self) -> NDArray[np.int64]:
+        """(N,) the number of each row's design; rows with the same number are replicates."""
+        return numbered(self.raw.numpy())
 
     @cached_property
     def _rows(self) -> list[dict[bytes, int]]:
@@ -114,7 +151,13 @@ def _bytes(x: Tensor) -> list[bytes]:
     return [row.tobytes() for row in x.detach().cpu().numpy()]
 
 
-def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device: torch.device | str = "cpu") -> Encoded:
+def encode_table(
+    encoding: Encoding,
+    seeds: Sequence[int],
+    table: Table,
+    device: torch.device | str = "cpu",
+    start: NDArray[Any] | None = None,
+) -> Encoded:
     """Fit an encoding to the visible designs of a table, encode them, and standardise the scores.
 
     Args:
@@ -122,6 +165,7 @@ def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device:
         seeds: the seeds of the run.
         table: the designs and scores.
         device: the device for the encoded data.
+        start: (m, length) raw designs to search from, or None.
     """
     raw, seed_keys = torch.tensor(table.x), stream_keys(seeds, Stream.ENCODING, "cpu")
     state: Any
@@ -135,8 +179,27 @@ def encode_table(encoding: Encoding, seeds: Sequence[int], table: Table, device:
         x, shape = encoding.encode(state, raw), encoding.shape(state)
     mean, std = statistics(torch.tensor(table.y)[:, None])
     y = ((torch.tensor(table.y) - mean) / std).float()
-    w = torch.tensor(table.w).float()
-    bounds = (x.amin(-2).to(device), x.amax(-2).to(device))
-    space = EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, *bounds)
+    w = torch.tensor(table.weights).float()
+    space = _space(encoding, state, table, x, shape, device)
     scale = ScoreScale(float(mean), float(std))
-    return Encoded(encoding, tuple(seeds), state, x.to(device), y.to(device), w.to(device), scale, space, raw)
+    own = (x.to(device), y.to(device), w.to(device), scale, space, raw, table.space)
+    found = Encoded(encoding, tuple(seeds), state, *own)
+    return found if start is None else replace(found, start=_started(found, torch.tensor(start)).to(device))
+
+
+def _started(encoded: Encoded, raw: Tensor) -> Tensor:
+    """Raw designs (m, length) encoded, (m, d), or (seeds, m, d) by a seeded encoding."""
+    if not encoded.encoding.seeded:
+        return encoded.encoding.encode(encoded.state, raw)
+    return torch.stack([encoded.encode(raw, seed) for seed in encoded.seeds])
+
+
+def _space(
+    encoding: Encoding, state: Any, table: Table, x: Tensor, shape: tuple[int, ...], device: torch.device | str
+) -> EncodedSpace:
+    ends, projection = (x.amin(-2).to(device), x.amax(-2).to(device)), None
+    if isinstance(encoding, WithProjection) and not encoding.seeded:
+        projection = encoding.projection(state, table.space)
+        ends = projection.narrowed(*ends)
+    bound = None if projection is None or projection.trivial else projection
+    return EncodedSpace(table.kind, shape, table.space.classes, encoding.representation, *ends, bound)

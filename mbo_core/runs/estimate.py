@@ -13,21 +13,21 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from mbo_core.functional import keys, precision
-from mbo_core.recipes.mixes import inner_roles
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.encoded import Encoded, encode_table
 from mbo_core.runs.execute import Plan, at_once, choose_device
 from mbo_core.runs.records import Run
+from mbo_core.runs.shortened import most_epochs, with_epochs
+from mbo_core.runs.training import REFIT, untrained
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Encoding, Stage, Update
-from mbo_core.stages.options import options
 from mbo_core.tasks.table import Table
 
 ENOUGH = 0.5
@@ -136,7 +136,7 @@ class _Timing:
         if encoded is not None:
             run = self._run(encoded)
             default.check_data(run)
-            phases += [self._train(run), *self._search(run)]
+            phases += [*self._train(run), *self._search(run)]
         return Estimate(len(self.plan.task.y), tuple(phases), _memory(self.device))
 
     def _encoded(self) -> tuple[Phase, Encoded | None]:
@@ -155,7 +155,7 @@ class _Timing:
         """A run of the first seeds; of one if the encoding is seeded, as only one was fitted."""
         seeds, recipe = self.plan.seeds, self.plan.recipe
         run = Run(recipe, self.plan.task, encoded, seeds[:1])
-        few = TOGETHER // max(1, lifting.bytes_of(default.untrained(run, lifting.mode(recipe.proxy))))
+        few = TOGETHER // max(1, lifting.bytes_of(untrained(run, lifting.mode(recipe.proxy))))
         size = 1 if encoded.encoding.seeded else max(1, min(few, at_once(run)))
         return dataclasses.replace(run, seeds=lifting.groups(seeds, size)[0])
 
@@ -166,15 +166,17 @@ class _Timing:
         timed = clock.done or not clock.total
         return Phase(name, clock.total, clock.whole * self._groups(run) if timed else None)
 
-    def _train(self, run: Run) -> Phase:
+    def _train(self, run: Run) -> list[Phase]:
         clock = _Clock()
         with suppress(_Enough), clock.deadline:
             default.train_proxy(dataclasses.replace(run, watch=Watch(clock)))
-        return self._phase("train", clock, run)
+        schedule = run.recipe.proxy.schedule(run.data)
+        names = ["train", REFIT] if schedule.refit and schedule.held_out else ["train"]
+        return [self._phase(name, clock, run) for name in names]
 
     def _search(self, run: Run) -> list[Phase]:
         update, how = run.recipe.update, lifting.mode(run.recipe.update, run.recipe.proxy)
-        state = default.untrained(run, lifting.mode(run.recipe.proxy))
+        state = untrained(run, lifting.mode(run.recipe.proxy))
         each = _keys(run.seeds, run.encoded.y.device)
         x, y, w = run.encoded.x[..., :ROWS, :], run.encoded.y[:ROWS], run.encoded.w[:ROWS]
         few = dataclasses.replace(run, encoded=dataclasses.replace(run.encoded, x=x, y=y, w=w))
@@ -186,12 +188,11 @@ class _Timing:
         steps = update.length(run.data)
         if seconds is None:
             return [_preparation("prepare the search", None, 1), Phase("search", steps, None)]
-        advance = run.lift(lambda data, key, state: update.step(key, state, data), how, "state", "tensors")
         clock = _Clock()
         with suppress(_Enough), clock.deadline:
             clock("search", 0, steps)
             for number in range(steps):
-                searching, _ = advance(each, searching)
+                searching, _ = default.search_step(run, how, number)(each, searching)
                 clock("search", number + 1, steps)
         preparation = _preparation("prepare the search", seconds, self._groups(run))
         return [preparation, self._phase("search", clock, run)]
@@ -206,6 +207,9 @@ class _Clock:
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         now = time.perf_counter()
+        if phase == REFIT:
+            # A step takes as long as one of the first training.
+            raise _Enough
         self.total, self.done = total, done
         if done == 0:
             self._before, self.deadline.end = now, now + FIRST
@@ -228,15 +232,15 @@ def _prepared(stage: S, prepare: Callable[[S, T], Any], whole: T, few: T, times:
         few: the same input with fewer rows, to time an epoch.
         times: the ratio of rows, whole to few.
     """
-    most = _most_epochs(stage)
+    most = most_epochs(stage)
     try:
         with _Deadline(PATIENCE):
-            untrained, made = _timed(lambda: prepare(_with_epochs(stage, 0), whole))
+            untrained, made = _timed(lambda: prepare(with_epochs(stage, 0), whole))
         if not most:
             return untrained, made
         with _Deadline(PATIENCE):
-            none, _ = _timed(lambda: prepare(_with_epochs(stage, 0), few))
-            one, _ = _timed(lambda: prepare(_with_epochs(stage, 1), few))
+            none, _ = _timed(lambda: prepare(with_epochs(stage, 0), few))
+            one, _ = _timed(lambda: prepare(with_epochs(stage, 1), few))
     except _Enough:
         return None, None
     return untrained + max(0.0, one - none) * times * most, made
@@ -250,26 +254,6 @@ def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     made = function()
     return time.perf_counter() - start, made
-
-
-def _epochs(stage: Stage) -> dict[str, int]:
-    """The options of a stage that count passes over the data."""
-    counted = {name: getattr(stage, name) for name in options(type(stage)) if name.endswith("epochs")}
-    return {name: value for name, value in counted.items() if isinstance(value, int)}
-
-
-def _inner(stage: Stage) -> dict[str, Stage]:
-    held = {name: getattr(stage, name) for name in inner_roles(type(stage))}
-    return {name: one for name, one in held.items() if one is not None}
-
-
-def _most_epochs(stage: Stage) -> int:
-    return max([0, *_epochs(stage).values(), *map(_most_epochs, _inner(stage).values())])
-
-
-def _with_epochs(stage: S, count: int) -> S:
-    inner = {name: _with_epochs(one, count) for name, one in _inner(stage).items()}
-    return cast(S, dataclasses.replace(cast(Any, stage), **dict.fromkeys(_epochs(stage), count), **inner))
 
 
 def _keys(seeds: tuple[int, ...], device: Any) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,27 @@ from mbo_core.errors import MboError, RecipeError, reason_of
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
+from mbo_core.recipes.limits import Cut, fitted
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.values import AnyRecipe, opened
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.cache import Cache
-from mbo_core.runs.default import check_data
+from mbo_core.runs.default import check_data, check_untrained
 from mbo_core.runs.encoded import encode_table
+from mbo_core.runs.findings import findings, moved_notes
 from mbo_core.runs.hooks import Hooks
-from mbo_core.runs.loading import store_table
+from mbo_core.runs.loading import store_start, store_table
+from mbo_core.runs.notes import start_notes, table_notes
+from mbo_core.runs.opening import Asked, open_task
 from mbo_core.runs.prediction import Keeper, Predictor, predictors
 from mbo_core.runs.records import Run
 from mbo_core.runs.result import Result
 from mbo_core.runs.seeds import Stream
-from mbo_core.runs.store import Folder
+from mbo_core.runs.store import START, Folder
 from mbo_core.runs.watch import Report, Watch
+from mbo_core.stages.data import state_and_info
+from mbo_core.tasks.start import Start
 from mbo_core.tasks.task import Task
 
 SEEDS = 8
@@ -38,6 +44,8 @@ SEEDS = 8
 
 MOST_SEEDS = 10_000
 """A larger count is probably meant as a seed."""
+
+NOTHING = Asked()
 
 _TURN = threading.RLock()
 """Runs in threads take turns, because the precision of products is set for the whole process."""
@@ -51,14 +59,36 @@ class Interrupted(MboError):
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run, ready to start."""
+    """A checked run, ready to start.
+
+    Attributes:
+        recipe: the resolved recipe, within the limits of the table.
+        asked: the same as it was written, before the table's limits.
+        cuts: the numbers of rows that differ between the two.
+        task: the task.
+        seeds: the seeds.
+        registry: the installed plugins.
+        own_table: whether the task is the user's own table, so it cannot be found again by name.
+        hold: the columns held in proposals, with their values.
+        start: designs to search from, or None.
+    """
 
     recipe: Recipe
+    asked: Recipe
+    cuts: tuple[Cut, ...]
     task: Task
     seeds: tuple[int, ...]
     registry: Registry
     own_table: bool = False
-    """Whether the task was given as an object, so it cannot be found again by name."""
+    hold: Mapping[str, Any] = field(default_factory=dict)
+    start: Start | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """The table `[run]` by which the recipe repeats the run; files stand beside it."""
+        source = self.task.source
+        named = {"task": self.task.name} if source is None else source.settings()
+        start = None if self.start is None else START
+        return {**named, "hold": dict(self.hold) or None, "start": start, "seeds": self.seeds}
 
 
 def plan(
@@ -69,6 +99,7 @@ def plan(
     set: Sequence[str] = (),
     registry: Registry | None = None,
     plugins: Sequence[object] = (),
+    asked: Asked = NOTHING,
 ) -> Plan:
     """Check everything that can be checked before any work; see `run` for the arguments."""
     if isinstance(set, str):
@@ -76,22 +107,13 @@ def plan(
     found = (registry or installed()).including(plugins)
     document, found = opened(recipe, found)
     recorded = recipes.recorded_run(document)
-    loaded = _task(task if task is not None else recorded.get("task"), found)
+    opened_task = open_task(task, asked, document, found)
+    loaded = opened_task.task
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
-    return Plan(resolved, loaded, numbers, found, own_table=isinstance(task, Task))
-
-
-def _task(task: Any, registry: Registry) -> Task:
-    if isinstance(task, Task):
-        return task
-    if task is None:
-        raise RecipeError("missing task", "name one with --task; `mbo list-tasks` lists them")
-    if not isinstance(task, str):
-        raise RecipeError(
-            f"task has the unsupported type {type(task).__name__}", "give a name, or mbo.Task(name, x, y)"
-        )
-    return registry.task(task).load()
+    used, cuts = fitted(resolved, loaded.table.designs)
+    own, hold, start = opened_task.own_table, opened_task.hold, opened_task.start
+    return Plan(used, resolved, cuts, loaded, numbers, found, own, hold, start)
 
 
 def seed_numbers(seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -125,6 +147,8 @@ def run(
     seeds: int | Sequence[int] | None = None,
     preset: str | None = None,
     set: Sequence[str] = (),
+    hold: Mapping[str, Any] | None = None,
+    start: Any = None,
     out: str | Path | None = None,
     device: str = "auto",
     cache: str | Path | None = None,
@@ -138,10 +162,13 @@ def run(
     Args:
         recipe: a method's name, a TOML file, or the folder of an earlier run; or stages, as a `Recipe` or as a dict
             like a file's tables.
-        task: a task's name, or a `Task` made from your own table; optional if the recipe names one.
+        task: a task's name, or a `Task` made from your own table (see `read_table` for files); optional if the recipe
+            names one.
         seeds: how many (seeds 0, 1, ...), or which; 8 by default.
         preset: a preset of the recipe, e.g. `quick`; the base is the published method.
         set: options to change, e.g. `["proxy.epochs=5"]`, values in TOML.
+        hold: columns that proposals keep at a value, e.g. `{"temp_C": 25}`; rows with other values are trained on.
+        start: designs to search from, filled up with the best rows: a frame, an array, or a CSV file.
         out: the folder to store the run in; nothing is stored without.
         device: `auto` (cuda if available, else cpu), `cpu`, `cuda` or `mps`.
         cache: a folder of trained proxies; matching ones are reused, others are trained and added.
@@ -160,7 +187,8 @@ def run(
         Interrupted: on Ctrl-C; finished seeds are in the folder.
     """
     kept = () if cache is None else (Cache.create(Path(cache)),)
-    planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept))
+    asked = Asked(hold=hold or {}, start=start)
+    planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept), asked)
     return execute(planned, Path(out) if out is not None else None, device, report, keep_proxy)
 
 
@@ -170,7 +198,8 @@ def execute(
     """Carry out a plan, storing each group of seeds as soon as it finishes."""
     with _TURN, precision.fast_products() as products:
         result = Result(planned.recipe, planned.task, planned.seeds, products, choose_device(device), folder=out)
-        result.own_table = planned.own_table
+        result.own_table, result.cuts, result.hold = planned.own_table, planned.cuts, planned.hold
+        result.started = 0 if planned.start is None else len(planned.start.x)
         folder = Folder.create(out) if out else None
         keeper = Keeper(folder, planned.task, len(planned.seeds), keep_proxy) if folder else None
         job = Job(planned, result, folder, report or (lambda *_: None), keeper)
@@ -203,6 +232,8 @@ class Job:
     folder: Folder | None
     report: Report
     keeper: Keeper | None = None
+    searched: bool = False
+    """Whether the search takes any step."""
 
     def go(self) -> None:
         """Run all groups, and record the outcome in the folder even if the run fails."""
@@ -228,13 +259,16 @@ class Job:
         self._record("running", start)
         recipe, task = self.plan.recipe, self.plan.task
         self.report("encode", 0, 1)
-        encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device)
-        self.result.notes += encoded.notes(task.table)
+        check_untrained(recipe, task, self.plan.seeds)
+        start_x = None if self.plan.start is None else self.plan.start.x
+        encoded = encode_table(recipe.encoding, self.plan.seeds, task.table, self.result.device, start_x)
+        self.result.notes += [*table_notes(self.plan.cuts, task), *encoded.notes(task.table)]
+        self.result.notes += start_notes(self.plan.start, recipe.update)
         self.report("encode", 1, 1)
         folder = self.folder.path if self.folder else None
         hooks = Hooks(self.plan.registry.hooks(default))
         whole = Run(recipe, task, encoded, self.plan.seeds, folder=folder)
-        check_data(whole)
+        self.searched = check_data(whole) > 0
         for group in lifting.groups(self.plan.seeds, at_once(whole)):
             watch = Watch(self._reporter(group))
             finished = self._group(hooks, replace(whole.only(group), watch=watch))
@@ -246,12 +280,15 @@ class Job:
         trained = hooks.train_proxy(run)
         self.result.failed.update(trained.failed)
         self.result.cached.extend(trained.cached)
+        self.result.quality.update(trained.held_out)
         if not trained.seeds:
             return ()
         self._keep(predictors(run, trained))
         gap = hooks.mine_adversary(run, trained)
         candidates = hooks.update_solution(run, trained)
         scores = hooks.evaluate(run, candidates)
+        outside = {seed: run.encoded.outside(x, seed) for seed, x in zip(candidates.seeds, candidates.x, strict=True)}
+        self.result.notes += moved_notes(outside, candidates.x.shape[1])
         return self.result.add(candidates, scores, gap, run.watch)
 
     def _keep(self, trained: Mapping[int, Predictor]) -> None:
@@ -265,6 +302,7 @@ class Job:
 
     def _finish(self, status: str, start: float) -> None:
         self.result.status = status
+        self.result.notes += findings(self.plan.task.table, self.result.found(), self.searched)
         self._record(status, start)
 
     def _record(self, status: str, start: float) -> None:
@@ -276,9 +314,12 @@ class Job:
     def _store_recipe(self) -> None:
         if self.folder:
             plan = self.plan
-            self.folder.recipe(plan.recipe.to_toml({"task": plan.task.name, "seeds": plan.seeds}))
+            # As written: on a larger table the same file must not keep the limits of this one.
+            self.folder.recipe(plan.asked.to_toml(plan.settings()))
             if plan.own_table:
                 store_table(self.folder, plan.task)
+            if plan.start is not None:
+                store_start(self.folder, plan.task.space, plan.start.x)
 
     def _store_seed(self, seed: int) -> None:
         if self.folder:
@@ -292,7 +333,8 @@ def at_once(run: Run) -> int:
     proxy = run.recipe.proxy
     if lifting.mode(proxy, run.recipe.update) == "loop":
         return 1
-    return lifting.at_once(proxy.init(run.keys(Stream.PROXY)[0], run.data))
+    state, _ = state_and_info(proxy.init(run.keys(Stream.PROXY)[0], run.data))
+    return lifting.at_once(state)
 
 
 def versions(registry: Registry) -> Mapping[str, str]:

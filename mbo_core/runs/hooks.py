@@ -179,7 +179,9 @@ def _joined(run: Run, answers: Sequence[TrainedProxy]) -> TrainedProxy:
     known = {seed: state for answer in answers for seed, state in answer.states.items()}
     states = BySeed.of({seed: known[seed] for seed in run.seeds if seed in known}, mode(run.recipe.proxy))
     failed: Mapping[int, str] = {seed: reason for answer in answers for seed, reason in answer.failed.items()}
-    return TrainedProxy(states, failed, tuple(seed for answer in answers for seed in answer.cached))
+    cached = tuple(seed for answer in answers for seed in answer.cached)
+    held_out = {seed: quality for answer in answers for seed, quality in answer.held_out.items()}
+    return TrainedProxy(states, failed, cached, held_out)
 
 
 def _listed(seeds: Iterable[int]) -> str:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from mbo_core.errors import MboError, StoreError
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes.layers import find
+from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.resolve import resolve
 from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
+from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result, Trial
-from mbo_core.runs.store import DESIGNS, TABLE, Folder, read, read_tensors, write_tensors
+from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, read, read_tensors, table, write, write_tensors
+from mbo_core.tasks.files import read_table
+from mbo_core.tasks.replicates import Replicates
+from mbo_core.tasks.source import SPACE, Source
 from mbo_core.tasks.space import Space
+from mbo_core.tasks.space_table import from_table, to_table
 from mbo_core.tasks.task import Task
 
 
@@ -41,15 +48,19 @@ def load(
     place = Folder(Path(folder))
     record = place.load_record()
     found = (registry or installed()).including(plugins)
-    loaded = task or stored_table(place) or _named(record["task"], found, place)
-    recipe = resolve(find(place.path, found), found, kind=loaded.kind, task=loaded.name)
+    loaded = task or stored_table(place) or _again(record, found, place)
+    asked = resolve(find(place.path, found), found, kind=loaded.kind, task=loaded.name)
+    recipe, cuts = fitted(asked, loaded.table.designs)
     seeds = tuple(record["seeds"])
-    result = Result(recipe, loaded, seeds, folder=place.path)
+    result = Result(recipe, loaded, seeds, folder=place.path, cuts=cuts)
     result.precision, result.device = record["machine"]["float32_products"], record["machine"]["device"]
     result.seconds, result.status, result.own_table = record["seconds"], record["status"], record["own_table"]
+    result.hold, result.started = record["hold"], record["start"]
+    loaded.source = Source(**record["source"]) if record["source"] else loaded.source
     result.failed = {int(seed): reason for seed, reason in record["failed"].items()}
     result.notes = [Note(**note) for note in record["notes"]]
     result.cached = record["cached_proxies"]
+    result.quality = _quality(seeds, record["held_out"])
     result.trials = {
         seed: _trial(place, seed, loaded, gap)
         for seed, gap in zip(seeds, record["gap"], strict=True)
@@ -59,11 +70,28 @@ def load(
     return result
 
 
+def store_start(folder: Folder, space: Space, x: NDArray[Any]) -> None:
+    """Store the designs that the search starts from, (m, length)."""
+    write(folder.path / START, table([space.cells(design) for design in x]))
+
+
 def store_table(folder: Folder, task: Task) -> None:
-    """Store the user's own table unless it is large, so that the run can be loaded without it."""
+    """Store the user's own table unless it is large, so that the run can be loaded without it; and its space file."""
+    if task.source is not None and task.source.space is not None:
+        write(folder.path / SPACE, task.source.space)
     if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
-        about = {"name": task.name, "space": asdict(task.space), "y_min": task.y_min, "y_max": task.y_max}
-        tensors = {name: torch.tensor(getattr(task.table, name)) for name in "xyw"}
+        about = {
+            "name": task.name,
+            "target": task.target,
+            "minimize": task.sign < 0,
+            "space": to_table(task.space),
+            "y_min": task.y_min,
+            "y_max": task.y_max,
+        }
+        tensors = {name: torch.tensor(getattr(task.table, name)) for name in _STORED}
+        if task.table.replicates:
+            about["pooled_std"] = task.table.replicates.pooled_std
+            tensors["counts"] = torch.tensor(task.table.replicates.counts)
         write_tensors(folder.path / TABLE, tensors, {"task": about})
 
 
@@ -78,23 +106,57 @@ def stored_table(folder: Folder) -> Task | None:
         return None
     tensors, about = read_tensors(path)
     try:
-        task: dict[str, Any] = about["task"]
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in task["space"].items()
-        }
-        more: dict[str, Any] = {"space": Space(**fields), "y_min": task["y_min"], "y_max": task["y_max"]}
-        x, y, w = (tensors[name].numpy() for name in "xyw")
-        return Task(task["name"], x, y, w=w, **more)
+        made = _restored(about["task"], *(tensors[name].numpy() for name in _STORED))
+        if "counts" in tensors:
+            known = Replicates(tensors["counts"].numpy(), about["task"]["pooled_std"])
+            made.table = replace(made.table, replicates=known)
+        return made
     except (LookupError, TypeError) as error:
         raise StoreError(f"{path} has an unexpected structure: {error!r}") from error
 
 
-def _named(name: str, registry: Registry, place: Folder) -> Task:
+_STORED = ("x", "y", "weights")
+
+
+def _restored(about: Mapping[str, Any], x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any]) -> Task:
+    sign, space = -1 if about["minimize"] else 1, from_table(about["space"])
+    ends = sorted((sign * about["y_min"], sign * about["y_max"]))
+    task = Task(
+        about["name"],
+        x,
+        sign * y,
+        weights=weights,
+        space=space,
+        minimize=sign < 0,
+        y_min=ends[0],
+        y_max=ends[1],
+        replicates="keep",
+    )
+    task.target = about["target"]
+    return task
+
+
+def _again(record: Mapping[str, Any], registry: Registry, place: Folder) -> Task:
+    """The task of a run whose table is not stored: from its file, or by its name."""
+    name = record["task"]
     try:
-        return registry.task(name).load()
+        if record["source"]:
+            source = Source(**record["source"])
+            how: dict[str, Any] = {"target": source.target, "minimize": source.minimize, "weights": source.weights}
+            space = None if source.space is None else place.path / SPACE
+            found = read_table(source.path, **how, ignore=source.ignore, space=space)
+        else:
+            found = registry.task(name).load()
+        return found.held(record["hold"]) if record["hold"] else found
     except MboError as error:
         fact = f'task "{name}" of the run {place.path} cannot be loaded: {error.message}'
         raise StoreError(fact, f"{error.hint}; or give it: mbo.load(folder, task=mbo.Task(...))") from error
+
+
+def _quality(seeds: Sequence[int], held_out: Mapping[str, Any]) -> dict[int, HeldOut]:
+    by_seed = zip(*(values["by_seed"] for values in held_out.values()), strict=True)
+    whole = {seed: dict(zip(held_out, each, strict=True)) for seed, each in zip(seeds, by_seed, strict=True)}
+    return {seed: HeldOut(**each) for seed, each in whole.items() if each["rows"] is not None}
 
 
 def _trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mbo_core.errors import MboError, StoreError, warn
 from mbo_core.recipes.recipe import Recipe
-from mbo_core.runs.default import untrained
 from mbo_core.runs.encoded import ScoreScale, encode_table
 from mbo_core.runs.records import Run, TrainedProxy
 from mbo_core.runs.states import pack, unpack
 from mbo_core.runs.store import PROXY, Folder, read_tensors, write_tensors
+from mbo_core.runs.training import untrained
 from mbo_core.stages.contracts import Encoding, Proxy
+from mbo_core.tasks.cells import columns_of, is_frame
 from mbo_core.tasks.task import Task
 
 KEPT_BYTES = 16 * 2**20
@@ -96,20 +97,26 @@ def _predictor(run: Run, seed: int, state: Any) -> Predictor:
     return Predictor(encoded.encoding, fitted, run.recipe.proxy, state, encoded.scores, encoded.y.device)
 
 
-def predict(task: Task, trained: Mapping[int, Predictor], x: ArrayLike) -> Predicted:
-    """Predictions of each proxy for raw designs (n, length).
+def predict(task: Task, trained: Mapping[int, Predictor], x: Any) -> Predicted:
+    """Predictions of each proxy, as people have scores, for raw designs (n, length) or a table of them.
 
     Raises:
         TaskError: for designs outside the task's space.
         MboError: if `trained` is empty.
     """
-    designs = np.asarray(x, dtype=np.float64) if task.kind == "continuous" else np.asarray(x)
+    designs = _designs(task, x)
     task.table.check(designs)
     found = [each.predict(designs) for each in trained.values()]
     if not found:
         raise MboError("run has no trained proxy that predicts scores")
     means, stds = (np.stack(one) for one in zip(*found, strict=True))
-    return Predicted(tuple(trained), means, stds)
+    return Predicted(tuple(trained), task.as_given(means), stds)
+
+
+def _designs(task: Task, x: Any) -> NDArray[Any]:
+    if is_frame(x):
+        return task.space.read({name: list(cells) for name, cells in columns_of(x).items()})
+    return np.asarray(x) if task.kind == "discrete" else np.asarray(x, dtype=np.float64)
 
 
 @dataclass

@@ -63,11 +63,31 @@ class Run:
         if not encoded.encoding.seeded:
             return lift(partial(function, encoded.first), how, *returns)
 
-        def with_own(x: Tensor, lower: Tensor, upper: Tensor, *arguments: Any) -> Any:
-            return function(encoded.own(x, lower, upper), *arguments)
+        def with_own(x: Tensor, lower: Tensor, upper: Tensor, start: Tensor, *arguments: Any) -> Any:
+            return function(encoded.own(x, lower, upper, start), *arguments)
 
-        lifted = lift(with_own, how, *returns)
-        return partial(lifted, encoded.x, encoded.space.lower, encoded.space.upper)
+        return partial(lift(with_own, how, *returns), *encoded.by_seed)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How well a proxy predicts rows that it was not trained on.
+
+    Attributes:
+        rows: their number; of rows whose design was also trained on, none counts.
+        error: the root mean squared error, in raw scores.
+        rank: Spearman's rank correlation; None if it is undefined.
+        best_rows: the number of the best fifth of them.
+        best_error: the error among these.
+        best_rank: the rank correlation among these.
+    """
+
+    rows: int
+    error: float | None
+    rank: float | None
+    best_rows: int
+    best_error: float | None
+    best_rank: float | None
 
 
 @dataclass(frozen=True)
@@ -78,11 +98,14 @@ class TrainedProxy:
         states: the trained state of each seed.
         failed: the reason for each seed that failed.
         cached: the seeds of `states` that were not trained in this run.
+        held_out: the quality of each seed's proxy on rows that it was not trained on, where there are any; of a proxy
+            that was refitted on all rows, that before.
     """
 
     states: BySeed
     failed: Mapping[int, str] = field(default_factory=dict)
     cached: tuple[int, ...] = ()
+    held_out: Mapping[int, HeldOut] = field(default_factory=dict)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -112,6 +135,8 @@ class Candidates:
         predicted: (seeds, candidates) raw scores predicted by the proxy, or None without the ability `values`.
         seeds: the seeds, in the order of the first axis.
         failed: the reason for each seed that failed.
+        origin: (seeds, candidates) the place of each among the designs of the update, or -1 for one that replaces
+            them; None if they are the designs of the update.
     """
 
     x: Tensor
@@ -119,6 +144,7 @@ class Candidates:
     predicted: NDArray[np.float64] | None
     seeds: tuple[int, ...]
     failed: Mapping[int, str]
+    origin: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from mbo_core.recipes.limits import Cut
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs import tables
+from mbo_core.runs.findings import Found
 from mbo_core.runs.notes import Note, source
 from mbo_core.runs.prediction import Predicted, Predictor, predict
-from mbo_core.runs.records import Candidates, Gap, Scores
+from mbo_core.runs.records import Candidates, Gap, HeldOut, Scores
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Evaluation
 from mbo_core.tasks.oracles import OracleSet
@@ -36,8 +38,9 @@ class Trial:
     Attributes:
         raw: (candidates, length) the designs as the oracle takes them.
         encoded: (candidates, d) the same as encoded vectors.
-        predicted: (candidates,) raw scores predicted by the proxy, or None.
-        scores: (candidates,) by name: `raw`, `normalised`, and more with several oracles; empty without an oracle.
+        predicted: (candidates,) raw scores predicted by the proxy; None if it predicts none, as a ranking.
+        scores: (candidates,) by name: `raw`, `normalised`, and more with several oracles; empty without an oracle. Raw
+            and predicted scores are as people have them: smaller is better if the task minimises.
         gap: how far the adversary moved the trained proxy, or None if not measured.
         steps: the infos of training and search.
         columns: other values of each candidate: the infos of the search's last step, e.g. NEMO's log Gamma, and the
@@ -62,8 +65,8 @@ class Trial:
     def rows(self, task: Task, seen: set[bytes]) -> list[dict[str, Any]]:
         """One row per candidate: the design, whether it is in the data, and its scores."""
         values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.columns)
-        if self.predicted is not None:
-            values["predicted"] = self.predicted.tolist()
+        # Empty without scores, even if the search has an info of that name.
+        values["predicted"] = [None] * len(self.raw) if self.predicted is None else self.predicted.tolist()
         return [
             {
                 **task.cells(design),
@@ -90,7 +93,11 @@ class Result:
         notes: notes by stages and tools on the run and its trials.
         cached: the seeds whose proxies came from a cache.
         predictors: the trained proxies by seed, if they predict scores.
-        own_table: whether the task was given as an object, so it cannot be found again by name.
+        own_table: whether the task is the user's own table, so it cannot be found again by name.
+        hold: the columns held in proposals, with their values.
+        started: how many designs were given to search from.
+        cuts: the recipe's numbers of rows that exceed what the table has.
+        quality: how well the proxy of each seed predicts held-out rows; only of seeds with such rows.
     """
 
     recipe: Recipe
@@ -107,6 +114,10 @@ class Result:
     cached: list[int] = field(default_factory=list)
     predictors: Mapping[int, Predictor] = field(default_factory=dict)
     own_table: bool = False
+    hold: Mapping[str, Any] = field(default_factory=dict)
+    started: int = 0
+    cuts: tuple[Cut, ...] = ()
+    quality: dict[int, HeldOut] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return tables.as_text(self)
@@ -150,13 +161,17 @@ class Result:
 
     def _percentile(self, seed: int, name: str, q: float) -> float | None:
         trial = self.trials.get(seed)
-        return percentile(trial.scores[name], q) if trial and name in trial.scores else None
+        if trial is None or name not in trial.scores:
+            return None
+        # The 100th percentile is the best score, also where that is the smallest.
+        sign = self.task.sign if name == "raw" else 1
+        return sign * percentile(sign * trial.scores[name], q)
 
     @property
     def best_in_data(self) -> dict[str, float]:
         """The best visible score, normalised and raw."""
-        best = np.array([self.task.best_in_data])
-        return {"normalised": float(self.task.normalise(best)[0]), "raw": float(best[0])}
+        best = self.task.y.max(keepdims=True)
+        return {"normalised": float(self.task.normalise(best)[0]), "raw": self.task.best_in_data}
 
     def predicted_less_true(self) -> list[float | None]:
         """The mean of predicted minus true raw score over each seed's candidates."""
@@ -167,6 +182,29 @@ class Result:
             return None
         return float(np.mean(trial.predicted - trial.scores["raw"]))
 
+    @property
+    def held_out(self) -> dict[str, dict[str, Any]]:
+        """How well the proxies predict rows that they were not trained on, overall and among the best fifth of them.
+
+        For each of `rows`, `error` (root mean squared, raw), `rank` (Spearman's correlation), `best_rows`, `best_error`
+        and `best_rank`: `{"by_seed": [...], "mean": ...}`, None where it is unknown.
+        """
+        names = [one.name for one in fields(HeldOut)]
+        columns = {name: [getattr(self.quality.get(seed), name, None) for seed in self.seeds] for name in names}
+        means = {name: _there(values) for name, values in columns.items()}
+        return {
+            name: {"by_seed": values, "mean": float(np.mean(means[name])) if means[name] else None}
+            for name, values in columns.items()
+        }
+
+    def found(self) -> dict[int, Found]:
+        """The raw candidates of each seed with their predictions, as methods see scores: larger is better."""
+        turned = self.task.as_given  # its own inverse
+        return {
+            seed: Found(trial.raw, None if trial.predicted is None else turned(trial.predicted))
+            for seed, trial in self.trials.items()
+        }
+
     def counts(self) -> dict[str, list[int | None]]:
         """The number of distinct candidates of each seed, and the number of those not in the data."""
         distinct = {seed: {design.tobytes() for design in trial.raw} for seed, trial in self.trials.items()}
@@ -175,11 +213,12 @@ class Result:
             "new": [len(distinct[seed] - self.seen) if seed in distinct else None for seed in self.seeds],
         }
 
-    def predict(self, x: ArrayLike) -> Predicted:
-        """Predictions of the trained proxies for raw designs x (n, length).
+    def predict(self, x: Any) -> Predicted:
+        """Predictions of the trained proxies for raw designs x (n, length), or for a table with the space's columns.
 
         Returns:
-            Raw scores: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds` (seeds, n) by each.
+            Raw scores as people have them: `mean` (n,) and `std` (n,) over all seeds, `means` (seeds, n) and `stds`
+            (seeds, n) by each.
 
         Raises:
             TaskError: for designs outside the task's space.
@@ -206,7 +245,10 @@ class Result:
             "preset": self.recipe.preset,
             "set": list(self.recipe.changed),
             "constants": self.recipe.constants,
+            "cut": [asdict(cut) for cut in self.cuts],
             "task": self.task.name,
+            "hold": dict(self.hold),
+            "start": self.started,
             "seeds": list(self.seeds),
             "scores": self.scores,
             "scores_by_oracle": self.scores_by_oracle,
@@ -214,6 +256,7 @@ class Result:
             "best_in_data": self.best_in_data,
             "gap": [self.trials[seed].gap if seed in self.trials else None for seed in self.seeds],
             "predicted_less_true": self.predicted_less_true(),
+            "held_out": self.held_out,
             "candidates": self.counts(),
             "failed": {str(seed): reason for seed, reason in self.failed.items()},
             "cached_proxies": self.cached,
@@ -238,8 +281,12 @@ class Result:
             "y_min": self.task.y_min,
             "y_max": self.task.y_max,
             "own_table": self.own_table,
+            "source": asdict(self.task.source) if self.task.source else None,
             "unpackaged": sorted(set(self.recipe.about.get("unpackaged", {}).values())),
             "task_notes": dict(self.task.info.notes),
+            "target": self.task.target,
+            "minimize": self.task.sign < 0,
+            "data_notes": list(self.task.notes),
             "published": self.recipe.published.get(self.task.name),
             "versions": {"torch": version("torch"), "numpy": version("numpy"), **versions},
             "machine": machine,
@@ -248,20 +295,31 @@ class Result:
     def add(self, candidates: Candidates, scores: Scores, gap: Gap, watch: Watch) -> tuple[int, ...]:
         """Add a group of seeds, and return those with designs, scored or not."""
         for i, seed in enumerate(candidates.seeds):
-            scores_of = scores.by_seed.get(seed, {})
+            scores_of = self._as_given(scores.by_seed.get(seed, {}))
             self.trials[seed] = Trial(
                 raw=candidates.raw[i],
                 encoded=candidates.x[i],
-                predicted=None if candidates.predicted is None else candidates.predicted[i],
+                predicted=None if candidates.predicted is None else self.task.as_given(candidates.predicted[i]),
                 scores={name: values for name, values in scores_of.items() if isinstance(values, np.ndarray)},
                 gap=gap.by_seed[seed],
                 steps=watch.rows(seed),
-                columns={**watch.of_candidates(seed), **_texts(scores_of)},
+                columns={**_moved(watch.of_candidates(seed), candidates, i), **_texts(scores_of)},
             )
         self.notes += [*watch.notes_of(candidates.seeds), *fault_notes(scores, self.recipe.evaluation)]
         self.failed.update(candidates.failed)
         self.failed.update(scores.failed)
         return candidates.seeds
+
+    def _as_given(self, scores: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self.task.as_given(values) if name == "raw" else values for name, values in scores.items()}
+
+
+def _moved(infos: Mapping[str, Any], candidates: Candidates, place: int) -> dict[str, Any]:
+    """The infos of the update's designs as those of a seed's candidates; a design that replaces them has none."""
+    if candidates.origin is None:
+        return dict(infos)
+    rows = candidates.origin[place].tolist()
+    return {name: [values[row] if row >= 0 else "" for row in rows] for name, values in infos.items()}
 
 
 def _texts(scores: Mapping[str, Any]) -> dict[str, Sequence[str]]:

@@ -22,6 +22,7 @@ FORMAT = 1
 DESIGNS = "designs.safetensors"
 PROXY = "proxy.safetensors"
 TABLE = "table.safetensors"
+START = "start.csv"
 
 
 def write(path: Path, text: str | bytes) -> None:
@@ -142,6 +143,12 @@ def _finite(values: Any) -> Any:
     return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
+def own_task(folder: Path, name: str) -> str:
+    """Python that makes the task of a run on the user's own table: from the table in its folder if stored."""
+    stored = (folder / TABLE).exists()
+    return f"mbo.load({json.dumps(str(folder))}).task" if stored else f"mbo.Task({json.dumps(name)}, x, y)"
+
+
 @dataclass(frozen=True)
 class Folder:
     """The folder of one run.
@@ -154,6 +161,8 @@ class Folder:
     seeds/<seed>/steps.csv      the infos of training and search
     seeds/<seed>/proxy.safetensors     the trained proxy, if small or requested
     table.safetensors           the visible designs and scores of the user's own table, if small
+    space.toml                  the space file that was given for a table from a file
+    start.csv                   the designs that the search started from, if any were given
     ```
     """
 
@@ -192,6 +201,12 @@ class Folder:
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise StoreError(f"{self.path} is not a run of this version of mbo")
         return values
+
+    def ran_on_own_table(self) -> bool:
+        """Whether the folder holds a run on the user's own table."""
+        with suppress(StoreError):
+            return bool(self.load_record().get("own_table"))
+        return False
 
     def of_seed(self, seed: int, name: str) -> Path:
         """A file of one seed."""

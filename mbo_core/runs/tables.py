@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from mbo_core.errors import MboError, StoreError, nearest
+from mbo_core.recipes.limits import in_words
 from mbo_core.runs.store import Folder
 from mbo_core.tasks.scoring import PERCENTILES, mean_and_std
 
@@ -71,9 +72,23 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
+def limits_in_words(hold: Mapping[str, Any], started: int) -> str:
+    """What a person asked of the search, for a heading.
+
+    >>> limits_in_words({"temp_C": 25, "gas": "N2"}, 3), limits_in_words({}, 0)
+    ('hold temp_C = 25, gas = N2, start from 3 designs', '')
+    """
+    held = f"hold {', '.join(f'{name} = {value}' for name, value in hold.items())}" if hold else ""
+    start = f"start from {started} design{'s' * (started > 1)}" if started else ""
+    return ", ".join(filter(None, [held, start]))
+
+
 def _heading(result: Result) -> str:
     scored = f"{len(result.trials)} of {len(result.seeds)} seeds"
-    return f"{_method(result.recipe.name, result.recipe.preset)} on {result.task.name}: {result.status}, {scored}"
+    state = ", ".join(
+        filter(None, [result.status, scored, in_words(result.cuts), limits_in_words(result.hold, result.started)])
+    )
+    return f"{_method(result.recipe.name, result.recipe.preset)} on {result.task.name}: {state}"
 
 
 def _by_seed(result: Result) -> Rows:

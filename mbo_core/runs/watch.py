@@ -11,11 +11,14 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from mbo_core.runs.notes import Note, check_declared, final_notes
+from mbo_core.runs.notes import Note, check_declared, final_notes, source
 from mbo_core.stages.contracts import Stage
 
 Report: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase (`encode`, `train`, `prepare the search`, `search`), the steps done, and their total."""
+"""Called with the phase (`encode`, `fit`, `train`, `prepare the search`, `search`), the steps done, and their total."""
+
+FIT = "fit"
+"""The phase of a proxy's `init`, if it gives an info."""
 
 KEPT = 1000
 """About how many steps of a phase go into its CSV file; a longer phase is thinned evenly, but keeps its last step."""
@@ -141,7 +144,8 @@ def _final_notes(phase: Phase, seed: int) -> list[Note]:
     if not phase.done:
         return []
     last = {name: float(values[phase.done - 1]) for name, values in phase.of(seed, phase.series).items()}
-    return final_notes(phase.stage, seed, last)
+    chosen = [Note(seed, source(phase.stage), values=last)] if phase.name == FIT else []
+    return chosen + final_notes(phase.stage, seed, last)
 
 
 def _rows(phase: Phase, seed: int) -> Iterator[dict[str, float | int | str]]:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from packaging.version import Version
 
 from mbo_core.errors import RecipeError, nearest
+from mbo_core.plugins.offers import PARTS
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.validation import KEBAB
 from mbo_core.recipes.words import ROLES
@@ -118,7 +119,7 @@ class Plan:
             "offered": " and ".join([", ".join(offered[:-1]), offered[-1]] if offered[1:] else offered),
             "chosen_proxy": self.stages.get("proxy", "conservative" if "adversary" in self.stages else "regression"),
             "base": "coms" if role == "adversary" else "grad-ascent",
-            "shown_role": role,
+            "shown_table": f"update.{role}" if role in PARTS else role,
             "shown_name": name,
             "requires": _quoted(([] if self.single else [f"mbo-{self.slug}"]) + self._partners),
             "dependencies": _quoted(self.dependencies),
@@ -139,6 +140,7 @@ class Plan:
             "requires": bool(self._partners) or not self.single,
             "closed_form": closed,
             "network": not closed,
+            "climbs": "objective" in self.stages and "update" not in self.stages,
             "shrinks": bool({"proxy", "update"} & set(self.stages)),
         }
         return {fact for fact, holds in found.items() if holds} | set(self.stages)
@@ -178,19 +180,20 @@ def check_slug(slug: str) -> None:
 
 def _named(stages: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
+    known = (*ROLES, *PARTS)
     for text in stages:
         role, colon, name = text.partition(":")
         if not colon:
             raise RecipeError(f'missing role in --stage "{text}"', f"write --stage ROLE:NAME, e.g. proxy:{text}")
-        if role not in ROLES:
-            raise RecipeError(f'unknown role "{role}" in --stage {text}', nearest(role, ROLES))
+        if role not in known:
+            raise RecipeError(f'unknown role "{role}" in --stage {text}', nearest(role, known))
         if not KEBAB.fullmatch(name):
             raise RecipeError(f'invalid stage name "{name}"', "use lower-case words of letters and digits: my-stage")
         if role in found:
             fact = f"duplicate {role}: {found[role]} and {name}"
             raise RecipeError(fact, "name one stage per role, and add others by hand later")
         found[role] = name
-    return {role: found[role] for role in ROLES if role in found}
+    return {role: found[role] for role in known if role in found}
 
 
 def _refuse_taken(name: str, taken: Mapping[str, str]) -> None:

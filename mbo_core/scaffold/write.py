@@ -26,7 +26,7 @@ PACKAGE: Mapping[str, tuple[str, str | None]] = {
 }
 """The template of each file of a package, and the fact on which it depends; its parts are added."""
 
-PARTS = ("encoding", "adversary", "proxy", "update", "evaluation", "task", "tool")
+PARTS = ("encoding", "adversary", "proxy", "objective", "update", "evaluation", "task", "tool")
 """The parts with their own module and test."""
 
 

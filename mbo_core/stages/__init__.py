@@ -1,25 +1,26 @@
 """For plugin authors: the contracts of the stages, and the core's own stages."""
 
-from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, steps_from_top, top
+from mbo_core.stages.abilities import ABILITIES, Ability, Moves, with_implied
+from mbo_core.stages.baselines import CANDIDATES, NoAdversary, NoProxy, NoUpdate, check_starts, top
+from mbo_core.stages.columns import Columns
 from mbo_core.stages.contracts import (
-    ABILITIES,
-    Ability,
     Adversary,
     Encoding,
     Evaluation,
-    Moves,
     Proxy,
     Stage,
     Update,
     WithInfo,
     WithMembers,
     WithParams,
+    WithProjection,
 )
 from mbo_core.stages.data import (
     Batch,
     Data,
     EncodedSpace,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -28,22 +29,31 @@ from mbo_core.stages.data import (
     Representation,
     Schedule,
     State,
+    state_and_info,
 )
-from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised, Statistics, statistics, unit
-from mbo_core.stages.options import Limits, Option, Refused, convert, option, stage_option, to_toml
+from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
+from mbo_core.stages.objective import PREDICTION, Objective, PredictedScore
+from mbo_core.stages.options import HELD_OUT, Limits, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.oracle import OracleEvaluation
+from mbo_core.stages.projection import Projection
+from mbo_core.stages.scales import Statistics, statistics, unit
+from mbo_core.stages.training import keep_option, refit_option, schedule_of, steps_option
 
 __all__ = [
     "ABILITIES",
     "CANDIDATES",
+    "HELD_OUT",
+    "PREDICTION",
     "Ability",
     "Adversary",
     "Batch",
+    "Columns",
     "Data",
     "EncodedSpace",
     "Encoding",
     "Evaluation",
     "Info",
+    "Keep",
     "Key",
     "Limits",
     "Mined",
@@ -52,11 +62,14 @@ __all__ = [
     "NoAdversary",
     "NoProxy",
     "NoUpdate",
+    "Objective",
     "OneHot",
     "Option",
     "OracleEvaluation",
     "Params",
+    "PredictedScore",
     "Prediction",
+    "Projection",
     "Proxy",
     "Refused",
     "Representation",
@@ -70,12 +83,19 @@ __all__ = [
     "WithInfo",
     "WithMembers",
     "WithParams",
+    "WithProjection",
+    "check_starts",
     "convert",
+    "keep_option",
     "option",
+    "refit_option",
+    "schedule_of",
     "stage_option",
+    "state_and_info",
     "statistics",
-    "steps_from_top",
+    "steps_option",
     "to_toml",
     "top",
     "unit",
+    "with_implied",
 ]

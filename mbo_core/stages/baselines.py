@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mbo_core.errors import TaskError
-from mbo_core.stages.contracts import Ability, Adversary, Moves, Proxy, Update
+from mbo_core.stages.abilities import Ability, Moves
+from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
 from mbo_core.stages.options import option
 
@@ -48,10 +49,6 @@ class NoProxy(Proxy):
         """An empty state."""
         return torch.zeros(0, device=data.x.device)
 
-    def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
-        """Never called, as the schedule has no epoch."""
-        return state, {"loss": batch.y.new_zeros(())}
-
     def predict(self, state: State, x: Tensor) -> Prediction:
         """NaN: nothing is known."""
         unknown = torch.full_like(x[:, 0], torch.nan)
@@ -68,7 +65,7 @@ class Fixed(NamedTuple):
 class NoUpdate(Update):
     """Proposes the best designs in the data: the baseline every method has to beat."""
 
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "none"
 
@@ -77,15 +74,19 @@ class NoUpdate(Update):
         """Nothing."""
         return frozenset()
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """No step."""
-        return steps_from_top(0, data, self.candidates)
+        return 0
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> Fixed:
         """The best designs in the data."""
         return Fixed(top(data, self.candidates))
 
-    def step(self, key: Key, state: Fixed, data: Data) -> tuple[Fixed, Info]:
+    def step(self, key: Key, state: Fixed, data: Data, number: int) -> tuple[Fixed, Info]:
         """Never called."""
         return state, {}
 
@@ -94,8 +95,8 @@ class NoUpdate(Update):
         return state.x
 
 
-def steps_from_top(steps: int, data: Data, count: int) -> int:
-    """Return `steps`, after checking that the data have `count` rows for a search to start from.
+def check_starts(data: Data, count: int) -> None:
+    """Refuse data with fewer than `count` rows for a search to start from.
 
     Raises:
         TaskError: for fewer than `count` rows.
@@ -104,9 +105,18 @@ def steps_from_top(steps: int, data: Data, count: int) -> int:
         raise TaskError(
             f"the data have {len(data.y)} rows, fewer than {count} candidates", f"set update.candidates={len(data.y)}"
         )
-    return steps
 
 
 def top(data: Data, count: int) -> Tensor:
-    """The `count` designs with the largest scores, (count, d), best first, ties by row."""
-    return data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]]
+    """The `count` designs to search from, (count, d), moved into the space.
+
+    First those that a person gave, `data.start`, then the rows with the largest scores, best first, ties by row. A row
+    that is one of the given designs is not taken twice.
+    """
+    if data.start is None:
+        return data.space.project(data.x[torch.sort(data.y, descending=True, stable=True).indices[:count]])
+    given = torch.zeros_like(data.y, dtype=torch.bool)
+    for design in data.start[:count]:
+        given = given | (data.x == design).all(-1)
+    order = torch.sort(torch.where(given, -torch.inf, data.y), descending=True, stable=True).indices
+    return data.space.project(torch.cat([data.start, data.x[order[:count]]])[:count])

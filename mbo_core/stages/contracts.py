@@ -17,12 +17,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mbo_core.errors import MboError
+from mbo_core.stages.abilities import Ability, Moves, with_implied
 from mbo_core.stages.data import (
     Batch,
     Data,
@@ -35,29 +37,14 @@ from mbo_core.stages.data import (
     Schedule,
     State,
 )
+from mbo_core.stages.options import options
+from mbo_core.tasks.space import Kind
 
 if TYPE_CHECKING:
+    from mbo_core.stages.projection import Projection
+    from mbo_core.tasks.space import Space
     from mbo_core.tasks.table import Table
     from mbo_core.tasks.task import Task
-
-Ability: TypeAlias = Literal["values", "gradients", "uncertainty", "partial_fit", "members", "params"]
-"""What a proxy can do. Each ability has a contract, tested by `mbo_core.testing`:
-
-* `values`: `predict(state, x).mean` is the predicted standardised score of each design.
-* `gradients`: that mean is differentiable in `x`.
-* `uncertainty`: `predict(state, x).std` is a positive, meaningful standard deviation.
-* `partial_fit`: `step` may be called again later, with any batch, and honours `batch.w`.
-* `members`: a leading member axis; `batch.y` may be given per member; `predict_members` exists.
-* `params`: `model()` gives the functions of `params`, and `state.params` exists.
-
-A plugin may add abilities for its proxies and updates, prefixed with its distribution's name: `mbo-kernel:kernel`. The
-core only checks that a proxy has what an update needs; the plugin tests the contract. Any other word is refused.
-"""
-
-Moves: TypeAlias = Literal["designs", "weights"]
-"""What an adversary moves, and what a proxy can train against."""
-
-ABILITIES: frozenset[Ability] = frozenset({"values", "gradients", "uncertainty", "partial_fit", "members", "params"})
 
 
 class Stage(ABC):
@@ -79,6 +66,18 @@ class Stage(ABC):
     """Notes by the name of an info, shown for a trial if that info is not 0 at its last step."""
     lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
     """How the core runs many seeds: `loop` for a stage with Python control flow or an external library."""
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """A stage that remembers which options it was given, as the others may depend on the kind of space."""
+        made = super().__new__(cls)
+        object.__setattr__(made, "_given", frozenset(given))
+        return made
+
+
+def left_open(stage: Stage) -> set[str]:
+    """The options of a stage that were not given to it, and whose default depends on the kind of space."""
+    given: frozenset[str] = vars(stage)["_given"]
+    return {name for name, one in options(type(stage)).items() if one.by_kind and name not in given}
 
 
 def stages_inside(stage: Stage) -> list[Stage]:
@@ -112,7 +111,7 @@ class Encoding(Stage):
     """Maps designs to the float vectors that the stages see, and back."""
 
     role: ClassVar[str] = "encoding"
-    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]]
+    kinds: ClassVar[frozenset[Kind]]
     """The kinds of task it can encode."""
     seeded: ClassVar[bool] = False
     """Whether fitting it is random, so each seed has its own."""
@@ -147,6 +146,14 @@ class WithInfo(Protocol):
         """Scalars noted for each trial, e.g. the share of visible designs that decode to themselves."""
 
 
+@runtime_checkable
+class WithProjection(Protocol):
+    """An encoding that can keep its vectors inside a space while a search moves them."""
+
+    def projection(self, state: State, space: Space) -> Projection:
+        """The map onto the vectors that lie in the space, but for steps and levels, which only decoding takes."""
+
+
 class Adversary(Stage):
     """Moves designs or weights to where the proxy is worst."""
 
@@ -168,24 +175,67 @@ class Proxy(Stage):
     role: ClassVar[str] = "proxy"
     infos: ClassVar[Mapping[str, str]] = {"loss": "the training loss on the batch, before the step"}
     abilities: ClassVar[frozenset[Ability]]
+    """What it can do. Those that others imply need not be named."""
     trains_against: ClassVar[frozenset[Moves]] = frozenset()
     """The moves it can train against."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        declared = vars(cls).get("abilities")
+        if isinstance(declared, (set, frozenset)) and "values" in declared:
+            cls.abilities = with_implied(declared)
 
     @abstractmethod
     def schedule(self, data: Data) -> Schedule:
         """How the core cuts `data` into batches; unsupported data are refused here.
+
+        A proxy with the usual options calls `schedule_of(self)`, and gets steps, held-out rows that judge it, the best
+        state and a second training on all rows with them.
 
         Raises:
             TaskError: before any training.
         """
 
     @abstractmethod
-    def init(self, key: Key, data: Data) -> State:
-        """An untrained state."""
+    def init(self, key: Key, data: Data) -> State | tuple[State, Info]:
+        """An untrained state; or one that is fitted at once, with an info that tells what the fit chose.
 
-    @abstractmethod
+        The infos are declared like those of `step`. They are recorded as the phase `fit`, and shown after the run: the
+        mean and standard deviation over seeds, and the texts of `notes`::
+
+            infos = {"lengthscale": "the most likely of those tried"}
+
+            def init(self, key, data):
+                lengthscale = self.most_likely(data)
+                return self.fitted(data, lengthscale), {"lengthscale": lengthscale}
+        """
+
     def step(self, key: Key, state: State, batch: Batch) -> tuple[State, Info]:
-        """One training step on a batch; the info has at least `loss`."""
+        """One training step on a batch; the info has at least `loss`.
+
+        Without epochs in its schedule a proxy needs no step.
+        """
+        raise MboError(f'proxy "{self.name}" has epochs but no step', "write step, or a schedule without epochs")
+
+    def finish(self, key: Key, state: State, data: Data) -> State:
+        """The state after training; by default it stays as it is.
+
+        Called once, after the last step, or after `init` if the schedule has no epochs. It is the place for what needs
+        the trained proxy and all rows: calibration, the scale of the output, a fit of the last layer. For a ranking
+        whose state holds `scale`::
+
+            def finish(self, key, state, data):
+                return state._replace(scale=self.scores(state, data.x).std())
+
+        Args:
+            key: for random draws.
+            state: after the last step; that of a seed whose training diverged is left out.
+            data: the visible data, with the rows that were held out.
+
+        Returns:
+            A state of the structure, shapes and dtypes of `init`'s, so that it can be stored and read.
+        """
+        return state
 
     @abstractmethod
     def predict(self, state: State, x: Tensor) -> Prediction:
@@ -196,8 +246,15 @@ class Proxy(Stage):
 class WithParams(Protocol):
     """A proxy with the ability `params`; its state has an attribute `params`."""
 
-    def model(self) -> Model:
-        """The proxy as functions of its weights."""
+    def model(self, state: State) -> Model:
+        """The proxy as functions of its weights.
+
+        Only `state.params` are weights, which an adversary or an update may move. What is fixed, such as the support
+        points of a kernel or a scale, the functions take from the state::
+
+            def model(self, state):
+                return Model(lambda params, x: self.kernel(x, state.x) @ params, self.loss)
+        """
 
 
 @runtime_checkable
@@ -212,29 +269,46 @@ class Update(Stage):
     """Moves candidate designs: the search."""
 
     role: ClassVar[str] = "update"
+    from_designs: ClassVar[bool] = True
+    """Whether it searches from the designs of `stages.top`; False for one that draws from a model of the data."""
 
     @property
     @abstractmethod
     def needs(self) -> frozenset[Ability]:
         """The abilities it requires of its proxy; they may depend on the options."""
 
-    @abstractmethod
-    def length(self, data: Data) -> int:
-        """The number of steps that the core takes.
+    def check(self, data: Data) -> None:
+        """Refuse data that it cannot search from; by default none.
 
-        Called before any training, so that unsupported data are refused here.
+        Called before any training. A stage that wraps an update passes it on::
+
+            def check(self, data):
+                check_starts(data, self.candidates)
+                self.inner.check(data)
 
         Raises:
             TaskError: e.g. for fewer rows than candidates.
         """
 
     @abstractmethod
+    def length(self, data: Data) -> int:
+        """The number of steps that the core takes; it only counts, and refuses nothing."""
+
+    @abstractmethod
     def init(self, key: Key, data: Data, proxy_state: State) -> State:
         """The state before the first step."""
 
     @abstractmethod
-    def step(self, key: Key, state: State, data: Data) -> tuple[State, Info]:
-        """One step of the search."""
+    def step(self, key: Key, state: State, data: Data, number: int) -> tuple[State, Info]:
+        """One step of the search.
+
+        Args:
+            key: the step's key.
+            state: of the step before, or from `init`.
+            data: the visible data.
+            number: of the step, from 0 to `length(data) - 1`; the same for all seeds, so that it may choose a phase:
+                `train` while `number < 20`, then `draw`. A stage that wraps an update passes it on.
+        """
 
     @abstractmethod
     def designs(self, state: State) -> Tensor:

@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
+from mbo_core.stages.projection import Projection
+from mbo_core.tasks.space import Kind
+
 Key: TypeAlias = Tensor
 """A splittable random key, (2,) int64; see `mbo_core.functional.keys`."""
 
@@ -28,6 +31,25 @@ Info: TypeAlias = Mapping[str, Tensor]
 
 A stage declares the names in `infos`; a proxy's always has `loss`.
 """
+
+
+def state_and_info(made: Any) -> tuple[State, Info]:
+    """The state and the info that a proxy's `init` returned; the info is empty if it returned only a state.
+
+    A plain pair whose second item is a dict is a state with its info. A state that is such a pair must be a NamedTuple.
+
+    >>> state_and_info((torch.ones(2), {"lengthscale": torch.tensor(0.5)}))
+    (tensor([1., 1.]), {'lengthscale': tensor(0.5000)})
+    >>> state_and_info(torch.ones(2))
+    (tensor([1., 1.]), {})
+    """
+    if type(made) is tuple and len(made) == 2 and isinstance(made[1], Mapping):
+        return made
+    return made, {}
+
+
+Keep: TypeAlias = Literal["last", "best"]
+"""Which state of a training is kept: the last, or the best on held-out rows."""
 
 Representation: TypeAlias = Literal["real", "one-hot"]
 """What an encoding's vectors are: free real numbers, or exact rows of a simplex."""
@@ -94,16 +116,25 @@ class EncodedSpace:
         shape: an encoded design's shape before it is flattened to d numbers, e.g. (8, 3) or (86,).
         classes: the number of tokens K at a position of a discrete design, else None.
         representation: free real numbers, or exact one-hot rows.
-        lower: (d,) smallest value of each coordinate over the data.
-        upper: (d,) largest value of each coordinate over the data.
+        lower: (d,) smallest value of each coordinate: the bound of the space, or where it has none that of the data.
+        upper: (d,) largest value, likewise.
+        projection: the map onto the vectors that lie in the space; None if all do, or if the encoding has none.
     """
 
-    kind: Literal["continuous", "discrete"]
+    kind: Kind
     shape: tuple[int, ...]
     classes: int | None
     representation: Representation
     lower: Tensor
     upper: Tensor
+    projection: Projection | None = None
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest vectors (..., d) inside the space, but for steps and levels, which only decoding takes.
+
+        A search calls it wherever it moves designs. It is cheap, and works under `vmap`.
+        """
+        return x if self.projection is None else self.projection(x)
 
 
 @dataclass(frozen=True)
@@ -115,12 +146,14 @@ class Data:
         y: (N,) standardised scores.
         space: the encoded design space.
         w: (N,) importance weights of the rows, by default ones; `batches.take` puts them into each batch.
+        start: (m, d) designs that a person wants to search from, or None; `stages.top` puts them first.
     """
 
     x: Tensor
     y: Tensor
     space: EncodedSpace
     w: Tensor = field(default=cast(Any, None))
+    start: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.w is None:
@@ -133,12 +166,15 @@ class Schedule:
 
     Attributes:
         epochs: passes over the training rows; 0 for a proxy that is complete after `init`.
-        batch_size: rows a step; the last batch of an epoch may be smaller.
+        batch_size: rows a step, at most all training rows; the last batch of an epoch may be smaller.
         held_out: rows set aside at random and never trained on.
         drop_last: leave out an epoch's incomplete last batch.
         members: the length of the member axis, or None for a proxy without members.
         bootstrap: draw the training rows with replacement once, a draw a member; the multiplicities are `batch.w`.
         shuffle: with members, whether all see the same batches or each has its own split and order.
+        steps: gradient steps in place of epochs: as many passes as they take, the last one cut short; None for epochs.
+        keep: the last state, or the best: that of the smallest mean squared error on the held-out rows.
+        refit: after training with held-out rows, train once more on all rows, for as many steps as the kept state had.
     """
 
     epochs: int
@@ -148,3 +184,11 @@ class Schedule:
     members: int | None = None
     bootstrap: bool = False
     shuffle: Literal["shared", "own"] = "shared"
+    steps: int | None = None
+    keep: Keep = "last"
+    refit: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is any step."""
+        return bool(self.epochs if self.steps is None else self.steps)

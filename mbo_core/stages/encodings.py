@@ -18,14 +18,10 @@ from mbo_core.errors import TaskError
 from mbo_core.stages.contracts import Encoding
 from mbo_core.stages.data import Key, Representation
 from mbo_core.stages.options import option
+from mbo_core.stages.projection import Projection, of_numbers
+from mbo_core.stages.scales import Statistics, statistics, unit
+from mbo_core.tasks.space import Kind, Space
 from mbo_core.tasks.table import Table
-
-
-class Statistics(NamedTuple):
-    """Mean and population standard deviation of each coordinate, float64 (d,); a constant one has std 1."""
-
-    mean: Tensor
-    std: Tensor
 
 
 class TokenState(NamedTuple):
@@ -36,26 +32,12 @@ class TokenState(NamedTuple):
     statistics: Statistics
 
 
-def statistics(values: Tensor) -> Statistics:
-    """Mean and population std of each column of (n, d) values, in float64."""
-    wide = values.double()
-    mean, std = wide.mean(0), wide.std(0, correction=0)
-    # For a column of equal values, mean and std have rounding errors; such a std must not be divided by.
-    constant = wide.amax(0) == wide.amin(0)
-    return Statistics(torch.where(constant, wide[0], mean), torch.where(constant, torch.ones_like(std), std))
-
-
-def unit(width: int) -> Statistics:
-    """The statistics that change nothing."""
-    return Statistics(torch.zeros(width, dtype=torch.float64), torch.ones(width, dtype=torch.float64))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Standardised(Encoding):
-    """Continuous designs with each coordinate centred and divided by its population standard deviation."""
+    """Designs of numbers, with each coordinate centred and divided by its population standard deviation."""
 
     name: ClassVar[str] = "standardised"
-    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"continuous"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"continuous"})
 
     def init(self, key: Key, table: Table) -> Statistics:
         """The statistics of the visible designs."""
@@ -73,6 +55,10 @@ class Standardised(Encoding):
         """(d,)."""
         return tuple(state.mean.shape)
 
+    def projection(self, state: Statistics, space: Space) -> Projection:
+        """Onto the bounds and sums of the space."""
+        return of_numbers(space, state.mean, state.std)
+
     @property
     def representation(self) -> Representation:
         """Free real numbers."""
@@ -84,7 +70,7 @@ class OneHot(Encoding):
     """Discrete designs as exact one-hot rows, flattened from (L, K)."""
 
     name: ClassVar[str] = "one-hot"
-    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"discrete"})
 
     def init(self, key: Key, table: Table) -> TokenState:
         """The number of classes and positions."""
@@ -130,7 +116,7 @@ class SoftLogits(Encoding):
     )
 
     name: ClassVar[str] = "soft-logits"
-    kinds: ClassVar[frozenset[Literal["continuous", "discrete"]]] = frozenset({"discrete"})
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"discrete"})
 
     def init(self, key: Key, table: Table) -> TokenState:
         """The classes and, if `standardise` is set, the statistics of the visible logits.

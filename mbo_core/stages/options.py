@@ -9,11 +9,19 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from mbo_core.errors import MboError, nearest
+from mbo_core.tasks.space import Kind
 
 T = TypeVar("T")
 
 _METADATA = "mbo.option"
+_KINDS = "mbo.kinds"
+
+HELD_OUT = 1 / 5
+"""The largest share of a table's distinct designs that is held out from training."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,16 @@ class Limits:
         at_least: the smallest allowed value.
         above: the value must be greater than this.
         at_most: the largest allowed value.
+        share: of a number of rows or designs: the largest share of the table's distinct designs; a run uses no more.
+        instead_of: the option that this one replaces where it is set: one of the two counts.
     """
 
     doc: str = ""
     at_least: float | None = None
     above: float | None = None
     at_most: float | None = None
+    share: float | None = None
+    instead_of: str | None = None
 
     def refusal(self, value: float) -> str | None:
         """Why a number is out of range, or None."""
@@ -43,9 +55,11 @@ class Limits:
         return None
 
     def range(self) -> str:
-        """The range as text, e.g. `>= 0, <= 1`."""
+        """The range as text, e.g. `>= 0, <= 1`, or `>= 0, <= 20 %` of the designs."""
         parts = ((">=", self.at_least), (">", self.above), ("<=", self.at_most))
-        return ", ".join(f"{sign} {bound:g}" for sign, bound in parts if bound is not None)
+        bounds = [f"{sign} {bound:g}" for sign, bound in parts if bound is not None]
+        of_table = [] if self.share is None else [f"<= {100 * self.share:g} %"]
+        return ", ".join(bounds + of_table)
 
 
 def option(
@@ -55,8 +69,16 @@ def option(
     at_least: float | None = None,
     above: float | None = None,
     at_most: float | None = None,
+    share: float | None = None,
+    instead_of: str | None = None,
+    **by_kind: T,
 ) -> T:
     """A field of a stage that users may set.
+
+    Step sizes differ by a hundred times between kinds of space. With a default for each, a stage still moves in another
+    recipe::
+
+        step_size: float = option(0.01, "step of the ascent", discrete=2.0)
 
     Args:
         default: its value if the recipe does not set it.
@@ -64,15 +86,31 @@ def option(
         at_least: the smallest allowed number.
         above: the number must be greater than this.
         at_most: the largest allowed number.
+        share: of a number of rows or designs: an upper limit, cut to this share of the table's distinct designs.
+        instead_of: an option of the same stage that does not count if this one is set; the default is then None.
+            A later layer of a recipe that sets either replaces both.
+        by_kind: its value on a kind of space, if it differs.
+
+    Raises:
+        MboError: for an unknown kind of space.
     """
-    limits = Limits(doc, at_least, above, at_most)
-    field: T = dataclasses.field(default=default, metadata={_METADATA: limits})
+    for kind in by_kind:
+        if kind not in get_args(Kind):
+            raise MboError(f'unknown kind of space "{kind}" in an option', nearest(kind, get_args(Kind)))
+    limits = Limits(doc, at_least, above, at_most, share, instead_of)
+    field: T = dataclasses.field(default=default, metadata={_METADATA: limits, _KINDS: by_kind})
     return field
 
 
-def stage_option(doc: str) -> Any:
-    """A field that holds another stage. If named `adversary` or `proxy`, it defaults to the recipe's stage."""
-    return dataclasses.field(default=None, metadata={_METADATA: Limits(doc)})
+def stage_option(doc: str, default: Any = None) -> Any:
+    """A field that holds another stage.
+
+    Args:
+        doc: what it is for.
+        default: the stage if a recipe names none. Without it a recipe must name one, but for fields named `adversary`
+            or `proxy`, which receive the recipe's own.
+    """
+    return dataclasses.field(default=default, metadata={_METADATA: Limits(doc)})
 
 
 @dataclass(frozen=True)
@@ -85,6 +123,17 @@ class Option:
     limits: Limits
     stage: type | None
     """The abstract stage that the field holds, or None for a plain value."""
+    by_kind: Mapping[Kind, Any] = dataclasses.field(default_factory=dict)
+    """Its default on kinds of space where it differs."""
+
+    def default_on(self, kind: Kind) -> Any:
+        """The default on a kind of space."""
+        return self.by_kind.get(kind, self.default)
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default on each kind of space."""
+        return {kind: self.default_on(kind) for kind in get_args(Kind)}
 
     @property
     def type_name(self) -> str:
@@ -100,7 +149,8 @@ def _type_name(kind: Any) -> str:
     return str(getattr(kind, "__name__", kind)) if get_origin(kind) is None else str(kind)
 
 
-def options(stage: type) -> dict[str, Option]:
+@cache
+def options(stage: type) -> Mapping[str, Option]:
     """The fields of a stage class, by name, in order."""
     from mbo_core.stages.contracts import Stage
 
@@ -110,8 +160,13 @@ def options(stage: type) -> dict[str, Option]:
         kind = hints[field.name]
         holds = kind if isinstance(kind, type) and issubclass(kind, Stage) else None
         limits = field.metadata.get(_METADATA, Limits())
-        found[field.name] = Option(field.name, kind, field.default, limits, holds)
-    return found
+        found[field.name] = Option(field.name, kind, field.default, limits, holds, field.metadata.get(_KINDS, {}))
+    return types.MappingProxyType(found)
+
+
+def rivals(stage: type) -> dict[str, str]:
+    """The options of a stage that replace another one if they are set, each with the name of the other."""
+    return {one.name: one.limits.instead_of for one in options(stage).values() if one.limits.instead_of}
 
 
 def first_line(documented: object) -> str:

@@ -52,7 +52,7 @@ class Verdict:
     """The scores of an oracle that cannot score every design.
 
     Attributes:
-        scores: (n,) raw scores; a design that could not be scored has the lowest of the task.
+        scores: (n,) raw scores; a design that could not be scored has the worst of the task.
         faults: why, by the row of each such design.
     """
 
@@ -93,3 +93,35 @@ class OracleSet:
         {'0': 'normalised_oracle_0', '1': 'normalised_oracle_1'}
         """
         return {name: f"normalised_oracle_{name}" for name in self.members} if len(self.members) > 1 else {}
+
+
+@dataclass(frozen=True)
+class Turned:
+    """An oracle of which smaller is better, turned, so that larger is."""
+
+    oracle: Oracle
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """The negative scores."""
+        return -np.asarray(self.oracle.score(designs))
+
+
+@dataclass(frozen=True)
+class FallibleTurned(Turned):
+    """An oracle that may fail on a design, turned."""
+
+    oracle: FallibleOracle
+
+    def judge(self, designs: NDArray[Any]) -> Verdict:
+        """The negative scores, with the faults; a design that could not be scored has the worst of the task."""
+        verdict = self.oracle.judge(designs)
+        return Verdict(-np.asarray(verdict.scores), verdict.faults)
+
+
+def turned(oracle: Oracle | None) -> Oracle | None:
+    """An oracle of which smaller is better as one of which larger is."""
+    if oracle is None:
+        return None
+    if isinstance(oracle, OracleSet):
+        return OracleSet({name: one for name, member in oracle.members.items() if (one := turned(member)) is not None})
+    return FallibleTurned(oracle) if isinstance(oracle, FallibleOracle) else Turned(oracle)

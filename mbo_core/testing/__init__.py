@@ -25,8 +25,21 @@ from mbo_core.testing.case import Case, Check, Outcome
 from mbo_core.testing.checks import CHECKS, cases, outcomes
 from mbo_core.testing.settings import assignments, small
 from mbo_core.testing.shipped import resolved
+from mbo_core.testing.tiny_tasks import small_task
 
-__all__ = ["CHECKS", "Case", "Check", "Outcome", "assignments", "cases", "conformance", "outcomes", "resolved", "small"]
+__all__ = [
+    "CHECKS",
+    "Case",
+    "Check",
+    "Outcome",
+    "assignments",
+    "cases",
+    "conformance",
+    "outcomes",
+    "resolved",
+    "small",
+    "small_task",
+]
 
 
 def conformance(plugin: str) -> Callable[..., None]:

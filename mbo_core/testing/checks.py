@@ -51,15 +51,22 @@ CHECKS: tuple[Check, ...] = (
             run_checks.rows,
         )
     ),
-    Check(lambda found: found.learners, run_checks.state_on_disk),
+    Check(lambda found: found.bound, run_checks.stays_inside),
+    *(
+        Check(lambda found: found.learners, function)
+        for function in (run_checks.state_like_init, run_checks.state_on_disk)
+    ),
+    Check(methodcaller("able", "order"), stage_checks.order),
     Check(methodcaller("able", "values"), stage_checks.values),
     Check(methodcaller("able", "gradients"), stage_checks.gradients),
-    Check(methodcaller("able", "values"), stage_checks.uncertainty),
+    Check(methodcaller("able", "order"), stage_checks.uncertainty),
     Check(methodcaller("able", "partial_fit"), stage_checks.partial_fit),
     Check(methodcaller("able", "members"), stage_checks.members),
     Check(methodcaller("able", "params"), stage_checks.params),
     Check(lambda found: found.adversaries, stage_checks.mined),
-    Check(lambda found: found.updates, restricted_proxy.needs),
+    Check(lambda found: [*found.updates, *found.objectives], restricted_proxy.needs),
+    Check(lambda found: found.objectives, stage_checks.objective),
+    Check(lambda found: found.updates, stage_checks.length),
     Check(lambda found: found.encodings, stage_checks.encode_decode),
     Check(lambda found: found.evaluators, stage_checks.scores),
     *(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 
+from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.default import check_data, evaluate, mine_adversary, train_proxy, update_solution
 from mbo_core.runs.encoded import encode_table
@@ -54,11 +55,12 @@ class Rehearsal:
 
 
 def prepare(recipe: Recipe, task: Task, seeds: Sequence[int]) -> Run:
-    """Encode, and let the stages check the data: everything before training.
+    """Cut the recipe's rows to the table, encode, and let the stages check the data: everything before training.
 
     Raises:
         TaskError: if a stage refuses the data.
     """
+    recipe, _ = fitted(recipe, task.table.designs)
     run = Run(recipe, task, encode_table(recipe.encoding, seeds, task.table), tuple(seeds))
     check_data(run)
     return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import tomli_w
@@ -17,6 +18,7 @@ from mbo_core.recipes.layers import Lineage
 from mbo_core.recipes.mixes import inner_roles
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.stages.baselines import NoAdversary, NoUpdate
+from mbo_core.stages.columns import Columns
 from mbo_core.stages.contracts import Encoding, Proxy, Stage
 from mbo_core.stages.encodings import OneHot, SoftLogits, Standardised
 from mbo_core.stages.options import options
@@ -24,11 +26,15 @@ from mbo_core.stages.oracle import OracleEvaluation
 from mbo_core.tasks.space import Kind
 from mbo_core.testing.mix import Mix
 from mbo_core.testing.reference_stages import SHIFTS, AbleProxy, Climb, KeepBetter
-from mbo_core.testing.settings import Settings, listed, shrunk
+from mbo_core.testing.settings import Settings, Small, listed, shrunk
 from mbo_core.testing.tiny_tasks import CANDIDATES
 from mbo_core.toml import parse, subtable
 
-PLAIN: Mapping[Kind, tuple[Encoding, ...]] = {"continuous": (Standardised(),), "discrete": (SoftLogits(), OneHot())}
+PLAIN: Mapping[Kind, tuple[Encoding, ...]] = {
+    "continuous": (Standardised(),),
+    "discrete": (SoftLogits(), OneHot()),
+    "mixed": (Columns(),),
+}
 """The encodings for stages that are checked by themselves; the first that fits is used."""
 
 
@@ -39,6 +45,11 @@ class Package:
     plugin: Plugin
     registry: Registry
     settings: Settings
+
+    @cached_property
+    def known(self) -> Small:
+        """The small options of all installed stages."""
+        return listed(self.registry)
 
     @property
     def label(self) -> str:
@@ -59,7 +70,7 @@ class OfferedStage:
         """E.g. `proxy conservative`."""
         return f"{self.role} {self.stage.name}"
 
-    def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None]) -> Stage:
+    def made(self, options: Mapping[str, Any], partners: Mapping[str, Stage | None], kind: Kind) -> Stage:
         """The stage with options as in a recipe, by way of a recipe's text.
 
         Raises:
@@ -67,12 +78,18 @@ class OfferedStage:
         """
         text = tomli_w.dumps({self.role: {"use": self.stage.name, **options}})
         document, mistakes = parse(text, self.label), Mistakes()
-        builder = Builder(self.package.registry, Lineage((document,)), mistakes)
+        builder = Builder(self.package.registry, Lineage((document,)), mistakes, kind)
         made = builder.stage(self.role, self.role, subtable(document.table, self.role), partners)
         mistakes.raise_if_any()
         return cast(Stage, made)
 
-    def small(self, partners: Mapping[str, Stage | None]) -> Stage:
+    def of(self, recipe: Recipe) -> Stage:
+        """The stage in a recipe that `mixes` made."""
+        if self.role == "objective":
+            return cast(Climb, recipe.update).objective
+        return recipe.stages()[self.role]
+
+    def small(self, partners: Mapping[str, Stage | None], kind: Kind) -> Stage:
         """The stage with its small options; an inner stage that they do not name is the plugin's first that fits.
 
         Raises:
@@ -81,18 +98,18 @@ class OfferedStage:
         refusals = [RecipeError("this plugin offers no inner stage for it", 'name one under [small] with "use"')]
         for table in self._tables():
             try:
-                return self.made(table, partners)
+                return self.made(table, partners, kind)
             except RecipeError as error:
                 refusals.append(error)
         raise refusals[-1]
 
     def _tables(self) -> Iterator[dict[str, Any]]:
-        registry, known = self.package.registry, listed(self.package.registry)
+        registry, known = self.package.registry, self.package.known
         own = [one for one, offered in registry.stages.items() if offered.plugin.name == self.package.plugin.name]
         named = known.get((self.role, self.stage.name), {})
         fillings: list[dict[str, Any]] = [{}]
         for name, role in inner_roles(self.stage).items():
-            if name in named:
+            if name in named or options(self.stage)[name].default is not None:
                 continue
             uses = [use for of, use in own if of == role and use != self.stage.name]
             fillings = [{**filling, name: {"use": use}} for filling in fillings for use in uses]
@@ -108,10 +125,12 @@ class OfferedStage:
         return [self._mix(kind, suffix, partners) for suffix, partners in self._partners()]
 
     def _partners(self) -> list[tuple[str, dict[str, type[Stage]]]]:
+        if self.role == "objective":
+            return [("", {"update": Climb})]
         if self.role != "proxy":
             return [("", {})]
         proxy = cast("type[Proxy]", self.stage)
-        judged = KeepBetter if "values" in proxy.abilities else NoUpdate
+        judged = KeepBetter if "order" in proxy.abilities else NoUpdate
         climbed = Climb if "gradients" in proxy.abilities else judged
         moved: list[tuple[str, dict[str, type[Stage]]]] = [
             (f", {moves} moved", {"adversary": SHIFTS[moves], "update": judged})
@@ -123,7 +142,7 @@ class OfferedStage:
         refusals: list[RecipeError] = []
         for encoding in PLAIN[kind]:
             try:
-                recipe = self._recipe(encoding, partners)
+                recipe = self._recipe(encoding, partners, kind)
                 mistakes = Mistakes()
                 check(recipe, kind, self.package.registry, mistakes)
                 mistakes.raise_if_any()
@@ -132,18 +151,20 @@ class OfferedStage:
                 refusals.append(error)
         raise refusals[0]
 
-    def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]]) -> Recipe:
+    def _recipe(self, encoding: Encoding, partners: Mapping[str, type[Stage]], kind: Kind) -> Recipe:
         stages: dict[str, Any] = {"encoding": encoding}
+        if self.role in {"encoding", "objective"}:
+            stages[self.role] = self.small({}, kind)
         for role, default in (("adversary", NoAdversary), ("proxy", AbleProxy), ("update", KeepBetter)):
-            stages[role] = self._stage(role, partners.get(role, default), stages)
-        stages["evaluation"] = self._stage("evaluation", OracleEvaluation, stages)
-        if self.role == "encoding":
-            stages["encoding"] = self.small({})
+            stages[role] = self._stage(role, partners.get(role, default), stages, kind)
+        stages["evaluation"] = self._stage("evaluation", OracleEvaluation, stages, kind)
+        stages.pop("objective", None)
         return Recipe(name=self.label, about={}, published={}, preset=None, **stages)
 
-    def _stage(self, role: str, default: type[Stage], stages: Mapping[str, Stage]) -> Stage:
+    def _stage(self, role: str, default: type[Stage], stages: Mapping[str, Stage], kind: Kind) -> Stage:
         if role == self.role:
-            return self.small(stages)
+            return self.small(stages, kind)
         known = options(default)
-        values: dict[str, Any] = {name: stages[name] for name, option in known.items() if option.stage is not None}
+        held = {name: option.default for name, option in known.items() if option.stage is not None}
+        values: dict[str, Any] = {name: stages.get(name, own) for name, own in held.items()}
         return default(**values, **({"candidates": CANDIDATES} if "candidates" in known else {}))

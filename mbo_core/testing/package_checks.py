@@ -182,9 +182,10 @@ def bad_options(offer: OfferedStage) -> None:
 
 
 def _demand_default(option: Option) -> None:
-    for name, value in to_toml({option.name: option.default}).items():
+    for kind, value in to_toml({"": option.default, **option.defaults}).items():
         try:
             convert(option, value)
         except Refused as refusal:
-            fact = f"the default of {name} is invalid in a recipe: it {refusal}"
+            of = f"{option.name} on {kind} designs" if kind else option.name
+            fact = f"the default of {of} is invalid in a recipe: it {refusal}"
             raise Fault(fact, "change the default, the type or the limits") from None

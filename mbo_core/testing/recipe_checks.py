@@ -52,9 +52,9 @@ def _hints(refusals: Mapping[Kind, MboError]) -> str:
 def options_round_trip(offer: OfferedStage) -> None:
     """The stage, written with all its options and read again, is the same."""
     for mix in _mixes(offer):
-        stages = mix.recipe.stages()
-        table = {name: value for name, value in written(stages[offer.role]).items() if name != "use"}
-        same = offer.made(table, stages) == stages[offer.role]
+        stage = offer.of(mix.recipe)
+        table = {name: value for name, value in written(stage).items() if name != "use"}
+        same = offer.made(table, mix.recipe.stages(), mix.kind) == stage
         demand(same, "the stage changes when it is written and read", "compare options by value")
 
 

@@ -17,9 +17,11 @@ from torch.func import grad, grad_and_value, vmap
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Layers
 from mbo_core.functional.optim import Adam, AdamState
-from mbo_core.stages.baselines import steps_from_top, top
-from mbo_core.stages.contracts import ABILITIES, Ability, Adversary, Moves, Proxy, Update
+from mbo_core.stages.abilities import ABILITIES, Ability, Moves
+from mbo_core.stages.baselines import check_starts, top
+from mbo_core.stages.contracts import Adversary, Proxy, Update
 from mbo_core.stages.data import Batch, Data, Info, Key, Mined, Model, Prediction, Schedule, State
+from mbo_core.stages.objective import PREDICTION, Objective
 from mbo_core.stages.options import option, stage_option
 from mbo_core.testing.tiny_tasks import CANDIDATES
 
@@ -49,7 +51,7 @@ class AbleProxy(Proxy):
 
     def schedule(self, data: Data) -> Schedule:
         """A few steps."""
-        return Schedule(epochs=2, batch_size=18)
+        return Schedule(epochs=1, batch_size=18)
 
     def init(self, key: Key, data: Data) -> AbleState:
         """Independent weights for each member."""
@@ -60,7 +62,7 @@ class AbleProxy(Proxy):
     def step(self, key: Key, state: AbleState, batch: Batch) -> tuple[AbleState, Info]:
         """One step of Adam where the adversary moved the weights to, away from the designs that it found."""
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(key, state.adversary, self.model(state), start, batch)
 
         def loss(params: Layers) -> Tensor:
             overestimation = batch.w * (_means(params, mined.x) - _means(params, batch.x))
@@ -78,7 +80,7 @@ class AbleProxy(Proxy):
         means = _means(state.params, x)
         return Prediction(means, torch.full_like(means, NOISE))
 
-    def model(self) -> Model:
+    def model(self, state: AbleState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 
@@ -146,6 +148,7 @@ class SearchState(NamedTuple):
 
     x: Tensor
     proxy: Any
+    objective: State = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +156,7 @@ class KeepBetter(Update):
     """Changes each candidate at random, and keeps a change that the proxy scores higher."""
 
     proxy: Proxy = stage_option("what judges")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "keep-better"
     infos: ClassVar[Mapping[str, str]] = {"predicted": "the mean prediction of the candidates"}
@@ -161,19 +164,23 @@ class KeepBetter(Update):
     @property
     def needs(self) -> frozenset[Ability]:
         """Values."""
-        return frozenset({"values"})
+        return frozenset({"order"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""
         return SearchState(top(data, self.candidates), proxy_state)
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One change of each candidate."""
-        x = state.x + 0.1 * keys.normal(key, state.x.shape)
+        x = data.space.project(state.x + 0.1 * keys.normal(key, state.x.shape))
         before, after = (self.proxy.predict(state.proxy, designs).mean for designs in (state.x, x))
         return state._replace(x=torch.where((after > before)[:, None], x, state.x)), {"predicted": after.mean()}
 
@@ -184,36 +191,41 @@ class KeepBetter(Update):
 
 @dataclass(frozen=True, kw_only=True)
 class Climb(Update):
-    """Moves each candidate up the proxy's slope."""
+    """Moves each candidate up the slope of an objective."""
 
-    proxy: Proxy = stage_option("what is climbed")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    proxy: Proxy = stage_option("predicts what is climbed")
+    objective: Objective = stage_option("what is climbed", PREDICTION)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
 
     name: ClassVar[str] = "climb"
-    infos: ClassVar[Mapping[str, str]] = {"predicted": "the summed prediction of the candidates, before the step"}
+    infos: ClassVar[Mapping[str, str]] = {"predicted": "the summed score of the candidates, before the step"}
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Values and their gradients."""
-        return frozenset({"values", "gradients"})
+        """An order and its gradients, and what the objective needs."""
+        return self.objective.needs | {"order", "gradients"}
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """Two steps."""
-        return steps_from_top(2, data, self.candidates)
+        return 2
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> SearchState:
         """The best designs in the data."""
-        return SearchState(top(data, self.candidates), proxy_state)
+        return SearchState(top(data, self.candidates), proxy_state, self.objective.init(key, data))
 
-    def step(self, key: Key, state: SearchState, data: Data) -> tuple[SearchState, Info]:
+    def step(self, key: Key, state: SearchState, data: Data, number: int) -> tuple[SearchState, Info]:
         """One step up."""
 
         def total(x: Tensor) -> Tensor:
-            return self.proxy.predict(state.proxy, x).mean.sum()
+            return self.objective.score(state.objective, x, self.proxy.predict(state.proxy, x)).sum()
 
         slope, value = grad_and_value(total)(state.x)
         # Detached: the gradient of a torch module still depends on its weights.
-        return state._replace(x=state.x + 0.05 * slope.detach()), {"predicted": value}
+        return state._replace(x=data.space.project(state.x + 0.05 * slope.detach())), {"predicted": value}
 
     def designs(self, state: SearchState) -> Tensor:
         """The candidates."""

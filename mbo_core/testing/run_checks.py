@@ -15,10 +15,11 @@ from torch import Tensor
 
 from mbo_core.errors import RecipeError, TaskError, reason_of
 from mbo_core.functional import batches, keys
+from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.records import Run
 from mbo_core.runs.seeds import Mode, mode
-from mbo_core.runs.states import Unstorable, pack, unpack
-from mbo_core.stages.data import Batch, Data
+from mbo_core.runs.states import StateMismatch, Unstorable, pack, unpack
+from mbo_core.stages.data import Batch, Data, State, state_and_info
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.mix import SEEDS, Mix, Rehearsal, carry_out, prepare
 from mbo_core.testing.settings import FILE
@@ -26,6 +27,8 @@ from mbo_core.testing.tiny_tasks import degenerate_tasks, tiny_task
 
 ALONE = SEEDS[1]
 KEY = keys.key(0)
+NEAR = 1e-3
+"""Room for float32, in encoded coordinates."""
 
 
 def runs(mix: Mix) -> None:
@@ -49,7 +52,7 @@ def designs(mix: Mix) -> None:
     failed = {**trial.trained.failed, **trial.candidates.failed}
     demand(not failed, f"seed {next(iter(failed), None)} has no designs: {next(iter(failed.values()), None)}", _FINITE)
     _demand_inside(trial)
-    wanted, found = _candidates(mix), trial.candidates.raw.shape[1]
+    wanted, found = _candidates(trial.run.recipe), trial.candidates.raw.shape[1]
     demand(wanted in {None, found}, f"{found} designs for candidates={wanted}", "return exactly that many")
 
 
@@ -60,13 +63,38 @@ def _demand_inside(trial: Rehearsal) -> None:
     for seed, raw in zip(trial.candidates.seeds, trial.candidates.raw, strict=True):
         try:
             trial.run.task.table.check(raw)
+            demand(
+                trial.run.task.space.contains(raw).all(),
+                f"design of seed {seed} lies outside the space",
+                "project where designs move",
+            )
         except TaskError as error:
             raise Fault(f"invalid design for seed {seed}: {error.message}", error.hint) from error
 
 
-def _candidates(mix: Mix) -> int | None:
+def stays_inside(mix: Mix) -> None:
+    """The designs of every step lie in the space: its bounds, sums and levels."""
+    fitted, update = mix.learnt, mix.recipe.update
+    space = fitted.data.space
+    if space.projection is None:
+        raise Inapplicable("its encoding cannot project vectors into the space")
+    update_key, step_key = keys.split(KEY)
+    state = update.init(update_key, fitted.data, fitted.state)
+    for number in range(update.length(fitted.data) + 1):
+        x = update.designs(state)
+        far = float((space.project(x) - x).abs().max())
+        demand(
+            far <= NEAR,
+            f"designs lie {far:.3g} outside the space after {number} steps",
+            "end init and step with x = data.space.project(x)",
+        )
+        if number < update.length(fitted.data):
+            state, _ = update.step(keys.fold_in(step_key, number), state, fitted.data, number)
+
+
+def _candidates(recipe: Recipe) -> int | None:
     """The requested number of designs; None if neither the search nor an inner one has such an option."""
-    update: Any = mix.recipe.update
+    update: Any = recipe.update
     held = [update, *(getattr(update, one.name) for one in fields(update))]
     return next((one.candidates for one in held if "candidates" in getattr(one, "__dataclass_fields__", {})), None)
 
@@ -111,10 +139,30 @@ def state_on_disk(mix: Mix) -> None:
         tensors, described = pack(state)
     except Unstorable as error:
         raise Fault(error.message, error.hint) from error
-    read = unpack(load(save(tensors)), json.loads(json.dumps(described)), proxy.init(KEY, data))
+    try:
+        read = unpack(load(save(tensors)), json.loads(json.dumps(described)), _fresh(mix))
+    except StateMismatch as error:
+        raise Inapplicable("its structure changes: see the check `state-like-init`") from error
     before, after = proxy.predict(state, data.x), proxy.predict(read, data.x)
     same = torch.equal(before.mean, after.mean) and torch.equal(before.std, after.std)
     demand(same, "predictions change when the state is written and read", "keep all that predict needs in the state")
+
+
+def _fresh(mix: Mix) -> State:
+    return state_and_info(mix.recipe.proxy.init(KEY, mix.trial.run.data))[0]
+
+
+def state_like_init(mix: Mix) -> None:
+    """The trained proxy's state has the structure, shapes and dtypes of `init`'s: `step` and `finish` keep them."""
+    _, state, _ = mix.learnt
+    try:
+        unpack(*pack(state), _fresh(mix))
+    except Unstorable as error:
+        raise Inapplicable("it cannot be stored: see the check `state-on-disk`") from error
+    except StateMismatch as error:
+        raise Fault(
+            error.message, "give the state all its parts in init, and replace them in step and finish"
+        ) from error
 
 
 def rows(mix: Mix) -> None:
@@ -131,7 +179,7 @@ def rows(mix: Mix) -> None:
         _demand_designs(mix, what)
 
 
-_REFUSE = "raise a TaskError for such data in schedule, length or an encoding's init, or handle them"
+_REFUSE = "raise a TaskError for such data in schedule, check or an encoding's init, or handle them"
 
 
 def _demand_designs(mix: Mix, what: str) -> None:
@@ -149,13 +197,14 @@ def inputs_untouched(mix: Mix) -> None:
     proxy, update, data = recipe.proxy, recipe.update, run.data
     watch = Watch(_mode(mix))
     _watch_encoding(run, watch)
-    state = watch("the proxy's init", partial(proxy.init, KEY, data), data)
+    state, _ = state_and_info(watch("the proxy's init", partial(proxy.init, KEY, data), data))
     for batch in _batches(mix, data):
         state, _ = watch("the proxy's step", partial(proxy.step, KEY, state, batch), batch, state)
     watch("the proxy's predict", partial(proxy.predict, state, data.x), data, state)
+    state = watch("the proxy's finish", partial(proxy.finish, KEY, state, data), data, state)
     search = watch("the update's init", partial(update.init, KEY, data, state), data, state)
     if update.length(data):
-        search, _ = watch("the update's step", partial(update.step, KEY, search, data), data, search)
+        search, _ = watch("the update's step", partial(update.step, KEY, search, data, 0), data, search)
     watch("the update's designs", partial(update.designs, search), (), search)
 
 
@@ -199,4 +248,4 @@ def _tensors(nest: Any) -> list[Tensor]:
 
 def _batches(mix: Mix, data: Data) -> list[Batch]:
     schedule = mix.recipe.proxy.schedule(data)
-    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.epochs else []
+    return list(batches.iterate(KEY, data, schedule))[:2] if schedule.trains else []

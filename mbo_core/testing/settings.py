@@ -123,7 +123,12 @@ def listed(registry: Registry) -> Small:
 
 
 def assignments(
-    recipe: str | Path, registry: Registry, kind: Kind, preset: str | None = None, candidates: int | None = None
+    recipe: str | Path,
+    registry: Registry,
+    kind: Kind,
+    preset: str | None = None,
+    candidates: int | None = None,
+    known: Small | None = None,
 ) -> list[str]:
     """The `--set` assignments that make a recipe fast on a kind of task, e.g. `proxy.epochs=1`.
 
@@ -133,9 +138,10 @@ def assignments(
         kind: of the task.
         preset: of the recipe.
         candidates: the number of designs of each search; by default the recipe's.
+        known: the small options of all stages, if they have been read.
     """
     table = plain(flatten(lineage(find(recipe, registry), registry), kind, preset=preset))
-    found = listed(registry)
+    found = listed(registry) if known is None else known
     return [
         f"{role}.{line}" for role in ROLES for line in _lines(shrunk(role, table[role], found, registry, candidates))
     ]

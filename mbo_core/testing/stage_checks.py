@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
+from mbo_core.errors import reason_of
 from mbo_core.functional import keys
+from mbo_core.runs.encoded import encode_table
 from mbo_core.stages.contracts import WithMembers, WithParams
 from mbo_core.stages.data import Batch, Mined, Model, Prediction
-from mbo_core.testing.case import Inapplicable, demand
-from mbo_core.testing.mix import Fitted, Mix
+from mbo_core.testing.case import Fault, Inapplicable, demand
+from mbo_core.testing.mix import SEEDS, Fitted, Mix
+from mbo_core.testing.reference_stages import Climb
+from mbo_core.testing.tiny_tasks import degenerate_tasks
 
 KEY = keys.key(0)
 
@@ -25,9 +29,18 @@ def _close(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
-def values(mix: Mix) -> None:
-    """`values`: one finite score per design, the same alone and with others."""
-    proxy, state, data = mix.learnt
+MOST_ERROR = 10.0
+"""Predictions with a larger error on the data, in standard deviations of the scores, are not scores."""
+
+
+def order(mix: Mix) -> None:
+    """`order`: one finite number per design, the same alone and with others, and larger for better designs."""
+    _demand_numbers(mix.learnt)
+    _demand_upwards(mix.learnt)
+
+
+def _demand_numbers(learnt: Fitted) -> None:
+    proxy, state, data = learnt
     found = proxy.predict(state, data.x)
     for name, value in found._asdict().items():
         shape = tuple(value.shape)
@@ -40,6 +53,31 @@ def values(mix: Mix) -> None:
     alone = proxy.predict(state, data.x[:1])
     same = _close(alone.mean, found.mean[:1]) and _close(alone.std, found.std[:1])
     demand(same, "the prediction of a design depends on the other designs", "predict each design by itself")
+
+
+def _demand_upwards(learnt: Fitted) -> None:
+    """The predictions, or those after more steps less those after steps on reversed scores, rise with the scores."""
+    proxy, state, data = learnt
+    ones = torch.ones_like(data.y)
+    if "partial_fit" in proxy.abilities:
+        reverse = data.y.amin() + data.y.amax() - data.y
+        up, down = (_stepped(learnt, Batch(data.x, y, ones), steps=20).mean for y in (data.y, reverse))
+        rise = up - down
+    elif not proxy.schedule(data).epochs:
+        rise = proxy.predict(state, data.x).mean
+    else:
+        # After a few steps of training the order may still be wrong.
+        return
+    fact = "better designs get smaller numbers: predictions fall as the scores rise"
+    demand((rise - rise.mean()) @ data.y > 0, fact, "larger must mean better; change the sign")
+
+
+def values(mix: Mix) -> None:
+    """`values`: the mean is a standardised score, so that its error on the data is not huge."""
+    proxy, state, data = mix.learnt
+    error = (proxy.predict(state, data.x).mean - data.y).square().mean().sqrt()
+    fact = f"the error on the data is {error:.2g} standard deviations of the scores"
+    demand(error < MOST_ERROR, fact, "predict standardised scores, or declare `order` instead of `values`")
 
 
 def gradients(mix: Mix) -> None:
@@ -124,15 +162,17 @@ def members(mix: Mix) -> None:
 
 
 def params(mix: Mix) -> None:
-    """`params`: `model()` predicts from `state.params` as the proxy does, and its loss depends on them."""
+    """`params`: `model(state)` predicts from `state.params` as the proxy does, and its loss depends on them."""
     learnt = mix.learnt
-    data, model = learnt.data, cast(WithParams, learnt.proxy).model()
+    data, model = learnt.data, cast(WithParams, learnt.proxy).model(learnt.state)
     params = learnt.state.params
     same = _close(model.predict(params, data.x).mean, learnt.proxy.predict(learnt.state, data.x).mean)
-    demand(same, "model().predict(state.params, x) differs from the proxy's prediction", "use one function for both")
+    demand(
+        same, "model(state).predict(state.params, x) differs from the proxy's prediction", "use one function for both"
+    )
     slope = Model(model.predict, model.loss).input_gradient(params, data.x)
     same = _close(model.input_gradient(params, data.x), slope)
-    demand(same, "the closed-form gradient of model() is wrong", "correct it, or leave it out")
+    demand(same, "the closed-form gradient of model(state) is wrong", "correct it, or leave it out")
     batch = Batch(data.x, data.y, torch.ones_like(data.y))
     moved = optree.tree_map(lambda leaf: leaf + 0.1 if leaf.is_floating_point() else leaf, params)
     before, after = model.loss(params, batch), model.loss(moved, batch)
@@ -146,7 +186,7 @@ def mined(mix: Mix) -> None:
     if not adversary.moves:
         raise Inapplicable("it declares that it moves nothing")
     proxy, state, data = mix.learnt
-    model = cast(WithParams, proxy).model()
+    model = cast(WithParams, proxy).model(state)
     start = Mined(optree.tree_map(_leaf, state.params), _leaf(data.x[:8]))
     batch = Batch(data.x[:8], data.y[:8], torch.ones(8))
     found, _ = adversary.mine(KEY, adversary.init(KEY, data), model, start, batch)
@@ -167,6 +207,36 @@ def _demand_moved(what: str, says: bool, before: list[Any], after: list[Any]) ->
     demand(moved == says, fact, "declare it in `moves`; give [small] options with which it moves")
     carried = says and any(leaf.requires_grad for leaf in after)
     demand(not carried, f"the mined {what} carry a gradient", "detach the result")
+
+
+def length(mix: Mix) -> None:
+    """An update's `length` is a whole number for any data: what it cannot search from, `check` refuses."""
+    for what, task in degenerate_tasks(mix.kind).items():
+        encoded = encode_table(mix.recipe.encoding, SEEDS[:1], task.table)
+        try:
+            steps = mix.recipe.update.length(encoded.first)
+        except Exception as error:
+            raise Fault(f"{what}: length raises {reason_of(error)}", "raise a TaskError in check") from error
+        demand(type(steps) is int and steps >= 0, f"{what}: length is {steps!r}", "return the number of steps")
+
+
+def objective(mix: Mix) -> None:
+    """An objective gives one finite number per design, the same alone and with others, with a finite gradient in x."""
+    part, (proxy, state, data) = cast(Climb, mix.recipe.update).objective, mix.learnt
+    kept = part.init(KEY, data)
+
+    def score(x: Tensor) -> Tensor:
+        return part.score(kept, x, proxy.predict(state, x))
+
+    found = score(data.x)
+    fact = f"it gives numbers of shape {tuple(found.shape)} for {len(data.x)} designs"
+    demand(found.shape == (len(data.x),), fact, "return shape (n,)")
+    demand(torch.isfinite(found).all(), "a number is not finite", "guard roots, logarithms and divisions at 0")
+    fact = "the number of a design depends on the other designs"
+    demand(_close(score(data.x[:1]), found[:1]), fact, "score each design by itself")
+    slope = grad(lambda x: score(x).sum())(data.x)
+    fact = "a gradient at a row of the data is not finite"
+    demand(torch.isfinite(slope).all(), fact, "guard roots, logarithms and divisions at 0")
 
 
 def encode_decode(mix: Mix) -> None:

@@ -12,7 +12,7 @@ from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.resolve import resolve
 from mbo_core.recipes.words import DEFAULT_ENCODINGS
-from mbo_core.stages.contracts import Ability
+from mbo_core.stages.abilities import Ability
 from mbo_core.tasks.space import Kind
 from mbo_core.tasks.task import Task, TaskOffer
 from mbo_core.testing.case import Inapplicable
@@ -27,12 +27,17 @@ class Shipped:
     """A recipe that ships with the plugin."""
 
     method: Method
-    registry: Registry
+    package: Package
 
     @property
     def label(self) -> str:
         """E.g. `method coms`."""
         return f"method {self.method.name}"
+
+    @property
+    def registry(self) -> Registry:
+        """What is installed."""
+        return self.package.registry
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -53,7 +58,7 @@ class Shipped:
         Raises:
             RecipeError: if it does not fit the kind of task.
         """
-        sets = assignments(self.method.path, self.registry, kind, preset, CANDIDATES)
+        sets = assignments(self.method.path, self.registry, kind, preset, CANDIDATES, self.package.known)
         recipe = resolve(self.method.document, self.registry, kind=kind, preset=preset, sets=sets)
         return Mix(f"{self.label}, {kind}{f', preset {preset}' if preset else ''}", "method", kind, recipe)
 
@@ -97,7 +102,7 @@ class Subjects:
     def methods(self) -> list[Shipped]:
         """Its recipes."""
         found = self.whole.registry.methods.values()
-        return [Shipped(method, self.whole.registry) for method in found if self._own(method.plugin)]
+        return [Shipped(method, self.whole) for method in found if self._own(method.plugin)]
 
     @cached_property
     def stages(self) -> list[OfferedStage]:
@@ -132,9 +137,14 @@ class Subjects:
         return [*self.mixes, *self.presets]
 
     @property
+    def bound(self) -> list[Mix]:
+        """Recipes, and updates with their partners, on a space with bounds, sums and levels."""
+        return [mix for mix in self.mixes if mix.kind == "mixed" and mix.of in {"method", "update"}]
+
+    @property
     def learners(self) -> list[Mix]:
         """Mixes whose proxy learns something."""
-        return [mix for mix in self.mixes if "values" in mix.recipe.proxy.abilities]
+        return [mix for mix in self.mixes if "order" in mix.recipe.proxy.abilities]
 
     @property
     def adversaries(self) -> list[Mix]:
@@ -145,6 +155,11 @@ class Subjects:
     def updates(self) -> list[Mix]:
         """The plugin's updates with their partners."""
         return self._of("update")
+
+    @property
+    def objectives(self) -> list[Mix]:
+        """The plugin's objectives, each climbed by a reference update."""
+        return self._of("objective")
 
     @property
     def encodings(self) -> list[Mix]:

@@ -23,7 +23,7 @@ from mbo_core.recipes import resolve as recipe
 from mbo_core.runs import seeds
 from mbo_core.runs.default import train_proxy
 from mbo_core.runs.encoded import encode_table
-from mbo_core.runs.execute import _at_once
+from mbo_core.runs.execute import at_once
 from mbo_core.runs.records import Run
 from mbo_core.tasks import Task
 
@@ -78,11 +78,11 @@ def main() -> None:
             if width > 1000:
                 run = run.only(SEEDS[:4])
             milliseconds(run.only(SEEDS[:1]), 1, steps)
-            at_once = _at_once(run)
-            alone, together = milliseconds(run, 1, steps), milliseconds(run, at_once, steps)
+            size = at_once(run)
+            alone, together = milliseconds(run, 1, steps), milliseconds(run, size, steps)
             share = products(width) / (together / 1e3) / product_speed(width)
             print(
-                f"width {width}: {alone:.1f} ms a seed and step one by one, {together:.1f} with {at_once} at once,"
+                f"width {width}: {alone:.1f} ms a seed and step one by one, {together:.1f} with {size} at once,"
                 f" ratio {together / alone:.2f}; {share:.0%} of the product's speed"
             )
 

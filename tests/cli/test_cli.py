@@ -58,6 +58,11 @@ def test_a_stored_own_table_is_repeated_in_python(stored, line, tmp_path):
     shown = mbo("show", tmp_path / "run").stdout
     assert line in shown
     assert "mbo.run(" in shown
+    refused = mbo("run", tmp_path / "run" / "recipe.toml")
+    assert refused.exit_code == 2
+    assert 'task "mine" of this run is your own table' in refused.output
+    made = "mbo.load(" if stored else 'mbo.Task("mine", x, y)'
+    assert f'hint: in Python: mbo.run("{tmp_path}/run/recipe.toml", {made}' in refused.output
 
 
 def test_a_large_proxy_is_stored_on_request(tmp_path, monkeypatch):
@@ -193,12 +198,18 @@ def test_lists_are_tables_or_json(command):
     ("name", "words"),
     [
         ("coms", ["arXiv:2107.06882", "deviations", "quick", "published", "overestimation_limit = 0.5"]),
+        (
+            "coms",
+            ["kinds: continuous, discrete, mixed\n", "TFBind8-Exact-v0: 100th 0.945 ± 0.033; ", "standardise = false"],
+        ),
+        ("autofocused-cbas", ["quick: proxy.epochs = 10, update.epochs = 1, update.inner.prior_epochs = 20\n"]),
+        ("cbas-on-grad-mean", ["mix: yes\n", "published: none\n"]),
         ("conservative", ["proxy", "abilities", "trains_against", "overestimation_limit", "mbo-coms"]),
         ("TFBind8-Exact-v0", ["table", "licence", "Barrera"]),
         ("none", ["adversary", "proxy", "update"]),
         ("CONSERVATIVE", ["adversary stages it mixes with: design-ascent, none, weight-ascent"]),
         ("design-ascent", ["proxy stages it mixes with: conservative"]),
-        ("gradient-ascent", ["with the defaults: gradients, values"]),
+        ("gradient-ascent", ["with the defaults and objective = prediction: gradients, order"]),
         ("autofocus", ["with the defaults and inner = cbas: partial_fit, uncertainty, values"]),
         ("BACE", ["ready: "]),
     ],
@@ -247,7 +258,7 @@ assert not heavy, heavy
 
 def test_the_installed_script_works():
     assert installed("--version").stdout.startswith("mbo, version")
-    wrong = installed("run", "comms")
+    wrong = installed("recipe", "show", "comms")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "hint:" in wrong.stderr
 
@@ -295,9 +306,9 @@ def test_the_list_of_methods_fits_100_columns():
     lines = mbo("list-methods").stdout.splitlines()
     assert max(map(len, lines)) <= 100
     coms = next(line.split() for line in lines if line.startswith(" coms "))
-    assert coms == ["coms", "both", "502", "5", *["0.970", "±", "0.017*"], *["0.945", "±", "0.033"], "coms"]
+    assert coms == ["coms", "all", "5", *["0.970", "±", "0.017*"], *["0.945", "±", "0.033"], "coms"]
     nemo = next(line.split() for line in lines if line.startswith(" ensemble-nemo "))
-    assert nemo == ["ensemble-nemo", "both", "128", "-", "-", "-", "nemo"]
+    assert nemo == ["ensemble-nemo", "all", "-", "-", "-", "nemo"]
     assert "Conservative objective models" in mbo("list-methods", "-v").stdout
 
 
@@ -311,7 +322,7 @@ def test_a_dry_run_prints_and_stores_nothing(tmp_path, monkeypatch):
         assert word in done.stdout
     printed = json.loads(mbo("run", *arguments, "--json").stdout)
     steps = {phase["name"]: phase["steps"] for phase in printed["phases"]}
-    assert steps == {"encode": None, "train": 1, "prepare the search": None, "search": 50, "total": None}
+    assert steps == {"encode": None, "train": 4, "prepare the search": None, "search": 50, "total": None}
     assert all(phase["seconds"] >= 0 for phase in printed["phases"])
     assert list(tmp_path.iterdir()) == []
 

@@ -81,7 +81,7 @@ def test_a_resolved_recipe_names_its_sources():
 def test_the_kind_of_task_is_not_guessed():
     refused = mbo("show", "coms", "--resolved", code=2)
     assert refused.stdout == ""
-    assert "recipe differs between continuous and discrete tasks" in refused.stderr
+    assert "recipe differs between continuous and discrete and mixed tasks" in refused.stderr
     assert "hint: add --kind continuous" in refused.stderr
     kept("one.toml", 'encoding.use = "one-hot"')
     kept("run.toml", 'extends = "coms"\nrun.task = "TFBind8-Exact-v0"')
@@ -202,7 +202,7 @@ def test_a_new_recipe_is_valid(arguments):
     assert both[1][kind] == both[0][kind]
     for section in both[0][kind].stages().values():
         for option in options(type(section)).values():
-            assert option.stage or f"\n# {option.name} = " in text
+            assert option.stage or f"\n# {option.name} = " in text or f"\n# {option.name}: not set" in text
 
 
 def test_a_new_recipe_fills_inner_stages():

@@ -41,6 +41,7 @@ def rows_of(batches: list[Batch]) -> list[int]:
         (Schedule(3, 5, held_out=4, drop_last=True), [5, 5, 5]),
         (Schedule(3, 5, held_out=3, drop_last=True), [5, 5, 5, 5]),
         (Schedule(3, 100), [23]),
+        (Schedule(3, 100, drop_last=True), [23]),
     ],
 )
 def test_an_epoch_has_batches_of_different_rows(schedule, sizes):
@@ -143,7 +144,7 @@ def test_batches_do_not_depend_on_other_seeds(schedule):
     [
         (Schedule(1, 128, held_out=500), 502),
         (Schedule(1, 128), 2),
-        (Schedule(1, 128, held_out=20, drop_last=True), 148),
+        (Schedule(1, 128, held_out=20, drop_last=True), 22),
     ],
 )
 def test_data_that_leave_too_few_rows_are_refused(schedule, least):
@@ -168,6 +169,34 @@ def test_row_weights_reach_the_batches():
     for batch in iterate(KEY, weighed, Schedule(1, 5)):
         number = batch.x.squeeze(1) + 1
         torch.testing.assert_close(batch.w, number / number.mean())
+
+
+@pytest.mark.parametrize(
+    ("steps", "sizes"), [(1, [5]), (5, [5, 5, 5, 5, 3]), (7, [5, 5, 5, 5, 3, 5, 5]), (10, [5, 5, 5, 5, 3] * 2)]
+)
+def test_steps_count_in_place_of_epochs(steps, sizes):
+    """Their batches are those of the passes that they begin."""
+    schedule, passes = Schedule(1, 5, steps=steps), Schedule(3, 5)
+    found = list(iterate(KEY, data(), schedule))
+    assert [len(batch.y) for batch in found] == sizes
+    assert step_count(ROWS, schedule) == steps
+    for one, other in zip(found, iterate(KEY, data(), passes), strict=False):
+        assert torch.equal(one.x, other.x)
+
+
+@pytest.mark.parametrize("rows", [4, 1_000_000])
+def test_steps_do_not_depend_on_the_rows(rows):
+    """A batch has at most all rows."""
+    schedule = Schedule(0, 128, held_out=1, steps=3, drop_last=True)
+    found = [len(batch.y) for batch in iterate(KEY, data(rows), schedule)]
+    assert found == [min(128, rows - 1)] * 3
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "trains"), [(0, None, False), (1, None, True), (0, 1, True), (1, 0, False)]
+)
+def test_a_schedule_tells_whether_it_trains(epochs, steps, trains):
+    assert Schedule(epochs, 5, steps=steps).trains == trains
 
 
 def test_stacked_seeds_have_their_own_epochs():

@@ -22,6 +22,7 @@ from mbo_core.functional.nets import (
     softplus,
 )
 from mbo_core.stages import Batch, Prediction
+from mbo_core.testing.nests import assert_close
 
 KEY = keys.key(4)
 X = keys.normal(keys.key(5), (10, 3))
@@ -32,12 +33,6 @@ TORCH = {"relu": nn.ReLU(), "leaky-relu": nn.LeakyReLU(0.3), "softplus": nn.Soft
 
 def layer(weight: list[list[float]], bias: list[float]) -> dict[str, torch.Tensor]:
     return {"weight": torch.tensor(weight), "bias": torch.tensor(bias)}
-
-
-def assert_nests_close(actual, expected, **tolerance):
-    assert optree.tree_structure(actual) == optree.tree_structure(expected)
-    for one, other in zip(optree.tree_leaves(actual), optree.tree_leaves(expected), strict=True):
-        torch.testing.assert_close(one, other, **tolerance)
 
 
 def nll_mean(net: GaussianMLP, params, x, y):
@@ -184,10 +179,10 @@ def test_seeds_together_equal_seeds_alone(net):
     seeds = keys.split(KEY, 4)
     together = vmap(net.init, in_dims=(0, None), randomness="error")(seeds, 3)
     alone = [net.init(seed, 3) for seed in seeds]
-    assert_nests_close(together, optree.tree_map(lambda *leaves: torch.stack(leaves), *alone), rtol=0, atol=0)
+    assert_close(together, optree.tree_map(lambda *leaves: torch.stack(leaves), *alone), rtol=0, atol=0)
     applied = vmap(net.apply, in_dims=(0, None))(together, X)
     one_by_one = [net.apply(params, X) for params in alone]
-    assert_nests_close(applied, optree.tree_map(lambda *leaves: torch.stack(leaves), *one_by_one))
+    assert_close(applied, optree.tree_map(lambda *leaves: torch.stack(leaves), *one_by_one))
 
 
 def test_gradients_of_members_of_seeds_equal_those_alone():
@@ -197,7 +192,7 @@ def test_gradients_of_members_of_seeds_equal_those_alone():
     slope = grad(lambda params: nll_mean(net, params, X, Y))
     alone = optree.tree_map(lambda leaf: leaf[1, 2], nested)
     together = optree.tree_map(lambda leaf: leaf[1, 2], vmap(vmap(slope))(nested))
-    assert_nests_close(together, slope(alone))
+    assert_close(together, slope(alone))
 
 
 def test_members_share_no_weights():

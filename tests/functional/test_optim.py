@@ -12,6 +12,7 @@ from torch.func import vmap
 
 from mbo_core.functional import keys
 from mbo_core.functional.optim import Adam, clip_by_norm
+from mbo_core.testing.nests import assert_close
 
 STEPS = 200
 
@@ -62,12 +63,6 @@ def pick(nest, index):
     return optree.tree_map(lambda leaf: leaf[index], nest)
 
 
-def assert_nests_close(actual, expected, **tolerance):
-    assert optree.tree_structure(actual) == optree.tree_structure(expected)
-    for one, other in zip(optree.tree_leaves(actual), optree.tree_leaves(expected), strict=True):
-        torch.testing.assert_close(one, other, **tolerance)
-
-
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
 @pytest.mark.parametrize(
     ("beta1", "beta2", "epsilon"), [(0.9, 0.999, 1e-7), (0.9, 0.999, 1e-2), (0.0, 0.9, 1e-7), (0.5, 0.0, 1e-3)]
@@ -76,7 +71,7 @@ def test_adam_takes_the_steps_of_torch(dtype, tolerance, beta1, beta2, epsilon):
     start = problem(keys.key(1), dtype)
     ours = descend(Adam(0.01, beta1, beta2, epsilon), *start)
     theirs = descend_with_torch(*start, lr=0.01, betas=(beta1, beta2), eps=epsilon)
-    assert_nests_close(ours, theirs, rtol=0, atol=tolerance)
+    assert_close(ours, theirs, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -86,7 +81,7 @@ def test_adam_finds_a_minimum(dtype):
     for _ in range(500):
         grads = optree.tree_map(torch.sub, weights, target)
         weights, state = adam.step(weights, grads, state)
-    assert_nests_close(weights, target, rtol=0, atol=1e-3)
+    assert_close(weights, target, rtol=0, atol=1e-3)
 
 
 def test_the_defaults_are_those_of_keras():
@@ -111,7 +106,7 @@ def test_seeds_together_equal_seeds_alone():
 
     together = vmap(train, randomness="error")(seeds)
     for seed, key in enumerate(seeds):
-        assert_nests_close(pick(together, seed), train(key), rtol=0, atol=1e-12)
+        assert_close(pick(together, seed), train(key), rtol=0, atol=1e-12)
 
 
 def test_the_state_passes_through_a_lifted_step():
@@ -127,7 +122,7 @@ def test_the_state_passes_through_a_lifted_step():
 def test_the_learning_rate_may_be_a_tensor(dtype):
     start = problem(keys.key(1), torch.float32)
     by_number, by_tensor = (descend(Adam(rate), *start) for rate in (0.01, torch.tensor(0.01, dtype=dtype)))
-    assert_nests_close(by_tensor, by_number, rtol=0, atol=1e-6)
+    assert_close(by_tensor, by_number, rtol=0, atol=1e-6)
 
 
 def test_every_tensor_keeps_its_type():
@@ -146,7 +141,7 @@ def test_a_step_changes_nothing_in_place():
     given = (weights, grads, state)
     before = optree.tree_map(torch.clone, given)
     adam.step(*given)
-    assert_nests_close(given, before, rtol=0, atol=0)
+    assert_close(given, before, rtol=0, atol=0)
 
 
 def test_no_gradient_is_no_step():

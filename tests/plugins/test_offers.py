@@ -61,6 +61,26 @@ DECLARED = {
         'size: int = option(1, "size")\n    needs = property(lambda self: {"gradient"} if self.size else set())',
         'unknown ability "gradient" in needs; did you mean "gradients"?',
     ),
+    "step without its number": (
+        "NoUpdate",
+        "def step(self, key, state, data):\n        return state, {}",
+        "step has the parameters (self, key, state, data); write def step(self, key, state, data, number)",
+    ),
+    "keyword that nobody gives": (
+        "AbleProxy",
+        "def predict(self, state, x, *, samples):\n        return None",
+        "predict has the parameters (self, state, x, samples); write def predict(self, state, x)",
+    ),
+    "static method": (
+        "NoUpdate",
+        "@staticmethod\n    def designs(update, state):\n        return state",
+        "designs has the parameters (update, state); write def designs(self, state)",
+    ),
+    "number in place of a method": (
+        "AbleProxy",
+        "predict_members = 3",
+        "predict_members is not a method; write def predict_members(self, state, x)",
+    ),
 }
 
 
@@ -78,6 +98,9 @@ FINE = {
     "plain set": ("AbleProxy", 'abilities = {"values"}'),
     "ability of a plugin": ("AbleProxy", 'abilities = frozenset({"values", "mbo-kernel:kernel"})'),
     "need of a plugin": ("NoUpdate", 'needs = frozenset({"mbo-kernel:kernel"})'),
+    "further parameter with a default": ("NoUpdate", "def designs(self, state, own=()):\n        return state.x"),
+    "other names": ("NoUpdate", "def step(self, k, s, d, n):\n        return s, {}"),
+    "static method": ("NoUpdate", "@staticmethod\n    def designs(state):\n        return state.x"),
     "need of a stage inside": (
         "NoUpdate",
         'inner: Proxy = stage_option("inner")\n    needs = property(lambda self: self.inner.abilities)',

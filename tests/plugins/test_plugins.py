@@ -108,7 +108,7 @@ def works(registry: Registry, plugin: str = "good") -> bool:
     return (
         registry.stages["update", "fine"].plugin.name == plugin
         and registry.tasks["bowl"].plugin.name == plugin
-        and core == {"none", "standardised", "one-hot", "soft-logits", "oracle"}
+        and core == {"none", "standardised", "one-hot", "soft-logits", "columns", "oracle", "prediction"}
         and registry.manager.get_plugin("core") is builtin
     )
 

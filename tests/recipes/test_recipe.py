@@ -226,13 +226,13 @@ def test_all_mistakes_are_reported_at_once(tmp_path):
             "encoding.use = 'standardised'",
             "discrete",
             'encoding "standardised" cannot encode discrete designs',
-            "these fit: one-hot, soft-logits",
+            "these fit: columns, one-hot, soft-logits; methods for discrete tasks: none installed",
         ),
         (
             "encoding.use = 'one-hot'",
             "continuous",
             'encoding "one-hot" cannot encode continuous designs',
-            "these fit: standardised",
+            "these fit: columns, standardised; methods for continuous tasks: none installed",
         ),
         (
             "adversary.use = 'shake'\nproxy.use = 'plain'\nencoding.use = 'one-hot'",

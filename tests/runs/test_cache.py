@@ -25,7 +25,7 @@ from mbo_core.testing import assignments
 X = np.random.default_rng(0).normal(size=(200, 3))
 TASK = Task("bowl", X, -(X**2).sum(1))
 TOKENS = np.random.default_rng(0).integers(0, 3, size=(200, 4))
-DISCRETE = Task("tokens", TOKENS, TOKENS.sum(1) + 0.0, space=Space("discrete", 4, 3))
+DISCRETE = Task("tokens", TOKENS, TOKENS.sum(1) + 0.0, space=Space.discrete(4, 3))
 FEW = {"coms", "coms-weight-ascent", "autofocused-cbas", "mins"}
 """Methods that keep something different each; all others are for the slow gear."""
 METHODS = [

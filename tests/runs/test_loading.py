@@ -25,7 +25,7 @@ def bowl(**more) -> mbo.Task:
 
 
 def words() -> mbo.Task:
-    space = Space("discrete", 4, 3, alphabet=("A", "B", "C"))
+    space = Space.discrete(4, 3, alphabet=("A", "B", "C"))
     return mbo.Task("words", TOKENS, TOKENS.sum(1), space=space, oracle=lambda designs: designs.sum(1))
 
 

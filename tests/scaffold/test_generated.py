@@ -26,9 +26,10 @@ PLANS = (
     Plan.of("ranges", ["encoding:min-max"]),
     Plan.of("moves", ["update:random-moves"]),
     Plan.of("gains", ["evaluation:gain"]),
+    Plan.of("inside", ["objective:inside-box"]),
     Plan.of("hill", task="Hill-v0"),
     Plan.of("spread", tool=True),
-    Plan.of("whole", [f"{role}:whole-{role}" for role in write.PARTS[:5]], task="Whole-v0", tool=True),
+    Plan.of("whole", [f"{role}:whole-{role}" for role in write.PARTS[:6]], task="Whole-v0", tool=True),
 )
 SINGLES = tuple(replace(plan, single=True) for plan in PLANS)
 

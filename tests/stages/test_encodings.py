@@ -24,7 +24,7 @@ def tokens(classes: int, rows: int = 40, length: int = 3) -> Task:
     """Random tokens; the second position is constant."""
     x = NUMBERS.integers(0, classes, size=(rows, length))
     x[:, 1] = classes - 1
-    return Task("tokens", x, NUMBERS.normal(size=rows), space=Space("discrete", length, classes))
+    return Task("tokens", x, NUMBERS.normal(size=rows), space=Space.discrete(length, classes))
 
 
 def real(x: np.ndarray) -> Task:

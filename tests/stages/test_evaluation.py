@@ -128,8 +128,8 @@ def test_non_finite_scores_are_refused(scores, message):
     [
         (np.array([[1.0, math.inf]]), task(Answer([1.0]))),
         (np.ones((1, 3)), task(Answer([1.0]))),
-        (np.array([[0, 4]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
-        (np.array([[0, -1]]), Task("t", [[0, 1]], [1.0], space=Space("discrete", 2, 4), oracle=Answer([1.0]))),
+        (np.array([[0, 4]]), Task("t", [[0, 1]], [1.0], space=Space.discrete(2, 4), oracle=Answer([1.0]))),
+        (np.array([[0, -1]]), Task("t", [[0, 1]], [1.0], space=Space.discrete(2, 4), oracle=Answer([1.0]))),
         (DESIGNS, task()),
     ],
     ids=["infinite", "misshapen", "token too large", "token negative", "no oracle"],

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from mbo_core.errors import MboError
 from mbo_core.stages import Adversary, Limits, NoProxy, Option, Refused, convert, option, stage_option, to_toml
 from mbo_core.stages.options import options
 
@@ -25,6 +26,7 @@ class Many(NoProxy):
     label: str = option("a", "a text")
     limit: float | None = option(None, "a limit, or none", at_least=0.0)
     plain: int = 3
+    step_size: float = option(0.01, "step of the ascent", discrete=2.0)
 
 
 OPTIONS = options(Many)
@@ -89,7 +91,7 @@ def test_an_invalid_value_is_refused(name, value, reason):
 
 def test_options_are_the_fields_in_order():
     assert list(OPTIONS) == [
-        "adversary", "epochs", "rate", "free", "hidden", "bootstrap", "shuffle", "label", "limit", "plain",
+        "adversary", "epochs", "rate", "free", "hidden", "bootstrap", "shuffle", "label", "limit", "plain", "step_size",
     ]  # fmt: skip
     assert OPTIONS["adversary"].stage is Adversary
     assert all(one.stage is None for name, one in OPTIONS.items() if name != "adversary")
@@ -98,6 +100,20 @@ def test_options_are_the_fields_in_order():
     }
     assert OPTIONS["rate"].limits == Limits("learning rate", above=0.0)
     assert OPTIONS["adversary"].limits.doc == "the adversary to train against"
+
+
+def test_a_default_depends_on_the_kind():
+    assert OPTIONS["step_size"].default == 0.01
+    assert OPTIONS["step_size"].by_kind == {"discrete": 2.0}
+    assert OPTIONS["step_size"].defaults["continuous"] == 0.01
+    assert OPTIONS["step_size"].default_on("discrete") == 2.0
+    assert OPTIONS["rate"].default_on("discrete") == 0.1
+
+
+def test_a_default_for_an_unknown_kind_is_refused():
+    with pytest.raises(MboError, match='unknown kind of space "discreet"') as refused:
+        option(0.01, "step of the ascent", discreet=2.0)
+    assert refused.value.hint == 'did you mean "discrete"?'
 
 
 @pytest.mark.parametrize(

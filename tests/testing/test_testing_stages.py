@@ -7,11 +7,12 @@ from odd import BOUNDS, failing, offering
 
 UPDATES = {
     "draws from torch's generator, in a loop": (
-        "lift = 'loop'\ndef step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        "lift = 'loop'\ndef step(self, key, state, data, number):\n"
+        "    return state._replace(x=torch.rand_like(state.x)), {}",
         {"same-key", "seed-alone", "global-generators"},
     ),
     "draws from torch's generator, under vmap": (
-        "def step(self, key, state, data):\n    return state._replace(x=torch.rand_like(state.x)), {}",
+        "def step(self, key, state, data, number):\n    return state._replace(x=torch.rand_like(state.x)), {}",
         {"runs"},
     ),
     "lets seeds see each other": (
@@ -20,44 +21,54 @@ UPDATES = {
         {"same-key", "seed-alone"},
     ),
     "writes to the data": (
-        "def step(self, key, state, data):\n    data.x[0] += 1\n    return super(Odd, self).step(key, state, data)",
+        "def step(self, key, state, data, number):\n    data.x[0] += 1\n"
+        "    return super(Odd, self).step(key, state, data, number)",
         {"inputs-untouched"},
     ),
-    "proposes too few": ("def designs(self, state):\n    return state.x[1:]", {"designs"}),
+    "proposes too few": ("def designs(self, state):\n    return state.x[: max(1, len(state.x) - 1)]", {"designs"}),
     "proposes NaN": ("def designs(self, state):\n    return state.x * torch.nan", {"designs"}),
     "proposes columns": ("def designs(self, state):\n    return state.x[:, :1]", {"runs"}),
     "trips over equal scores": (
-        "def length(self, data):\n    return int(1 / data.y.std(correction=0))",
+        "def check(self, data):\n    int(1 / data.y.std(correction=0))",
         {"rows"},
     ),
+    "refuses rows where it only counts": (
+        "def check(self, data):\n    pass\ndef length(self, data):\n    super(Odd, self).check(data)\n    return 2",
+        {"length"},
+    ),
     "takes more steps of training than it says": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    batch = Batch(data.x, data.y, torch.ones_like(data.y))\n"
         "    trained, _ = self.proxy.step(key, state.proxy, batch)\n"
-        "    return super(Odd, self).step(key, state._replace(proxy=trained), data)",
+        "    return super(Odd, self).step(key, state._replace(proxy=trained), data, number)",
         {"needs"},
     ),
     "uses what it has looked for": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    known = 'members' in self.proxy.abilities\n"
         "    ask = self.proxy.predict_members if known else self.proxy.predict\n"
         "    return state._replace(x=state.x + ask(state.proxy, state.x).mean.mean()), {}",
         set(),
     ),
     "climbs a slope and does not say so": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    slope = grad(lambda x: self.proxy.predict(state.proxy, x).mean.sum())(state.x)\n"
         "    return state._replace(x=state.x + slope.detach()), {}",
         {"needs"},
     ),
+    "uses the size of a prediction and needs but its order": (
+        "def step(self, key, state, data, number):\n"
+        "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).mean[:, None]), {}",
+        {"needs"},
+    ),
     "looks at the spread and does not say so": (
-        "def step(self, key, state, data):\n"
+        "def step(self, key, state, data, number):\n"
         "    return state._replace(x=state.x + self.proxy.predict(state.proxy, state.x).std[:, None]), {}",
         {"needs"},
     ),
     "notes an info that it does not declare": ("notes = {'stopped': 'it stopped early'}", {"infos"}),
     "gives an info that it does not declare": (
-        "def step(self, key, state, data):\n    return state, {'predictd': data.y.mean()}",
+        "def step(self, key, state, data, number):\n    return state, {'predictd': data.y.mean()}",
         {"runs"},
     ),
     "needs what there is not": (
@@ -69,6 +80,10 @@ UPDATES = {
     "has a default beyond its limits": (
         "size: int = option(0, 'its size', at_least=1)",
         {"bad-options", "options-round-trip"},
+    ),
+    "has a default beyond its limits on one kind": (
+        "size: int = option(1, 'its size', at_least=1, discrete=0)",
+        {"bad-options"},
     ),
     "changes an option": (
         "size: int = option(0, 'its size')\n"
@@ -94,10 +109,35 @@ PROXIES = {
         VALUES + PLAIN.replace("MEAN", "mean") + "def schedule(self, data):\n    return Schedule(1, 128, held_out=200)",
         {"runs"},
     ),
-    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"values"}),
+    "lets designs see each other": (VALUES + PLAIN.replace("MEAN", "mean - mean.mean()"), {"order"}),
+    "predicts in units of its own": (VALUES + PLAIN.replace("MEAN", "1000 + mean"), {"values"}),
+    "ranks in units of its own": (
+        VALUES.replace("values", "order") + PLAIN.replace("MEAN", "1000 + mean"),
+        set(),
+    ),
+    "ranks upside down": (
+        VALUES.replace("'values'", "'order', 'partial_fit'") + PLAIN.replace("MEAN", "-mean"),
+        {"order"},
+    ),
+    "ranks upside down without training": (
+        VALUES.replace("values", "order") + "def schedule(self, data):\n    return Schedule(0, 1)\n"
+        "def predict(self, state, x):\n    return Prediction((x - 1).square().sum(1), torch.zeros(len(x)))\n",
+        {"order"},
+    ),
     "predicts a column": (VALUES + PLAIN.replace("MEAN", "mean[:, None]"), {"runs"}),
     "writes to its state": (
         able("uncertainty") + STEP.replace("BEFORE", "state.params[0]['bias'].add_(1)"),
+        {"inputs-untouched"},
+    ),
+    "changes its state's structure when it finishes": (
+        VALUES
+        + PLAIN.replace("MEAN", "mean")
+        + "def finish(self, key, state, data):\n    return state._replace(optimiser=data.y)",
+        {"state-like-init"},
+    ),
+    "writes to its state when it finishes": (
+        able("uncertainty")
+        + "def finish(self, key, state, data):\n    state.params[0]['bias'].add_(1)\n    return state",
         {"inputs-untouched"},
     ),
     "has no slope": (able("gradients") + PLAIN.replace("MEAN", "mean.detach()"), {"gradients"}),
@@ -119,12 +159,20 @@ PROXIES = {
         {"members"},
     ),
     "has a loss without weights": (
-        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
+        able("uncertainty", "params") + "def model(self, state):\n    model = super(Odd, self).model(state)\n"
         "    return model._replace(loss=lambda params, batch: batch.y.square().mean())",
         {"params"},
     ),
+    "has a model without what is fixed": (
+        VALUES.replace("'values'", "'values', 'params'")
+        + "def init(self, key, data):\n    able = super(Odd, self).init(key, data)\n"
+        "    return able._replace(adversary=data.y.amax() + 1)\n"
+        "def step(self, key, state, batch):\n    return state, {'loss': batch.y.mean()}\n"
+        + PLAIN.replace("MEAN", "mean * state.adversary"),
+        {"params"},
+    ),
     "has a model with a slope of its own": (
-        able("uncertainty", "params") + "def model(self):\n    model = super(Odd, self).model()\n"
+        able("uncertainty", "params") + "def model(self, state):\n    model = super(Odd, self).model(state)\n"
         "    return model._replace(closed_input_gradient=lambda params, x: 1.1 * model.input_gradient(params, x))",
         {"params"},
     ),
@@ -164,6 +212,17 @@ OTHERS = {
         "def encode(self, state, x, calls=[]):\n    calls.append(1)\n"
         "    return super(Odd, self).encode(state, x) + len(calls)",
         {"encode-decode", "same-key", "seed-alone"},
+    ),
+    "an objective that keeps all rules": ("PredictedScore", "", set()),
+    "an objective that sees other designs": (
+        "PredictedScore",
+        "def score(self, state, x, prediction):\n    return prediction.mean - x.mean()",
+        {"objective"},
+    ),
+    "an objective that uses the spread and does not say so": (
+        "PredictedScore",
+        "def score(self, state, x, prediction):\n    return prediction.mean - (1 + x[:, 0] ** 2) * prediction.std",
+        {"needs"},
     ),
     "an evaluator without raw scores": (
         "OracleEvaluation",

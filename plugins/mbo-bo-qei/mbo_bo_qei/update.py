@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mbo_bo_qei.records import Effort, Found, Hyperparameters, Observed, joined, ranked, taken
 from mbo_core.functional import keys
-from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, option, stage_option, steps_from_top
+from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, check_starts, option, stage_option
 
 LEAST_NOISE = 0.01
 """The smallest noise std with which float32 can factorise a covariance, as in the library."""
@@ -22,6 +22,8 @@ class BOState(NamedTuple):
 
     known: Observed
     """rows of the data, the best first"""
+    spare: Tensor
+    """(rows, d) the same designs moved into the space, to fill up the candidates"""
     proposed: Observed
     """the rounds' designs, in the order of proposal"""
     start: Hyperparameters | None
@@ -46,10 +48,10 @@ class BOQEI(Update):
     """
 
     proxy: Proxy = stage_option("the proxy that is queried")
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     rounds: int = option(10, "fits of the Gaussian process, each followed by a batch", at_least=0)
     batch: int = option(32, "designs proposed a round, q", at_least=1)
-    rows: int = option(500, "the best rows of the data, or all, for the first fit of the process", at_least=2)
+    rows: int = option(500, "the best rows of the data, or all, for the first fit of the process", at_least=2, share=1)
     noise: float = option(
         0.1, "assumed std of the noise of labels and targets; targets have it added", at_least=LEAST_NOISE
     )
@@ -99,23 +101,30 @@ class BOQEI(Update):
         needed: frozenset[Ability] = frozenset({"values"})
         return needed if self.target_noise == "fixed" else needed | {"uncertainty"}
 
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
+
     def length(self, data: Data) -> int:
         """The number of rounds."""
-        return steps_from_top(self.rounds, data, self.candidates)
+        return self.rounds
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> BOState:
-        """The best rows of the data."""
+        """The best rows of the data; designs to start from count as proposed, with what the proxy predicts of them."""
         noise = torch.full_like(data.y, self.noise)
         known = taken(ranked(self._precise(Observed(data.x, data.y, noise))), slice(self.rows))
-        return BOState(known, taken(known, slice(0)), None, False, proxy_state)
+        proposed = taken(known, slice(0))
+        if data.start is not None:
+            proposed = self._queried(key, proxy_state, data.space.project(data.start))
+        return BOState(known, data.space.project(known.x), proposed, None, False, proxy_state)
 
-    def step(self, key: Key, state: BOState, data: Data) -> tuple[BOState, Info]:
+    def step(self, key: Key, state: BOState, data: Data, number: int) -> tuple[BOState, Info]:
         """One round."""
         search_key, noise_key = keys.split(key)
         found = None if state.stopped else self._searched(search_key, state, data)
         if found is None:
             return self._told(state._replace(stopped=True), state.known.y.new_zeros(()))
-        batch = self._queried(noise_key, state.proxy, found.x)
+        batch = self._queried(noise_key, state.proxy, data.space.project(found.x))
         # A non-finite target fails the seed by its info; no process can be fitted to it.
         lost = not bool(torch.isfinite(batch.y).all())
         after = state._replace(proposed=joined(state.proposed, batch), start=found.start, stopped=lost)
@@ -147,7 +156,7 @@ class BOQEI(Update):
 
     def _final(self, state: BOState) -> Observed:
         """The candidates with their targets."""
-        every = joined(ranked(state.proposed), state.known)
+        every = joined(ranked(state.proposed), state.known._replace(x=state.spare))
         return taken(ranked(every) if self.dataset_designs else every, slice(self.candidates))
 
     def _told(self, state: BOState, improvement: Tensor) -> tuple[BOState, Info]:

@@ -74,7 +74,7 @@ def found(update: BOQEI, data: Data, key=KEY):
     state, infos = update.init(key, data, update.proxy.init(key, data)), []
     states = [state]
     for number in range(update.length(data)):
-        state, info = update.step(keys.fold_in(key, number), state, data)
+        state, info = update.step(keys.fold_in(key, number), state, data, number)
         states.append(state)
         infos.append(info)
     return states, infos
@@ -168,7 +168,7 @@ def test_published_runs_rank_data_among_proposals(liked):
 
 def test_the_union_is_ranked_by_target(ran):
     data, states, _ = ran
-    known, proposed, *_ = states[1]
+    known, proposed = states[1].known, states[1].proposed
     every = torch.cat([proposed.x, known.x])[torch.cat([proposed.y, known.y]).argsort(descending=True)]
     designs = bo(dataset_designs=True).designs(states[1])
     assert torch.equal(designs, every[:12].float())
@@ -243,7 +243,7 @@ def test_box_covers_visible_designs_and_effort_follows_options(monkeypatch):
     asked = []
     monkeypatch.setattr(module, "search", lambda *given: asked.append(given))
     data, update = table(), bo(samples=1, restarts=2, raw_samples=3, at_once=4, iterations=5)
-    update.step(KEY, update.init(KEY, data, ()), data)
+    update.step(KEY, update.init(KEY, data, ()), data, 0)
     [(known, box, start, batch, effort)] = asked
     assert torch.equal(box, torch.stack([data.x.amin(0), data.x.amax(0)]).double())
     assert (known.x.amin(0) > box[0]).any()

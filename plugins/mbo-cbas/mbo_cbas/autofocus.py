@@ -29,8 +29,6 @@ class AutofocusState(NamedTuple):
     proxy: State
     latents: Tensor
     """(2,) key from which every refresh draws the same latents, if they come from the encoder."""
-    steps: Tensor
-    """() steps taken."""
 
 
 class DataWeights(NamedTuple):
@@ -107,6 +105,10 @@ class Autofocus(Update):
         """The needs of the wrapped update, and `partial_fit`."""
         return self.inner.needs | {"partial_fit"}
 
+    def check(self, data: Data) -> None:
+        """What the wrapped update refuses."""
+        self.inner.check(data)
+
     def length(self, data: Data) -> int:
         """That of the wrapped update."""
         return self.inner.length(data)
@@ -114,17 +116,16 @@ class Autofocus(Update):
     def init(self, key: Key, data: Data, proxy_state: State) -> AutofocusState:
         """The start of the wrapped update."""
         inner = self.inner.init(key, data, proxy_state)
-        steps = torch.zeros((), dtype=torch.int64, device=key.device)
-        return AutofocusState(inner, proxy_state, keys.fold_in(key, REFRESH), steps)
+        return AutofocusState(inner, proxy_state, keys.fold_in(key, REFRESH))
 
-    def step(self, key: Key, state: AutofocusState, data: Data) -> tuple[AutofocusState, Info]:
+    def step(self, key: Key, state: AutofocusState, data: Data, number: int) -> tuple[AutofocusState, Info]:
         """One step of the wrapped update, and one refresh."""
         refresh_key = keys.fold_in(key, REFRESH)
         if self.order == "before":
-            state, refreshed = self._refresh(refresh_key, state, data)
-            state, info = self._search(key, state, data)
+            state, refreshed = self._refresh(refresh_key, state, data, skip=number == 0)
+            state, info = self._search(key, state, data, number)
         else:
-            state, info = self._search(key, state, data)
+            state, info = self._search(key, state, data, number)
             state, refreshed = self._refresh(refresh_key, state, data)
         return state, {**info, **refreshed}
 
@@ -143,18 +144,18 @@ class Autofocus(Update):
             log_v = log_v.masked_fill(~torch.isfinite(torch.exp(2 * log_v)), -torch.inf)
         return DataWeights(log_v.exp(), effective(log_v), 1 - torch.isfinite(log_v).float().mean())
 
-    def _search(self, key: Key, state: AutofocusState, data: Data) -> tuple[AutofocusState, Info]:
-        inner, info = self.inner.step(key, self._model.with_proxy(state.inner, state.proxy), data)
-        return state._replace(inner=inner, steps=state.steps + 1), info
+    def _search(self, key: Key, state: AutofocusState, data: Data, number: int) -> tuple[AutofocusState, Info]:
+        inner, info = self.inner.step(key, self._model.with_proxy(state.inner, state.proxy), data, number)
+        return state._replace(inner=inner), info
 
-    def _refresh(self, key: Key, state: AutofocusState, data: Data) -> tuple[AutofocusState, Info]:
+    def _refresh(
+        self, key: Key, state: AutofocusState, data: Data, *, skip: bool = False
+    ) -> tuple[AutofocusState, Info]:
         if not self.epochs:
             return state, {}
         weight_key, train_key = keys.split(key)
         weights = self.weights(weight_key, state, data)
-        idle = (weights.v**2).sum() < self.skip_below
-        if self.order == "before":
-            idle = idle | (state.steps == 0)
+        idle = ((weights.v**2).sum() < self.skip_below) | skip
         info = {"effective_rows": weights.effective, "dropped_rows": weights.dropped, "refreshed": 1 - idle.float()}
         proxy, loss = self._train(train_key, state.proxy, data, weights.v, idle)
         return state._replace(proxy=proxy), {**info, "refresh_loss": loss}
@@ -173,7 +174,7 @@ class Autofocus(Update):
 
     def _batches(self, key: Key, data: Data, v: Tensor) -> Iterator[tuple[Batch, Key]]:
         """The batches of a refresh, weighted by v, each with a key; split and bootstrap are new."""
-        schedule = replace(self.proxy.schedule(data), epochs=self.epochs)
+        schedule = replace(self.proxy.schedule(data), epochs=self.epochs, steps=None)
         for epoch in batches.epochs(key, len(data.y), schedule):
             for rows, step_key in epoch.steps():
                 batch = batches.take(data, epoch.order, rows)

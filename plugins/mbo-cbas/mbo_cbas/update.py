@@ -24,6 +24,7 @@ from mbo_cbas.weights import (
 from mbo_core.functional import batches, keys
 from mbo_core.stages import (
     CANDIDATES,
+    HELD_OUT,
     Ability,
     Data,
     EncodedSpace,
@@ -82,7 +83,7 @@ class CbAS(Update):
     proxy: Proxy = stage_option(
         "scores the samples; with members the tail is that of their mixture, else of one normal"
     )
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     iterations: int = option(20, "number of steps", at_least=0)
     samples: int = option(1000, "draws of the search model per step", at_least=2)
     samples_held_out: int = option(
@@ -111,10 +112,14 @@ class CbAS(Update):
     learning_rate: float = option(3e-4, "of Adam, for both models", at_least=0.0)
     batch_size: int = option(100, "rows per step of Adam", at_least=1)
     prior_epochs: int = option(200, "passes over the data for the prior", at_least=0)
-    held_out: int = option(200, "rows of the data held out from the prior's training", at_least=0)
+    prior_steps: int | None = option(
+        None, "gradient steps for the prior, in place of prior_epochs", at_least=1, instead_of="prior_epochs"
+    )
+    held_out: int = option(200, "rows of the data held out from the prior's training", at_least=0, share=HELD_OUT)
     epochs: int = option(10, "passes over a step's samples for the search model", at_least=0)
 
     name: ClassVar[str] = "cbas"
+    from_designs: ClassVar[bool] = False
     infos: ClassVar[Mapping[str, str]] = {
         "loss": "the search model's loss, the mean over the last epoch",
         "threshold": "gamma",
@@ -137,13 +142,16 @@ class CbAS(Update):
         """Scores and their uncertainty."""
         return frozenset({"values", "uncertainty"})
 
-    def length(self, data: Data) -> int:
-        """The number of steps.
+    def check(self, data: Data) -> None:
+        """Refuse too few rows to train the prior.
 
         Raises:
-            TaskError: if there are too few rows to train the prior.
+            TaskError: with a hint.
         """
         batches.check_rows(self._prior_schedule, len(data.y))
+
+    def length(self, data: Data) -> int:
+        """The number of steps."""
         return self.iterations
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> CbASState:
@@ -152,11 +160,11 @@ class CbAS(Update):
         vae, ones = self.model(data.space), torch.ones_like(data.y)
         start = vae.start(start_key, data.x.shape[1])
         trained, _ = fit(vae, fit_key, start, data.x, ones, self._prior_schedule)
-        x = vae.sample(draw_key, trained.params, self.candidates)
+        x = data.space.project(vae.sample(draw_key, trained.params, self.candidates))
         threshold = torch.full_like(data.y[0], -torch.inf)
         return CbASState(x, trained.params, vae.resume(trained.params), threshold, proxy_state)
 
-    def step(self, key: Key, state: CbASState, data: Data) -> tuple[CbASState, Info]:
+    def step(self, key: Key, state: CbASState, data: Data, number: int) -> tuple[CbASState, Info]:
         """Draw, weight and refit; the candidates are fresh draws of the search model."""
         sample_key, fit_key, draw_key = keys.split(key, 3)
         vae = self.model(data.space)
@@ -164,7 +172,7 @@ class CbAS(Update):
         threshold, log_w, info = self.weigh(state, samples, data)
         schedule = Schedule(self.epochs, self.batch_size, self.samples_held_out)
         search, loss = fit(vae, fit_key, state.search, samples.x, log_w.exp(), schedule)
-        x = vae.sample(draw_key, search.params, self.candidates)
+        x = data.space.project(vae.sample(draw_key, search.params, self.candidates))
         return state._replace(x=x, search=search, threshold=threshold), {"loss": loss, **info}
 
     def designs(self, state: CbASState) -> Tensor:
@@ -209,7 +217,8 @@ class CbAS(Update):
 
     def weigh(self, state: CbASState, samples: Samples, data: Data) -> tuple[Tensor, Tensor, Info]:
         """The threshold (), the log-weights (samples,), and the infos."""
-        members = self._members(state.proxy, samples.x)
+        # Samples are scored where they lie in the space; their densities are those of the models.
+        members = self._members(state.proxy, data.space.project(samples.x))
         mean = members.mean.mean(0)
         threshold = quantile(mean, self.quantile)
         if self.monotone:
@@ -229,7 +238,7 @@ class CbAS(Update):
 
     @property
     def _prior_schedule(self) -> Schedule:
-        return Schedule(self.prior_epochs, self.batch_size, self.held_out)
+        return Schedule(self.prior_epochs, self.batch_size, self.held_out, steps=self.prior_steps)
 
     def _members(self, proxy_state: Any, x: Tensor) -> Prediction:
         if "members" in self.proxy.abilities:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-import optree
 import pytest
 import torch
 from mbo_cbas.autofocus import Autofocus
@@ -23,7 +22,7 @@ KEY = keys.key(3)
 ROWS = 90
 TOKENS = keys.randint(keys.key(7), (ROWS, 5), 3).numpy()
 REAL = keys.normal(keys.key(5), (ROWS, 4)).numpy()
-LETTERS = Task("letters", TOKENS, (TOKENS == 1).sum(1) + 0.0, space=Space("discrete", 5, 3))
+LETTERS = Task("letters", TOKENS, (TOKENS == 1).sum(1) + 0.0, space=Space.discrete(5, 3), replicates="keep")
 DATA = {
     "one-hot": encode_table(OneHot(), (0,), LETTERS.table).first,
     "real": encode_table(Standardised(), (0,), Task("hill", REAL, -(REAL**2).sum(1)).table).first,
@@ -105,7 +104,7 @@ class SlidingNormal(Update):
     def init(self, key, data, proxy_state):
         return Line(torch.zeros(()), proxy_state)
 
-    def step(self, key, state, data):
+    def step(self, key, state, data, number):
         self.log.append(("search", float(self.proxy.predict(state.proxy, data.x).mean[0])))
         return state._replace(mean=state.mean + self.by), {"mean": state.mean}
 
@@ -189,13 +188,3 @@ def sliding():
         return update, update.init(KEY, data, proxy.init(KEY, data)), data, log
 
     return make
-
-
-@pytest.fixture
-def equal():
-    """Whether two nests hold the same tensors to the last bit."""
-
-    def same(one, other) -> bool:
-        return all(torch.equal(*pair) for pair in zip(optree.tree_leaves(one), optree.tree_leaves(other), strict=True))
-
-    return same

@@ -8,11 +8,14 @@ import optree
 import pytest
 import torch
 from mbo_cbas.autofocus import Autofocus
+from mbo_cbas.update import CbAS
 from mbo_grad_ascent.update import GradientAscent
 from torch.func import vmap
 
+from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
 from mbo_core.stages import Batch
+from mbo_core.testing.nests import equal
 
 KEY = keys.key(3)
 ROWS = 90
@@ -20,7 +23,7 @@ KINDS = pytest.mark.parametrize("kind", ["one-hot", pytest.param("real", marks=p
 
 
 @KINDS
-def test_the_first_refresh_is_plain_further_training(focused, equal, ensemble, kind):
+def test_the_first_refresh_is_plain_further_training(focused, ensemble, kind):
     update, state, data = focused(kind)
     after, _ = update._refresh(KEY, state, data)
     _, train_key = keys.split(KEY)
@@ -32,7 +35,7 @@ def test_the_first_refresh_is_plain_further_training(focused, equal, ensemble, k
     assert not equal(after.proxy.params, state.proxy.params)
 
 
-def test_each_refresh_has_its_split_and_bootstrap(focused, equal):
+def test_each_refresh_has_its_split_and_bootstrap(focused):
     update, _, data = focused(epochs=1)
     index = torch.arange(float(ROWS))
     indexed = replace(data, y=index)
@@ -45,7 +48,7 @@ def test_each_refresh_has_its_split_and_bootstrap(focused, equal):
     assert not torch.equal(*counts)
 
 
-def test_batch_weights_are_bootstrap_times_v(focused, equal, ensemble):
+def test_batch_weights_are_bootstrap_times_v(focused, ensemble):
     update, _, data = focused(epochs=2)
     v = 1 + keys.uniform(KEY, (ROWS,))
     schedule = replace(ensemble.schedule(data), epochs=2)
@@ -59,7 +62,7 @@ def test_batch_weights_are_bootstrap_times_v(focused, equal, ensemble):
 
 
 @pytest.mark.parametrize("shuffle", ["shared", "own"])
-def test_members_with_own_batches_have_row_weights(equal, encoded, ensemble, cbas, shuffle):
+def test_members_with_own_batches_have_row_weights(encoded, ensemble, cbas, shuffle):
     proxy = replace(ensemble, shuffle=shuffle, bootstrap=False)
     update, data = Autofocus(proxy=proxy, inner=cbas, epochs=1), replace(encoded["real"], y=torch.arange(float(ROWS)))
     for batch, _ in update._batches(KEY, data, 2 * torch.arange(float(ROWS))):
@@ -67,25 +70,25 @@ def test_members_with_own_batches_have_row_weights(equal, encoded, ensemble, cba
 
 
 @KINDS
-def test_without_a_refresh_it_is_the_wrapped_update(focused, equal, cbas, kind):
+def test_without_a_refresh_it_is_the_wrapped_update(focused, cbas, kind):
     update, state, data = focused(kind, epochs=0)
     plain = cbas.init(KEY, data, state.proxy)
     for number in range(3):
         key = keys.fold_in(KEY, number)
-        (state, info), (plain, expected) = update.step(key, state, data), cbas.step(key, plain, data)
+        (state, info), (plain, expected) = update.step(key, state, data, number), cbas.step(key, plain, data, number)
         assert info == expected
     assert equal(state.inner, plain)
     assert torch.equal(update.designs(state), cbas.designs(plain))
 
 
 @KINDS
-def test_fully_flattened_weights_give_plain_training(focused, equal, ensemble, cbas, kind):
+def test_fully_flattened_weights_give_plain_training(focused, ensemble, cbas, kind):
     update, state, data = focused(kind, flatten=0.0)
     plain, proxy = cbas.init(KEY, data, state.proxy), state.proxy
     for number in range(2):
         key = keys.fold_in(KEY, number)
-        state, _ = update.step(key, state, data)
-        plain, _ = cbas.step(key, cbas.with_proxy(plain, proxy), data)
+        state, _ = update.step(key, state, data, number)
+        plain, _ = cbas.step(key, cbas.with_proxy(plain, proxy), data, number)
         assert equal(state.inner.search, plain.search)
         assert torch.equal(update.weights(KEY, state, data).v, torch.ones(ROWS))
         _, train_key = keys.split(keys.fold_in(key, int.from_bytes(b"refresh", "big")))
@@ -141,7 +144,7 @@ def test_a_refresh_without_weight_leaves_the_proxy_alone(taken, sliding, skip_be
     assert (state.proxy == 0) == skips
 
 
-def test_zero_weights_leave_ensemble_and_optimiser_unchanged(focused, equal, ensemble):
+def test_zero_weights_leave_ensemble_and_optimiser_unchanged(focused, ensemble):
     update, state, data = focused(skip_below=1e9)
     # Adam's momentum alone would move the weights.
     trained, _ = ensemble.step(KEY, state.proxy, Batch(data.x, data.y, torch.ones(ROWS)))
@@ -162,12 +165,12 @@ def test_skipped_refresh_does_not_train_looped_proxy(encoded, counting_proxy, sl
     for skip_below, calls in ((1e9, 0), (0.0, 1)):
         update = Autofocus(proxy=proxy, inner=sliding_normal(proxy=proxy), epochs=1, skip_below=skip_below)
         data = replace(encoded["real"], x=torch.zeros(4, 1), y=torch.arange(4.0))
-        after, _ = update.step(KEY, update.init(KEY, data, proxy.init(KEY, data)), data)
+        after, _ = update.step(KEY, update.init(KEY, data, proxy.init(KEY, data)), data, 0)
         assert len(log) == after.proxy == calls
 
 
 @KINDS
-def test_the_proxy_changes_and_the_prior_never(focused, taken, equal, kind):
+def test_the_proxy_changes_and_the_prior_never(focused, taken, kind):
     update, state, data = focused(kind)
     after, infos = taken(update, state, data, 2)
     assert not equal(after.proxy.params, state.proxy.params)
@@ -177,13 +180,26 @@ def test_the_proxy_changes_and_the_prior_never(focused, taken, equal, kind):
     assert all(value.isfinite() and value.ndim == 0 for info in infos for value in info.values())
 
 
+def test_the_wrapped_search_gets_the_steps_number(encoded, counting_proxy, sliding_normal):
+    class Numbered(sliding_normal):
+        def step(self, key, state, data, number):
+            return state._replace(mean=state.mean + 10.0**number), {}
+
+    proxy = counting_proxy()
+    update = Autofocus(proxy=proxy, inner=Numbered(proxy=proxy), epochs=0)
+    state = update.init(KEY, encoded["real"], proxy.init(KEY, encoded["real"]))
+    for number in (0, 2):
+        state, _ = update.step(KEY, state, encoded["real"], number)
+    assert update.designs(state) == 101
+
+
 def test_the_search_uses_the_refreshed_proxy(focused, cbas):
     update, state, data = focused()
-    first, _ = update.step(KEY, state, data)
-    _, info = update.step(KEY, first, data)
-    _, expected = cbas.step(KEY, first.inner._replace(proxy=first.proxy), data)
+    first, _ = update.step(KEY, state, data, 0)
+    _, info = update.step(KEY, first, data, 1)
+    _, expected = cbas.step(KEY, first.inner._replace(proxy=first.proxy), data, 0)
     assert info["threshold"] == expected["threshold"]
-    _, stale = cbas.step(KEY, first.inner._replace(proxy=state.proxy), data)
+    _, stale = cbas.step(KEY, first.inner._replace(proxy=state.proxy), data, 0)
     assert info["threshold"] != stale["threshold"]
 
 
@@ -192,8 +208,11 @@ def test_needs_of_the_search_and_partial_fit(focused, sliding):
     assert sliding()[0].needs == {"values", "partial_fit"}
 
 
-def test_its_length_is_the_searchs(focused, encoded):
+def test_it_takes_and_refuses_what_the_search_does(focused, ensemble, encoded):
     assert focused()[0].length(encoded["real"]) == 20
+    inner = CbAS(proxy=ensemble, held_out=ROWS - 1)
+    with pytest.raises(TaskError, match="rows"):
+        Autofocus(proxy=ensemble, inner=inner).check(encoded["real"])
 
 
 def test_a_search_without_a_density_is_refused(focused, ensemble):
@@ -212,7 +231,7 @@ def test_seeds_together_equal_seeds_alone(focused, ensemble, kind, order):
     def search(key):
         state = update.init(key, data, proxy_state)
         for number in range(2):
-            state, info = update.step(keys.fold_in(key, number), state, data)
+            state, info = update.step(keys.fold_in(key, number), state, data, number)
         return state.proxy.params, info["threshold"]
 
     seeds = keys.split(KEY, 2)

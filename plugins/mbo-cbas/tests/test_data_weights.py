@@ -17,7 +17,7 @@ KINDS = pytest.mark.parametrize("kind", ["one-hot", "real"])
 
 @KINDS
 @pytest.mark.parametrize("latent", ["prior", "encoder"])
-def test_before_the_search_moves_every_row_weighs_one(focused, equal, kind, latent):
+def test_before_the_search_moves_every_row_weighs_one(focused, kind, latent):
     update, state, data = focused(kind, latent=latent)
     weights = update.weights(KEY, state, data)
     assert torch.equal(weights.v, torch.ones(ROWS))
@@ -42,7 +42,7 @@ def test_rows_weigh_more_where_the_search_is_denser(sliding):
 
 
 @KINDS
-def test_data_and_samples_are_weighed_in_opposite_directions(focused, taken, equal, cbas, kind, monkeypatch):
+def test_data_and_samples_are_weighed_in_opposite_directions(focused, taken, cbas, kind, monkeypatch):
     update, state, data = focused(kind)
     state, _ = taken(update, state, data, 2)
     z = keys.normal(KEY, (100, 3))
@@ -54,7 +54,7 @@ def test_data_and_samples_are_weighed_in_opposite_directions(focused, taken, equ
 
 
 @pytest.mark.parametrize(("latent", "changes"), [("prior", True), ("encoder", False)])
-def test_latents_of_the_encoder_are_drawn_once(focused, taken, equal, latent, changes):
+def test_latents_of_the_encoder_are_drawn_once(focused, taken, latent, changes):
     update, state, data = focused(latent=latent)
     state, _ = taken(update, state, data, 1)
     first, second = (update.weights(keys.fold_in(KEY, number), state, data).v for number in (8, 9))
@@ -62,7 +62,7 @@ def test_latents_of_the_encoder_are_drawn_once(focused, taken, equal, latent, ch
 
 
 @pytest.mark.parametrize("latent", ["prior", "encoder"])
-def test_the_latents_come_from_where_the_option_says(focused, taken, equal, cbas, latent):
+def test_the_latents_come_from_where_the_option_says(focused, taken, cbas, latent):
     update, state, data = focused(latent=latent)
     state, _ = taken(update, state, data, 1)
     key = KEY if latent == "prior" else state.latents

@@ -12,6 +12,7 @@ from mbo_cbas.update import log_ratio
 from mbo_cbas.weights import effective, log_tail
 
 from mbo_core.functional import keys
+from mbo_core.testing.nests import equal
 
 KEY = keys.key(3)
 ROWS = 90
@@ -52,7 +53,7 @@ def test_the_highest_quantile_is_the_best_sample(made, known_proxy):
 
 
 @KINDS
-def test_the_ratio_is_the_decoders_at_one_latent(made, taken, equal, kind):
+def test_the_ratio_is_the_decoders_at_one_latent(made, taken, kind):
     update, state, data = made(kind)
     state, _ = taken(update, state, data, 2)
     samples = update.draw(KEY, state, data)
@@ -68,7 +69,7 @@ def test_the_ratio_is_the_decoders_at_one_latent(made, taken, equal, kind):
 
 
 @KINDS
-def test_the_ratio_changes_its_sign_with_the_models(made, taken, equal, kind):
+def test_the_ratio_changes_its_sign_with_the_models(made, taken, kind):
     update, state, data = made(kind)
     state, _ = taken(update, state, data, 1)
     vae, z = update.model(data.space), keys.normal(KEY, (ROWS, 3))
@@ -103,7 +104,7 @@ def test_a_monotone_threshold_starts_as_any_other(made, known_proxy):
     for monotone in (False, True):
         update, state, data = made(proxy=known_proxy(), monotone=monotone)
         # Scores far below all that was ever seen.
-        _, info = update.step(KEY, state._replace(proxy=torch.tensor(-50.0)), data)
+        _, info = update.step(KEY, state._replace(proxy=torch.tensor(-50.0)), data, 0)
         found.append(info["threshold"])
     assert found[0] == found[1]
 
@@ -111,15 +112,15 @@ def test_a_monotone_threshold_starts_as_any_other(made, known_proxy):
 @pytest.mark.parametrize(("monotone", "falls"), [(False, True), (True, False)])
 def test_the_threshold_may_fall_unless_it_is_monotone(made, known_proxy, monotone, falls):
     update, state, data = made(proxy=known_proxy(), monotone=monotone)
-    first, _ = update.step(KEY, state, data)
-    second, info = update.step(KEY, first._replace(proxy=torch.tensor(-50.0)), data)
+    first, _ = update.step(KEY, state, data, 0)
+    second, info = update.step(KEY, first._replace(proxy=torch.tensor(-50.0)), data, 0)
     assert (second.threshold < first.threshold) == falls
     assert info["threshold"] == second.threshold
 
 
 @pytest.mark.parametrize("weighting", ["cbas", "dbas", "rwr", "cem-pi"])
 @KINDS
-def test_every_weighting_refits_the_search_model(made, taken, equal, kind, weighting):
+def test_every_weighting_refits_the_search_model(made, taken, kind, weighting):
     update, state, data = made(kind, weighting=weighting)
     after, infos = taken(update, state, data, 2)
     assert not equal(after.search.params, state.search.params)
@@ -154,7 +155,7 @@ def test_improvement_is_on_the_best_visible_score(made, taken):
     assert not torch.equal(*chosen)
 
 
-def test_weights_may_be_normalised_and_cut_off(made, taken, equal):
+def test_weights_may_be_normalised_and_cut_off(made, taken):
     _, start, data = made()
     state, _ = taken(made()[0], start, data, 1)
     samples = made()[0].draw(KEY, state, data)
@@ -176,7 +177,7 @@ def test_it_has_a_density(made):
 
 @KINDS
 @pytest.mark.parametrize("source", ["prior", "encoder"])
-def test_densities_are_compared_at_one_latent_each(made, taken, equal, kind, source):
+def test_densities_are_compared_at_one_latent_each(made, taken, kind, source):
     update, state, data = made(kind)
     assert (update.log_density_ratio(KEY, state, data, source) == 0).all()
     state, _ = taken(update, state, data, 1)

@@ -23,9 +23,9 @@ from mbo_core.stages import (
     Key,
     Proxy,
     Update,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 
@@ -50,7 +50,7 @@ class CMAES(Update):
     """
 
     proxy: Proxy = stage_option("the proxy whose mean is searched")
-    candidates: int = option(CANDIDATES, "number of designs, and of runs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, and of runs", at_least=1, share=1)
     generations: int = option(100, "the most generations per run", at_least=0)
     step_size: float = option(0.5, "standard deviation of the first samples, sigma_0, in encoded units", above=0.0)
     population: int = option(0, "samples per generation, lambda, at least 3; 0 for 4 + floor(3 ln d)", at_least=0)
@@ -76,13 +76,17 @@ class CMAES(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores."""
-        return frozenset({"values"})
+        """An order: it only compares."""
+        return frozenset({"order"})
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """The number of steps; surplus generations of the last one are not run."""
         shared = self.search(data.x.shape[1]).strategy.shared
-        return steps_from_top(math.ceil(self.generations / shared), data, self.candidates)
+        return math.ceil(self.generations / shared)
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> CMAState:
         """Isotropic laws around the best designs in the data."""
@@ -91,12 +95,13 @@ class CMAES(Update):
         to_beat = scores if self.score_start else torch.full_like(scores, -torch.inf)
         return CMAState(vmap(self.search(x.shape[1]).start)(x, to_beat), proxy_state)
 
-    def step(self, key: Key, state: CMAState, data: Data) -> tuple[CMAState, Info]:
+    def step(self, key: Key, state: CMAState, data: Data, number: int) -> tuple[CMAState, Info]:
         """The next generations of each run."""
         search, runs = self.search(data.x.shape[1]), state.runs
         drawn = vmap(search.draw)(keys.split(key, self.candidates), runs)
         for z, y in zip(drawn.z.unbind(1), drawn.y.unbind(1), strict=True):
-            x = vmap(search.designs)(runs, y)
+            # What is scored and proposed lies in the space; the law that is adapted knows nothing of it.
+            x = data.space.project(vmap(search.designs)(runs, y))
             runs = vmap(search.tell)(runs, Drawn(z, y, drawn.condition), x, self._scores(state.proxy, x))
         info = {"predicted": runs.best_score, "sigma": runs.law.sigma, "stopped": runs.stopped.double()}
         return state._replace(runs=runs), info

@@ -54,7 +54,7 @@ def found(update: CMAES, data: Data, steps: int | None = None, key=KEY):
     """The state after all steps, and each step's infos."""
     state, infos = update.init(key, data, update.proxy.init(key, data)), []
     for number in range(update.length(data) if steps is None else steps):
-        state, info = update.step(keys.fold_in(key, number), state, data)
+        state, info = update.step(keys.fold_in(key, number), state, data, number)
         infos.append(info)
     return state, infos
 
@@ -240,7 +240,7 @@ def test_proxy_gets_no_gradient_and_none_is_kept():
     weight = torch.ones((), requires_grad=True)
     state = update.init(KEY, data, weight)
     for number in range(5):
-        state, info = update.step(keys.fold_in(KEY, number), state, data)
+        state, info = update.step(keys.fold_in(KEY, number), state, data, number)
     assert state.proxy is weight
     assert weight.grad is None
     kept = optree.tree_leaves((state.runs, info), namespace="mbo")

@@ -20,7 +20,7 @@ class DesignAscent(Adversary):
     """
 
     steps: int = option(50, "number of steps, T", at_least=0)
-    step_size: float = option(0.05, "step before the factor sqrt(d), eta_0; 2.0 on discrete designs", at_least=0.0)
+    step_size: float = option(0.05, "step before the factor sqrt(d), eta_0", at_least=0.0, discrete=2.0)
     entropy_weight: float = option(0.0, "weight of the distance between designs, c_ent; 0 in all published runs")
 
     name: ClassVar[str] = "design-ascent"

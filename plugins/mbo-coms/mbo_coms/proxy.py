@@ -15,11 +15,13 @@ from mbo_core.functional import keys
 from mbo_core.functional.nets import Activation, Layers, PointMLP
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -28,8 +30,12 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
+    schedule_of,
     stage_option,
+    steps_option,
 )
 
 
@@ -60,9 +66,7 @@ class Conservative(Proxy):
     """
 
     adversary: Adversary = stage_option("moves designs to where the network overestimates them")
-    overestimation_limit: float = option(
-        0.5, "tau, in standardised scores; 0.5 on continuous and 2.0 on discrete designs"
-    )
+    overestimation_limit: float = option(0.5, "tau, in standardised scores", discrete=2.0)
     initial_multiplier: float = option(0.1, "alpha before training; exactly 0 leaves it at 0", at_least=0.0)
     multiplier_learning_rate: float = option(0.01, "of Adam on ln alpha; 0 fixes alpha", at_least=0.0)
     input_noise: float = option(0.0, "std of normal noise added to the designs of a batch", at_least=0.0)
@@ -70,8 +74,11 @@ class Conservative(Proxy):
     activation: Activation = option("relu", "of the hidden layers")
     learning_rate: float = option(3e-4, "of Adam on the weights", at_least=0.0)
     epochs: int = option(50, "passes over the training rows", at_least=0)
+    steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(500, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(500, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "conservative"
     infos: ClassVar[Mapping[str, str]] = {
@@ -83,8 +90,8 @@ class Conservative(Proxy):
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"designs", "weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Plain epochs."""
-        return Schedule(self.epochs, self.batch_size, self.held_out)
+        """Batches of all rows that are not held out."""
+        return schedule_of(self)
 
     def init(self, key: Key, data: Data) -> ConservativeState:
         """Glorot-uniform weights and the initial multiplier."""
@@ -102,7 +109,7 @@ class Conservative(Proxy):
         if self.input_noise:
             batch = batch._replace(x=batch.x + self.input_noise * keys.normal(noise_key, batch.x.shape))
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(state), start, batch)
         multiplier = self._multiplier(state)
         grads, (loss, overestimation) = grad(self._primal, has_aux=True)(mined.params, batch, mined.x, multiplier)
         # d/d ln(alpha) of mean_i w_i (alpha * limit - alpha * Delta_i): alpha rises while Delta exceeds the limit.
@@ -114,7 +121,7 @@ class Conservative(Proxy):
         """The network's output, without uncertainty."""
         return self._net.apply(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: ConservativeState) -> Model:
         """Prediction, squared error and input gradient as functions of the weights."""
         return self._net.model()
 

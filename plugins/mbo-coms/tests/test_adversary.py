@@ -31,7 +31,7 @@ def model(score):
 def mine(x, score=None, params=PARAMS, **options):
     """Where the adversary takes the designs x, by a score of (params, x) or by a small network."""
     batch = Batch(x, torch.zeros(len(x)), torch.ones(len(x)))
-    climbed = model(score) if score else NET.model()
+    climbed = model(score) if score else NET.model(())
     return DesignAscent(**options).mine(KEY, (), climbed, Mined(params, x), batch)
 
 
@@ -85,7 +85,7 @@ def test_keeps_no_state_and_starts_from_data():
     adversary = DesignAscent(steps=5)
     state, ends = adversary.init(KEY, DATA), []
     for x in (X, X + 1, X):
-        mined, state = adversary.mine(KEY, state, NET.model(), Mined(PARAMS, x), Batch(x, Y, torch.ones(128)))
+        mined, state = adversary.mine(KEY, state, NET.model(()), Mined(PARAMS, x), Batch(x, Y, torch.ones(128)))
         ends.append(mined.x)
     assert state == ()
     assert torch.equal(ends[0], ends[2])
@@ -98,13 +98,13 @@ def test_it_moves_as_the_search_does():
     search = update.init(KEY, DATA, state)
     mined, _ = mine(search.x, steps=50, step_size=0.05)
     for _ in range(update.length(DATA)):
-        search, _ = update.step(KEY, search, DATA)
+        search, _ = update.step(KEY, search, DATA, 0)
     torch.testing.assert_close(mined.x, update.designs(search))
 
 
 LETTERS = torch.tensor([[1, 2, 3, 0, 1, 2, 3, 0]])
 ENCODING = SoftLogits(standardise=False)
-STATE = ENCODING.init(KEY, Task("letters", LETTERS.numpy(), [0.0], space=Space("discrete", 8, 4)).table)
+STATE = ENCODING.init(KEY, Task("letters", LETTERS.numpy(), [0.0], space=Space.discrete(8, 4), replicates="keep").table)
 LOGITS = ENCODING.encode(STATE, LETTERS)
 
 

@@ -81,7 +81,7 @@ def control(data):
 
 def opened(state, data) -> float:
     """How far mining moves the prediction over all rows."""
-    model = proxy(MINE).model()
+    model = proxy(MINE).model(state)
     batch = Batch(data.x, data.y, torch.ones_like(data.y))
     mined, _ = MINE.mine(keys.key(0), (), model, Mined(state.params, data.x), batch)
     return float((model.predict(state.params, mined.x).mean - model.predict(state.params, data.x).mean).mean())
@@ -92,7 +92,7 @@ def gain(state, data) -> float:
     search = GradientAscent(proxy=proxy(MINE), steps=MINE.steps, step_size=MINE.step_size)
     current, predicted = search.init(keys.key(0), data, state), []
     for _ in range(MINE.steps + 1):
-        current, info = search.step(keys.key(0), current, data)
+        current, info = search.step(keys.key(0), current, data, 0)
         predicted.append(float(info["predicted"]))
     return predicted[-1] - predicted[0]
 

@@ -25,7 +25,7 @@ BOUNDS = {"bounds": "numbers outside the robot's bounds are clipped, as in desig
 
 TF_BIND_8 = Facts(
     "TFBind8-Exact-v0",
-    Layout("tf_bind_8-SIX6_REF_R1", "tf_bind_8", 1, Space("discrete", 8, 4, DNA)),
+    Layout("tf_bind_8-SIX6_REF_R1", "tf_bind_8", 1, Space.discrete(8, 4, DNA)),
     percentiles=(0, 50),
     y_min=0.0,
     y_max=1.0,
@@ -46,7 +46,7 @@ TF_BIND_8 = Facts(
 
 TF_BIND_10 = Facts(
     "TFBind10-Exact-v0",
-    Layout("tf_bind_10-pho4", "tf_bind_10", 84, Space("discrete", 10, 4, DNA)),
+    Layout("tf_bind_10-pho4", "tf_bind_10", 84, Space.discrete(10, 4, DNA)),
     percentiles=(0, 50),
     y_min=-1.8585268,
     y_max=2.1287067,
@@ -76,7 +76,7 @@ TF_BIND_10 = Facts(
 
 GFP = Facts(
     "GFP-Transformer-v0",
-    Layout("gfp", "gfp", 12, Space("discrete", 237, 20, AMINO_ACIDS)),
+    Layout("gfp", "gfp", 12, Space.discrete(237, 20, AMINO_ACIDS)),
     percentiles=(50, 60),
     y_min=1.2834193,
     y_max=4.123109,
@@ -99,7 +99,7 @@ GFP = Facts(
 
 UTR = Facts(
     "UTR-ResNet-v0",
-    Layout("utr", "utr", 14, Space("discrete", 50, 4, DNA)),
+    Layout("utr", "utr", 14, Space.discrete(50, 4, DNA)),
     percentiles=(0, 50),
     y_min=0.0,
     y_max=12.0,
@@ -122,7 +122,7 @@ UTR = Facts(
 
 CHEMBL = Facts(
     "ChEMBL_MCHC_CHEMBL3885882_MorganFingerprint-RandomForest-v0",
-    Layout("chembl-MCHC-CHEMBL3885882", "chembl", 1, Space("discrete", 31, 591), mirrored=False),
+    Layout("chembl-MCHC-CHEMBL3885882", "chembl", 1, Space.discrete(31, 591), mirrored=False),
     percentiles=(0, 40),
     y_min=293_000.0,
     y_max=443_000.0,
@@ -142,7 +142,7 @@ CHEMBL = Facts(
 
 SUPERCONDUCTOR = Facts(
     "Superconductor-RandomForest-v0",
-    Layout("superconductor", "superconductor", 5, Space("continuous", 86, columns=ELEMENTS)),
+    Layout("superconductor", "superconductor", 5, Space.continuous(86, ELEMENTS)),
     percentiles=(0, 80),
     y_min=0.00021,
     y_max=185.0,
@@ -170,7 +170,7 @@ SUPERCONDUCTOR = Facts(
 
 HOPPER = Facts(
     "HopperController-Exact-v0",
-    Layout("hopper_controller", "hopper_controller", 1, Space("continuous", 5126)),
+    Layout("hopper_controller", "hopper_controller", 1, Space.continuous(5126)),
     percentiles=(0, 100),
     y_min=87.93491,
     y_max=1361.6106,
@@ -189,7 +189,7 @@ HOPPER = Facts(
 
 ANT = Facts(
     "AntMorphology-Exact-v0",
-    Layout("ant_morphology", "ant_morphology", 1, Space("continuous", 60)),
+    Layout("ant_morphology", "ant_morphology", 1, Space.continuous(60)),
     percentiles=(0, 40),
     y_min=-386.90036,
     y_max=590.24445,
@@ -209,7 +209,7 @@ ANT = Facts(
 
 DKITTY = Facts(
     "DKittyMorphology-Exact-v0",
-    Layout("dkitty_morphology", "dkitty_morphology", 1, Space("continuous", 56)),
+    Layout("dkitty_morphology", "dkitty_morphology", 1, Space.continuous(56)),
     percentiles=(0, 40),
     y_min=-880.4585,
     y_max=340.90985,

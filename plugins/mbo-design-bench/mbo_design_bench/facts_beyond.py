@@ -25,7 +25,7 @@ NI_COLUMNS = (
 
 NI_SUPERALLOY = Facts(
     "NiSuperalloy-RandomForest-v0",
-    Layout("ni_superalloy", "ni_superalloy", 1, Space("continuous", 40, columns=NI_COLUMNS), mirrored=False),
+    Layout("ni_superalloy", "ni_superalloy", 1, Space.continuous(40, NI_COLUMNS), mirrored=False),
     percentiles=(0, 80),
     y_min=40.0,
     y_max=1654.0,
@@ -66,7 +66,7 @@ RNA_FOUND = {1: ("GGGGGCCCCGCGCG", 1.0545), 2: ("GGGGGCCCCGCGCG", 1.0147), 3: ("
 def _rna(number: int) -> Facts:
     return Facts(
         f"RNABinding-L14-RNA{number}",
-        Layout("rna_binding", "rna_binding", 1, Space("discrete", 14, 4, tuple("ACGU")), mirrored=False),
+        Layout("rna_binding", "rna_binding", 1, Space.discrete(14, 4, tuple("ACGU")), mirrored=False),
         percentiles=(0, 50),
         y_min=0.0,
         y_max=1.0,
@@ -98,7 +98,7 @@ RNA = tuple(_rna(number) for number in (1, 2, 3))
 
 BACE = Facts(
     "BACE",
-    Layout("bace", "bace", 1, Space("discrete", 174, len(bace_csv.TOKENS), bace_csv.TOKENS), mirrored=False),
+    Layout("bace", "bace", 1, Space.discrete(174, len(bace_csv.TOKENS), bace_csv.TOKENS), mirrored=False),
     percentiles=(0, 50),
     y_min=2.5445461,
     y_max=10.522879,

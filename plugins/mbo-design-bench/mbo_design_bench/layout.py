@@ -37,7 +37,7 @@ class Layout:
     def names(self, shard: int) -> tuple[str, str]:
         """The files of one shard, x and y.
 
-        >>> Layout("gfp", "gfp", 12, Space("discrete", 237, 20)).names(3)
+        >>> Layout("gfp", "gfp", 12, Space.discrete(237, 20)).names(3)
         ('gfp-x-3.npy', 'gfp-y-3.npy')
         """
         return f"{self.stem}-x-{shard}.npy", f"{self.stem}-y-{shard}.npy"

@@ -60,8 +60,8 @@ def designs() -> NDArray[np.float64]:
 def load() -> Task:
     """The task; all rows are visible, the optimum normalises to 1 and the worst row to 0."""
     x, oracle = designs(), Paraboloid()
-    space = Space("continuous", 2, columns=("x1", "x2"))
-    return Task(NAME, x, oracle.score(x), space=space, oracle=oracle, y_max=0.0, info=INFO)
+    space = Space.continuous(2, ("x1", "x2"))
+    return Task(NAME, x, oracle.score(x), space=space, oracle=oracle, y_max=0.0, info=INFO, replicates="keep")
 
 
 OFFER = TaskOffer(NAME, "continuous", INFO, load)

@@ -167,7 +167,9 @@ def task(
     info = replace(facts.info, notes={**facts.info.notes, "rows": len(x), **(notes or {})})
     low, high = ends or (float(y.min()), float(y.max()))
     space, shown = facts.layout.space, (x[seen], y[seen])
-    return Task(facts.name, *shown, space=space, oracle=oracle, y_min=low, y_max=high, info=info, cells=cells)
+    return Task(
+        facts.name, *shown, space=space, oracle=oracle, y_min=low, y_max=high, info=info, cells=cells, replicates="keep"
+    )
 
 
 def _agreed(x: NDArray[Any], y: NDArray[Any], facts: Facts, origin: Path) -> Rows:

@@ -17,7 +17,7 @@ from mbo_design_bench import data
 from mbo_design_bench.layout import Layout
 
 MAGIC = b"\x93NUMPY"
-SCORE = Space("continuous", 1)
+SCORE = Space.continuous(1)
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 

@@ -91,8 +91,18 @@ def task(name: str, x: NDArray[np.int64], y: NDArray[np.float64], info: TaskInfo
     table = np.empty(np.prod(CUBE))
     table[np.ravel_multi_index(tuple(x.T), CUBE)] = y
     seen = y <= np.percentile(y, 50)
-    space = Space("discrete", LENGTH, len(ALPHABET), ALPHABET)
-    return Task(name, x[seen], y[seen], space=space, oracle=Lookup(name, table), y_min=0.0, y_max=1.0, info=info)
+    space = Space.discrete(LENGTH, len(ALPHABET), ALPHABET)
+    return Task(
+        name,
+        x[seen],
+        y[seen],
+        space=space,
+        oracle=Lookup(name, table),
+        y_min=0.0,
+        y_max=1.0,
+        info=info,
+        replicates="keep",
+    )
 
 
 OFFER = TaskOffer(NAME, "discrete", INFO, load)

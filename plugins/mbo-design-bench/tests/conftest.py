@@ -124,7 +124,7 @@ def data_folder() -> Path:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Facts:
     """A task like GFP, 3 shards of 4 rows."""
-    layout = Layout("gfp", "gfp", 3, Space("discrete", 5, 20))
+    layout = Layout("gfp", "gfp", 3, Space.discrete(5, 20))
     known = replace(facts.GFP, layout=layout, rows=12, limit=None, percentiles=(0, 50), y_min=0.0, y_max=11.0)
     monkeypatch.setattr(facts, "ALL", (known, facts.UTR, facts.CHEMBL, facts.TF_BIND_8))
     return known

@@ -41,6 +41,8 @@ def test_the_visible_half(task):
     assert task.best_in_data == pytest.approx(6.7619538)
     assert 0.75 < task.info.notes["held_out_spearman"] < 0.87
     assert task.info.notes["selfies"]
+    assert FACTS.info.notes.items() <= task.info.notes.items()
+    assert FACTS.info.notes["best_visible_normalised"] == pytest.approx(task.normalise(task.y).max(), abs=6e-4)
 
 
 def test_every_molecule_comes_back_from_its_tokens(task, bace_file):

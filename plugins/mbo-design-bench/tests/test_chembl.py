@@ -22,7 +22,7 @@ def encode(text: str, length: int = 12) -> list[int]:
 def molecules(monkeypatch):
     """Chains of 1 to 9 atoms with one or two kinds of them; y counts oxygen."""
     texts = [f"{'C' * i}{'O' * j}{'N' * k}" for i in range(1, 5) for j in range(3) for k in range(3)]
-    layout = Layout("chembl-MCHC-CHEMBL3885882", "chembl", 1, Space("discrete", 12, 15), mirrored=False)
+    layout = Layout("chembl-MCHC-CHEMBL3885882", "chembl", 1, Space.discrete(12, 15), mirrored=False)
     y = np.array([text.count("O") for text in texts], np.float32)
     known = replace(chembl.FACTS, layout=layout, rows=len(y), y_min=0.0, y_max=2.0)
     monkeypatch.setattr(chembl, "FACTS", known)

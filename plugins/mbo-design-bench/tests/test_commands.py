@@ -148,7 +148,7 @@ def test_unreadable_folder_is_reported_and_others_listed(small, folder, empty, l
     assert unready == fault
     for done in (verified, path):
         assert done.exit_code == 1
-        assert "Permission denied" in done.output
+        assert "Permission denied" in " ".join(done.output.split())  # a long path folds the table's cells
         assert "Traceback" not in done.output
 
 

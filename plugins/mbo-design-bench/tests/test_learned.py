@@ -26,7 +26,7 @@ def toy(empty, monkeypatch):
     """A task like GFP whose score is a sum over positions, with its data in place and a small network."""
     x = np.random.default_rng(0).integers(0, 4, (400, 5))
     y = (x == 0) @ WEIGHTS
-    layout = Layout("gfp", "gfp", 1, Space("discrete", 5, 4, facts.DNA))
+    layout = Layout("gfp", "gfp", 1, Space.discrete(5, 4, facts.DNA))
     ends = {"y_min": float(y.min()), "y_max": float(y.max())}
     known = replace(facts.GFP, layout=layout, rows=400, limit=None, percentiles=(0, 50), archive=None, **ends)
     form = forms.Form(channels=8, kernel=3, blocks=1, hidden=(8,), epochs=60, learning_rate=1e-2, batch_size=32)

@@ -25,7 +25,7 @@ def test_the_visible_part(task):
     assert (x.shape, task.x.shape) == ((1_046, 40), (837, 40))
     assert (task.y_min, task.y_max) == (y.min(), y.max()) == (40, 1654)
     assert task.best_in_data == np.percentile(y, 80) == 1053
-    assert task.space.columns == NI_COLUMNS
+    assert task.space.names == NI_COLUMNS
 
 
 def test_the_rows_are_those_of_the_collection(ni_superalloys_file):

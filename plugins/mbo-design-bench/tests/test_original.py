@@ -35,7 +35,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def files(empty: Path) -> Path:
     """The folder of TF Bind 8's files; those of GFP lie beside it."""
-    space = Space("discrete", 3, 4)
+    space = Space.discrete(3, 4)
     for layout in (Layout("gfp", "gfp", 2, space), Layout("tf_bind_8-SIX6_REF_R1", "tf_bind_8", 2, space)):
         shards.write(empty / layout.folder, layout, X, Y)
     return empty / layout.folder

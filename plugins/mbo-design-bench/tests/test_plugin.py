@@ -42,7 +42,14 @@ def test_an_offer_needs_no_download(name: str, empty):
     assert (task.name, task.kind, task.info) == (offer.name, offer.kind, offer.info)
 
 
-@pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
+SLOW = {"BACE", "HopperController-Gym-v0"}
+"""Their own tests have loaded them, and hold their facts to be right."""
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [pytest.param(offer, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, offer in OFFERS.items()],
+)
 def test_facts_of_a_task_hold_for_its_data(offer: TaskOffer):
     if (reason := offer.unready()) is not None:
         pytest.skip(f"not ready here: {reason}")

@@ -160,7 +160,7 @@ def test_an_untrained_oracle_is_named_with_its_command(small, folder, empty):
 @pytest.fixture
 def ten(monkeypatch):
     """TF Bind 10 on 3-mers: 64 designs, each with two rows."""
-    layout = Layout("tf_bind_10-pho4", "tf_bind_10", 4, Space("discrete", 3, 4, facts.DNA))
+    layout = Layout("tf_bind_10-pho4", "tf_bind_10", 4, Space.discrete(3, 4, facts.DNA))
     known = replace(facts.TF_BIND_10, layout=layout, limit=10, y_min=0.0, y_max=127.0)
     for name, value in {"FACTS": known, "LENGTH": 3, "CUBE": (4, 4, 4)}.items():
         monkeypatch.setattr(tf_bind_10, name, value)

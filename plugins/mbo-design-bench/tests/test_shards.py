@@ -16,8 +16,8 @@ X, Y = np.zeros((4, 5), np.int32), np.zeros((4, 1), np.float32)
 @pytest.mark.parametrize(
     ("space", "x"),
     [
-        (Space("discrete", 5, 20), np.random.default_rng(0).integers(0, 20, (11, 5))),
-        (Space("continuous", 5), np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32)),
+        (Space.discrete(5, 20), np.random.default_rng(0).integers(0, 20, (11, 5))),
+        (Space.continuous(5), np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32)),
     ],
 )
 def test_what_is_written_is_read(tmp_path, space, x):
@@ -32,7 +32,7 @@ def test_what_is_written_is_read(tmp_path, space, x):
 
 
 def test_shards_stand_in_the_order_of_their_numbers(tmp_path):
-    layout = Layout("a", "b", 12, Space("continuous", 1))
+    layout = Layout("a", "b", 12, Space.continuous(1))
     y = np.arange(24.0)
     shards.write(tmp_path, layout, y[:, None], y)
     assert np.array_equal(shards.read(tmp_path, layout)[1], y)

@@ -27,10 +27,10 @@ def test_best_visible_score_matches_published_tables(superconductor_task):
 
 def test_the_space_names_the_elements(superconductor_task):
     space, first = superconductor_task.space, superconductor_task.x[0]
-    amounts = {space.columns[place]: pytest.approx(first[place]) for place in first.nonzero()[0]}
+    amounts = {space.names[place]: pytest.approx(first[place]) for place in first.nonzero()[0]}
     assert superconductor_task.kind == "continuous"
-    assert len(set(space.columns)) == space.length == 86
-    assert [space.columns.index(name) + 1 for name in ("H", "He", "Fe", "Xe", "Au", "Rn")] == [1, 2, 26, 54, 79, 86]
+    assert len(set(space.names)) == space.length == 86
+    assert [space.names.index(name) + 1 for name in ("H", "He", "Fe", "Xe", "Au", "Rn")] == [1, 2, 26, 54, 79, 86]
     assert amounts == {"O": 4, "Cu": 1, "Ba": 0.2, "La": 1.8}  # Ba0.2La1.8Cu1O4 is the first material of UCI 464
 
 

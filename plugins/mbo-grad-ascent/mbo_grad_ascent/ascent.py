@@ -44,11 +44,15 @@ def ascend(
     """
     length = scaled(step_size, x)
     for number in range(steps):
-        direction = slope(x)
-        if entropy_weight:
-            direction = direction + entropy_gradient(keys.fold_in(key, number), x, entropy_weight)
-        x = x + length * direction
+        x = x + length * direction(slope, x, entropy_weight, keys.fold_in(key, number))
     return x.detach()
+
+
+def direction(slope: Callable[[Tensor], Tensor], x: Tensor, entropy_weight: float, key: Key) -> Tensor:
+    """The gradient (n, d) of the score and, if it has a weight, of the entropy, at designs x (n, d)."""
+    if not entropy_weight:
+        return slope(x)
+    return slope(x) + entropy_gradient(key, x, entropy_weight)
 
 
 def entropy_gradient(key: Key, x: Tensor, entropy_weight: float) -> Tensor:

@@ -12,11 +12,13 @@ from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import Activation, GaussianMLP, GaussianParams, Layers, PointMLP, gaussian_nll
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -25,8 +27,12 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
+    schedule_of,
     stage_option,
+    steps_option,
 )
 
 
@@ -50,16 +56,19 @@ class Regression(Proxy):
     activation: Activation = option("leaky-relu", "of the hidden layers; the leaky slope is 0.3")
     learning_rate: float = option(3e-4, "of Adam", at_least=0.0)
     epochs: int = option(100, "passes over the training rows", at_least=0)
+    steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "regression"
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "partial_fit", "params"})
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Plain epochs."""
-        return Schedule(self.epochs, self.batch_size, self.held_out)
+        """Batches of all rows that are not held out."""
+        return schedule_of(self)
 
     def init(self, key: Key, data: Data) -> RegressionState:
         """Glorot-uniform weights."""
@@ -70,7 +79,7 @@ class Regression(Proxy):
     def step(self, key: Key, state: RegressionState, batch: Batch) -> tuple[RegressionState, Info]:
         """One step of Adam on the mean squared error."""
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(key, state.adversary, self.model(state), start, batch)
         grads, loss = grad_and_value(self._net.loss)(mined.params, batch)
         return RegressionState(*self._adam.step(state.params, grads, state.optimiser), adversary), {"loss": loss}
 
@@ -78,7 +87,7 @@ class Regression(Proxy):
         """The network's output, without uncertainty."""
         return self._net.apply(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: RegressionState) -> Model:
         """Prediction, squared error and input gradient as functions of the weights."""
         return self._net.model()
 
@@ -116,8 +125,11 @@ class Ensemble(Proxy):
     bounds: Literal["trained", "frozen"] = option("trained", "whether the bounds of the std head are trained")
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(100, "passes over the training rows", at_least=0)
+    steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(200, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "ensemble"
     abilities: ClassVar[frozenset[Ability]] = frozenset(
@@ -126,15 +138,8 @@ class Ensemble(Proxy):
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Epochs with a bootstrap for each member."""
-        return Schedule(
-            self.epochs,
-            self.batch_size,
-            self.held_out,
-            members=self.members,
-            bootstrap=self.bootstrap,
-            shuffle=self.shuffle,
-        )
+        """Batches with a bootstrap for each member."""
+        return schedule_of(self, members=self.members, bootstrap=self.bootstrap, shuffle=self.shuffle)
 
     def init(self, key: Key, data: Data) -> EnsembleState:
         """Glorot-uniform weights for each member; the bounds of the std start at ln 0.1 and ln 0.2."""
@@ -157,7 +162,7 @@ class Ensemble(Proxy):
         """Mean and standard deviation by each member, (members, n)."""
         return self._members(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: EnsembleState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 

@@ -24,8 +24,18 @@ PROXY = {
     "learning_rate": 3e-4,
     "batch_size": 128,
     "held_out": 200,
+    "keep": "last",
+    "refit": False,
 }
-UPDATE = {"use": "gradient-ascent", "candidates": 128, "steps": 200, "step_size": 0.01, "entropy_weight": 0.0}
+UPDATE = {
+    "use": "gradient-ascent",
+    "candidates": 128,
+    "steps": 200,
+    "step_size": 0.01,
+    "optimiser": "plain",
+    "objective": {"use": "prediction"},
+    "entropy_weight": 0.0,
+}
 ENCODING = {
     "continuous": {"use": "standardised"},
     "discrete": {"use": "soft-logits", "mass": 0.6, "reference": "first", "standardise": True},
@@ -37,7 +47,9 @@ def table(kind: str) -> mbo.Task:
     random = np.random.default_rng(4)
     if kind == "discrete":
         x = random.integers(0, 4, (300, 6))
-        return mbo.Task("letters", x, (x == 2).sum(1) - 0.1 * (x == 0).sum(1), space=mbo.Space("discrete", 6, 4))
+        return mbo.Task(
+            "letters", x, (x == 2).sum(1) - 0.1 * (x == 0).sum(1), space=mbo.Space.discrete(6, 4), replicates="keep"
+        )
     x = random.normal(size=(300, 6))
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 
@@ -106,7 +118,9 @@ def test_standardised_logits_decode_to_their_letters(name):
     x = np.random.default_rng(4).choice(4, (300, 6), p=[0.1, 0.1, 0.1, 0.7])
     x[:, 5] = 2
     encoding = resolved(name, "discrete").encoding
-    state = encoding.init(keys.key(0), mbo.Task("letters", x, x.sum(1), space=mbo.Space("discrete", 6, 4)))
+    state = encoding.init(
+        keys.key(0), mbo.Task("letters", x, x.sum(1), space=mbo.Space.discrete(6, 4), replicates="keep")
+    )
     logits = encoding.encode(state, torch.tensor(x))
     torch.testing.assert_close(logits[:, :15].std(0, correction=0), torch.ones(15))
     assert np.array_equal(encoding.decode(state, logits), x)

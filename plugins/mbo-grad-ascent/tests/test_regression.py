@@ -51,7 +51,7 @@ def test_the_loss_and_its_gradient_computed_by_hand():
     [first] = after.optimiser.first
     assert first["weight"].flatten().tolist() == pytest.approx([0.15, 0.45 - 0.75, -0.75])
     assert first["bias"].tolist() == pytest.approx([0.15 - 0.75])
-    assert proxy.model().loss(state.params, batch) == info["loss"]
+    assert proxy.model(state).loss(state.params, batch) == info["loss"]
 
 
 def test_prediction_is_the_network_without_uncertainty():
@@ -60,7 +60,7 @@ def test_prediction_is_the_network_without_uncertainty():
     mean, std = proxy.predict(state, DATA.x)
     assert mean.shape == std.shape == (50,)
     assert (std == 0).all()
-    assert torch.equal(proxy.model().predict(state.params, DATA.x).mean, mean)
+    assert torch.equal(proxy.model(state).predict(state.params, DATA.x).mean, mean)
 
 
 @pytest.mark.parametrize("proxy", [Regression, Ensemble])

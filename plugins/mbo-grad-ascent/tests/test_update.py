@@ -33,7 +33,7 @@ def moved(aggregation, members, x):
     proxy, state = linear(*members)
     update = GradientAscent(proxy=proxy, step_size=x.shape[1] ** -0.5, aggregation=aggregation)
     start = update.init(KEY, DATA, state)._replace(x=x)
-    return update.step(KEY, start, DATA)[0].x - x
+    return update.step(KEY, start, DATA, 0)[0].x - x
 
 
 # Each member is the smallest at one of the designs.
@@ -66,7 +66,7 @@ def test_members_that_tie_share_the_gradient():
 
 
 def scores(proxy, state, x):
-    return {name: GradientAscent(proxy=proxy, aggregation=name).score(state, x) for name in AGGREGATIONS}
+    return {name: GradientAscent(proxy=proxy, aggregation=name).prediction(state, x).mean for name in AGGREGATIONS}
 
 
 def test_aggregations_are_ordered():
@@ -83,11 +83,25 @@ def test_aggregations_are_ordered():
 
 @pytest.mark.parametrize(
     ("aggregation", "needs"),
-    [("mean", {"values", "gradients"})] + [(one, {"values", "gradients", "members"}) for one in AGGREGATIONS[1:]],
+    [("mean", {"order", "gradients"})] + [(one, {"order", "gradients", "members"}) for one in AGGREGATIONS[1:]],
 )
 def test_the_aggregation_says_what_it_needs(aggregation, needs):
     proxy, _ = linear((0.0, (1.0,)))
     assert GradientAscent(proxy=proxy, aggregation=aggregation).needs == needs
+
+
+def test_adam_climbs_by_its_rule():
+    proxy, state = linear((0.0, (0.5, -1.0, 0.0, 2.0)))
+    update = GradientAscent(proxy=proxy, optimiser="adam", step_size=0.1, candidates=5)
+    current = update.init(KEY, DATA, state)
+    x = current.x.clone().requires_grad_()
+    adam = torch.optim.Adam([x], lr=0.1, eps=1e-7)
+    for number in range(7):
+        adam.zero_grad()
+        (-proxy.predict(state, x).mean.sum()).backward()
+        adam.step()
+        current, _ = update.step(KEY, current, DATA, number)
+    torch.testing.assert_close(current.x, x.detach())
 
 
 def test_starts_are_the_best_rows():
@@ -105,7 +119,7 @@ def test_linear_proxy_is_climbed_straight(step_size):
     current = update.init(KEY, DATA, state)
     starts = update.designs(current)
     for _ in range(10):
-        current, _ = update.step(KEY, current, DATA)
+        current, _ = update.step(KEY, current, DATA, 0)
     torch.testing.assert_close(update.designs(current), starts + 10 * step_size * 2 * torch.tensor(slope))
 
 
@@ -118,8 +132,8 @@ def test_small_steps_climb_a_smooth_proxy_without_falling(aggregation):
     update = GradientAscent(proxy=proxy, step_size=0.01, aggregation=aggregation)
     current, heights = update.init(KEY, DATA, state), []
     for _ in range(20):
-        height = update.score(state, current.x)
-        current, info = update.step(KEY, current, DATA)
+        height = update.score(current, current.x)
+        current, info = update.step(KEY, current, DATA, 0)
         assert info["predicted"] == height.mean()
         heights.append(height)
     rises = torch.stack(heights).diff(dim=0)

@@ -13,7 +13,18 @@ from torch.nn.functional import one_hot
 
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
-from mbo_core.stages import Encoding, Info, Key, Representation, Schedule, Statistics, option, statistics, unit
+from mbo_core.stages import (
+    HELD_OUT,
+    Encoding,
+    Info,
+    Key,
+    Representation,
+    Schedule,
+    Statistics,
+    option,
+    statistics,
+    unit,
+)
 from mbo_core.tasks import Table
 from mbo_latent.decoders import Bounds, Categorical
 from mbo_latent.vae import ROWS_AT_ONCE, VAE, EncoderStd, VAEParams, fit
@@ -48,7 +59,7 @@ class Latent(Encoding):
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(200, "passes over the designs", at_least=0)
     batch_size: int = option(128, "designs per step", at_least=1)
-    held_out: int = option(0, "designs set aside at random and not trained on", at_least=0)
+    held_out: int = option(0, "designs set aside at random and not trained on", at_least=0, share=HELD_OUT)
     codes: Literal["sample", "mean"] = option(
         "sample", "a design's latent: one draw of its posterior (released code), or the posterior's mean"
     )

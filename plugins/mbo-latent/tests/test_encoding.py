@@ -25,7 +25,9 @@ def letters(rows=150, length=6, classes=4, kinds=5, seed=0) -> mbo.Task:
     random = np.random.default_rng(seed)
     x = random.integers(0, classes, (kinds, length))[random.integers(0, kinds, rows)]
     x = np.where(random.random(x.shape) < 0.1, random.integers(0, classes, x.shape), x)
-    return mbo.Task("letters", x, (x == 1).sum(1) + 0.1 * x[:, 0], space=mbo.Space("discrete", length, classes))
+    return mbo.Task(
+        "letters", x, (x == 1).sum(1) + 0.1 * x[:, 0], space=mbo.Space.discrete(length, classes), replicates="keep"
+    )
 
 
 TASK = letters()
@@ -40,10 +42,6 @@ def made(epochs=30, task=TASK, key=KEY, **options):
 @pytest.fixture(scope="module")
 def trained():
     return made()
-
-
-def equal(one, other) -> bool:
-    return all(torch.equal(*pair) for pair in zip(optree.tree_leaves(one), optree.tree_leaves(other), strict=True))
 
 
 def test_the_constants_are_those_of_the_released_code():

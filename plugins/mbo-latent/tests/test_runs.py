@@ -23,7 +23,9 @@ def letters(rows=150, length=6, classes=4, kinds=5, seed=0) -> mbo.Task:
     random = np.random.default_rng(seed)
     x = random.integers(0, classes, (kinds, length))[random.integers(0, kinds, rows)]
     x = np.where(random.random(x.shape) < 0.1, random.integers(0, classes, x.shape), x)
-    return mbo.Task("letters", x, (x == 1).sum(1) + 0.1 * x[:, 0], space=mbo.Space("discrete", length, classes))
+    return mbo.Task(
+        "letters", x, (x == 1).sum(1) + 0.1 * x[:, 0], space=mbo.Space.discrete(length, classes), replicates="keep"
+    )
 
 
 TASK = letters()
@@ -45,7 +47,7 @@ def test_the_design_space_may_be_too_large():
 def test_too_large_a_space_is_refused_before_training():
     trained: list[str] = []
     tokens = np.zeros((5, 31), int)
-    task = mbo.Task("molecules", tokens, np.arange(5.0), space=mbo.Space("discrete", 31, 591))
+    task = mbo.Task("molecules", tokens, np.arange(5.0), space=mbo.Space.discrete(31, 591), replicates="keep")
     with pytest.raises(mbo.TaskError, match="18321 one-hot entries"):
         run(task, "encoding.max_entries=18320", report=lambda phase, done, total: trained.append(phase))
     assert trained == ["encode"]
@@ -59,11 +61,21 @@ def test_too_few_designs_are_refused():
 @pytest.mark.parametrize(
     "task",
     [
-        mbo.Task("one letter", np.zeros((9, 3), int), np.arange(9.0), space=mbo.Space("discrete", 3, 1)),
+        mbo.Task(
+            "one letter", np.zeros((9, 3), int), np.arange(9.0), space=mbo.Space.discrete(3, 1), replicates="keep"
+        ),
         letters(classes=2),
-        mbo.Task("fixed", np.stack([TASK.x[:, 0] * 0, TASK.x[:, 1]], 1), TASK.y, space=mbo.Space("discrete", 2, 4)),
+        mbo.Task(
+            "fixed",
+            np.stack([TASK.x[:, 0] * 0, TASK.x[:, 1]], 1),
+            TASK.y,
+            space=mbo.Space.discrete(2, 4),
+            replicates="keep",
+        ),
         letters(rows=3),
-        mbo.Task("all alike", np.ones((20, 4), int), np.arange(20.0), space=mbo.Space("discrete", 4, 3)),
+        mbo.Task(
+            "all alike", np.ones((20, 4), int), np.arange(20.0), space=mbo.Space.discrete(4, 3), replicates="keep"
+        ),
     ],
     ids=["one-class", "two-classes", "one-token-at-a-position", "three-rows", "all-alike"],
 )
@@ -100,7 +112,7 @@ def test_a_design_that_was_not_moved_is_itself():
 
 @pytest.mark.parametrize("y", [np.zeros(150), np.repeat([0.0, 1.0], 75)], ids=["constant", "two-scores"])
 def test_scores_may_be_alike(y):
-    task = mbo.Task("alike", TASK.x, y, space=TASK.space)
+    task = mbo.Task("alike", TASK.x, y, space=TASK.space, replicates="keep")
     assert run(task).failed == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mbo_core.functional import batches, keys
-from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Schedule, Update, option
+from mbo_core.stages import CANDIDATES, HELD_OUT, Ability, Data, Info, Key, Schedule, Update, option
 from mbo_mins.gan import GAN, Terms, annealed, critic_loss, designs_of, kept
 from mbo_mins.weights import Weighting, effective
 
@@ -24,8 +25,6 @@ class MINsState:
     """(m,) the rows of the data to train on, in their order."""
     w: Tensor
     """(N,) weights of all rows."""
-    epoch: int
-    """The number of epochs so far."""
     x: Tensor
     """(candidates, d)"""
 
@@ -45,10 +44,16 @@ class MINs(Update):
     Each step of the search is an epoch of training. One-hot designs are categories, all others numbers.
     """
 
-    candidates: int = option(CANDIDATES, "number of designs", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs", at_least=1, share=1)
     epochs: int = option(200, "passes over the training rows; 500 on Hopper, 100 on TF Bind 10", at_least=0)
+    steps: int | None = option(
+        None, "steps of the critic, in place of epochs; the last epoch may be cut short", at_least=1,
+        instead_of="epochs",
+    )  # fmt: skip
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(200, "rows held out from training: the released code's validation rows", at_least=0)
+    held_out: int = option(
+        200, "rows held out from training: the released code's validation rows", at_least=0, share=HELD_OUT
+    )
     order: Literal["fixed", "shuffled"] = option(
         "fixed", "order of the rows: the released code's buffer of one row gives the same batches in each epoch"
     )
@@ -83,6 +88,7 @@ class MINs(Update):
     )
 
     name: ClassVar[str] = "mins"
+    from_designs: ClassVar[bool] = False
     infos: ClassVar[Mapping[str, str]] = {
         "loss": "the critic's loss, the mean over the epoch's batches as all below",
         "real": "the weighted sum of D at designs of the data",
@@ -103,14 +109,17 @@ class MINs(Update):
         """Nothing."""
         return frozenset()
 
-    def length(self, data: Data) -> int:
-        """The number of epochs.
+    def check(self, data: Data) -> None:
+        """Refuse too few rows to train on.
 
         Raises:
-            TaskError: if there are too few rows to train on.
+            TaskError: with a hint.
         """
         batches.check_rows(self._schedule, len(data.y))
-        return self.epochs
+
+    def length(self, data: Data) -> int:
+        """The number of epochs."""
+        return math.ceil(batches.step_count(len(data.y), self._schedule) / self._per_epoch(data))
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> MINsState:
         """Untrained players, the split of the rows and their weights."""
@@ -119,14 +128,15 @@ class MINs(Update):
         gan = GAN(net_key, designs, data.x.shape[1], self.latent, self.hidden, self.learning_rate)
         rows = batches.examples(split_key, len(data.y), self._schedule).rows
         with keys.lend(draw_key):
-            return MINsState(gan, rows, self.weighting.weights(data.y), 0, gan.sample(self._wanted(data)))
+            x = data.space.project(gan.sample(self._wanted(data)))
+            return MINsState(gan, rows, self.weighting.weights(data.y), x)
 
-    def step(self, key: Key, state: MINsState, data: Data) -> tuple[MINsState, Info]:
+    def step(self, key: Key, state: MINsState, data: Data, number: int) -> tuple[MINsState, Info]:
         """One epoch; the candidates are fresh draws."""
         with keys.lend(key):
-            info = self._epoch(state, data)
-            x = state.gan.sample(self._wanted(data))
-        return replace(state, epoch=state.epoch + 1, x=x), info
+            info = self._epoch(state, data, number)
+            x = data.space.project(state.gan.sample(self._wanted(data)))
+        return replace(state, x=x), info
 
     def designs(self, state: MINsState) -> Tensor:
         """Designs of the generator for the wanted score."""
@@ -139,22 +149,26 @@ class MINs(Update):
 
     @property
     def _schedule(self) -> Schedule:
-        return Schedule(self.epochs, self.batch_size, self.held_out)
+        return Schedule(self.epochs, self.batch_size, self.held_out, steps=self.steps)
+
+    def _per_epoch(self, data: Data) -> int:
+        return len(batches.slices(len(data.y) - self.held_out, self._schedule))
 
     def _wanted(self, data: Data) -> Tensor:
         return (data.y.amax() + self.beyond).expand(self.candidates)
 
-    def _epoch(self, state: MINsState, data: Data) -> Info:
-        temperature = annealed(self.first_temperature, self.last_temperature, state.epoch, self.epochs)
+    def _epoch(self, state: MINsState, data: Data, number: int) -> Info:
+        temperature = annealed(self.first_temperature, self.last_temperature, number, self.length(data))
         rows = state.rows
         if self.order == "shuffled":
             rows = rows[torch.randperm(len(rows), device=rows.device)]
         of_critic, of_generator = [], []
-        for number, batch in enumerate(torch.split(rows, self.batch_size)):
+        left = batches.step_count(len(data.y), self._schedule) - number * self._per_epoch(data)
+        for place, batch in enumerate(torch.split(rows, self.batch_size)[:left]):
             few = batch[kept(state.w[batch], self.negligible)]
             x, y, w = data.x[few], data.y[few], state.w[few] / len(batch)
             of_critic.append(state.gan.train_critic(x, y, w, temperature, self.penalty))
-            if number % self.generator_every == 0:
+            if place % self.generator_every == 0:
                 of_generator.append(state.gan.train_generator(y, w, temperature))
         parts = Terms(*map(_mean, zip(*of_critic, strict=True)))
         return {

@@ -128,7 +128,7 @@ def test_the_generator_inverts_the_objective():
     update = MINs(**small, learning_rate=2e-3, generator_every=2, weight_temperature=10.0)
     state = update.init(KEY, data, ())
     for epoch in range(60):
-        state, _ = update.step(keys.fold_in(KEY, epoch), state, data)
+        state, _ = update.step(keys.fold_in(KEY, epoch), state, data, epoch)
     with keys.lend(KEY):
         means = [state.gan.sample(torch.full((200,), score)).mean().item() for score in (-1.0, 0.0, 1.0)]
     assert means == pytest.approx([-1.0, 0.0, 1.0], abs=0.35)
@@ -153,7 +153,7 @@ def test_the_key_decides(made, kind):
     found = []
     for key in (KEY, KEY, keys.key(9)):
         update, state, data = made(kind)
-        found.append(update.designs(update.step(key, state, data)[0]))
+        found.append(update.designs(update.step(key, state, data, 0)[0]))
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
 
@@ -164,8 +164,8 @@ def test_it_needs_no_proxy():
 
 def test_too_few_rows_are_refused_before_any_training(encoded):
     with pytest.raises(TaskError, match="lower the option held_out"):
-        MINs(held_out=199).length(encoded["real"])
-    assert MINs(held_out=198, epochs=7).length(encoded["real"]) == 7
+        MINs(held_out=199).check(encoded["real"])
+    MINs(held_out=198).check(encoded["real"])
 
 
 def test_a_network_has_a_hidden_layer():

@@ -14,11 +14,13 @@ from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import MLP, Activation, Layers
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -27,8 +29,12 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
+    schedule_of,
     stage_option,
+    steps_option,
 )
 from mbo_nemo.logistic import STD_OF_SCALE, Bins, check_scores, ends_of
 
@@ -82,8 +88,11 @@ class LabelBank(Proxy):
     learning_rate: float = option(1e-3, "of Adam while all members are equal: the warm start", at_least=0.0)
     tracking_rate: float = option(5e-3, "of Adam, alpha_theta, once they differ; its moments are kept", at_least=0.0)
     epochs: int = option(30, "passes over the training rows in the warm start", at_least=0)
+    steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step", at_least=1)
-    held_out: int = option(0, "rows set aside at random and not trained on", at_least=0)
+    held_out: int = option(0, "rows set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "label-bank"
     abilities: ClassVar[frozenset[Ability]] = frozenset(
@@ -92,13 +101,13 @@ class LabelBank(Proxy):
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Plain epochs, without a member axis: the warm start is the same for all members.
+        """Plain batches, without a member axis: the warm start is the same for all members.
 
         Raises:
             TaskError: if the scores are equal or fall into one bin.
         """
         check_scores(data.y, self.bins, self.span)
-        return Schedule(self.epochs, self.batch_size, self.held_out)
+        return schedule_of(self)
 
     def init(self, key: Key, data: Data) -> BankState:
         """Glorot-uniform weights, the same for all members."""
@@ -129,7 +138,7 @@ class LabelBank(Proxy):
         mean, std = self._members(_distinct(state), x)
         return Prediction(mean.expand(self.bins, -1), std.expand(self.bins, -1))
 
-    def model(self) -> Model:
+    def model(self, state: BankState) -> Model:
         """Prediction of the mixture and the members' mean loss as functions of the weights."""
         return Model(self._predict, self._loss)
 

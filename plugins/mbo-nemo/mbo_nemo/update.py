@@ -23,9 +23,10 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithMembers,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
+    state_and_info,
     top,
 )
 from mbo_nemo.logistic import STD_OF_SCALE, Bins, Normalised, check_scores, ends_of, normalise
@@ -67,7 +68,7 @@ class NormalisedLikelihood(Update):
     """
 
     proxy: Proxy = stage_option("the proxy whose members each get a label")
-    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1, share=1)
     steps: int = option(200, "number of steps, T", at_least=0)
     learning_rate: float = option(
         0.01, "of Adam on the designs, alpha_x; the proxy follows as long as it is small", at_least=0.0
@@ -108,15 +109,19 @@ class NormalisedLikelihood(Update):
         """Members with their own labels, and gradients in x."""
         return frozenset({"values", "gradients", "uncertainty", "partial_fit", "members"})
 
-    def length(self, data: Data) -> int:
-        """The number of steps.
+    def check(self, data: Data) -> None:
+        """Refuse data that the search cannot start from.
 
         Raises:
             TaskError: if there are fewer rows than candidates, or the bins cannot distinguish the scores.
         """
-        untrained = self.proxy.init(keys.key(0, data.x.device), data)
+        untrained, _ = state_and_info(self.proxy.init(keys.key(0, data.x.device), data))
         check_scores(data.y, self._count(untrained, data), self.span)
-        return steps_from_top(self.steps, data, self.candidates)
+        check_starts(data, self.candidates)
+
+    def length(self, data: Data) -> int:
+        """The number of steps."""
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> TrackingState:
         """The best designs in the data, and a bin for each member of the proxy."""
@@ -124,7 +129,7 @@ class NormalisedLikelihood(Update):
         labels = self._bins(data, self._count(proxy_state, data)).centres
         return TrackingState(x, self._adam.init(x), proxy_state, proxy_state, labels)
 
-    def step(self, key: Key, state: TrackingState, data: Data) -> tuple[TrackingState, Info]:
+    def step(self, key: Key, state: TrackingState, data: Data, number: int) -> tuple[TrackingState, Info]:
         """Train the proxy on data and candidates, then move the candidates."""
         batch_key, proxy_key = keys.split(key)
         batch = self.labelled(batch_key, state, data)
@@ -132,7 +137,8 @@ class NormalisedLikelihood(Update):
         averaged = _averaged(state.averaged, proxy, self.averaging)
         bins = self._bins(data, len(state.labels))
         slope, found = grad(lambda x: self._climbed(averaged, x, bins), has_aux=True)(state.x)
-        x, optimiser = self._adam.step(state.x, -slope, state.optimiser)
+        free, optimiser = self._adam.step(state.x, -slope, state.optimiser)
+        x = data.space.project(free)
         lag = (self.normalised(proxy, state.x, bins).mean - found.mean).abs().mean()
         seen = {"log_gamma": found.log_gamma, "entropy": found.entropy, "expected": found.mean.mean()}
         return TrackingState(x, optimiser, proxy, averaged, state.labels), {**seen, "loss": trained["loss"], "lag": lag}

@@ -16,6 +16,7 @@ from torch.func import grad, vmap
 from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
 from mbo_core.stages import Adversary, Batch, Data, EncodedSpace, NoAdversary
+from mbo_core.testing.nests import assert_close, equal
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (90, 4))
@@ -45,15 +46,6 @@ def told_alike(batch: Batch, members: int = 5) -> Batch:
 
 def member(nest, number):
     return optree.tree_map(lambda leaf: leaf[number], nest)
-
-
-def assert_nests_close(one, other, **tolerance):
-    for left, right in zip(*map(optree.tree_leaves, (one, other)), strict=True):
-        torch.testing.assert_close(left, right, **tolerance)
-
-
-def equal(one, other) -> bool:
-    return all(torch.equal(*pair) for pair in zip(*map(optree.tree_leaves, (one, other)), strict=True))
 
 
 def test_loss_is_weighted_log_mass_of_bins():
@@ -101,7 +93,7 @@ def test_the_bank_is_as_many_separate_networks():
             (APART.w[number] * -bins.log_mass(mean, bins.width, label)).mean().backward()
             optimiser.step()
         trained = [leaf.detach() for linear in alone[::2] for leaf in (linear.bias, linear.weight.T)]
-        assert_nests_close(member(after.params["layers"], number), trained, rtol=1e-5, atol=1e-5)
+        assert_close(member(after.params["layers"], number), trained, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(predicted[number], alone(DATA.x)[:, 0].detach(), rtol=1e-5, atol=1e-5)
 
 
@@ -128,18 +120,18 @@ def test_training_one_network_equals_training_all():
     start, rows = proxy.init(KEY, DATA), list(batches.iterate(KEY, DATA, proxy.schedule(DATA)))
     shared = stepped(proxy, start, *rows)
     alike = stepped(proxy, start, *map(told_alike, rows))
-    assert_nests_close(alike.params, shared.params)
+    assert_close(alike.params, shared.params)
     together, apart = (proxy.predict_members(state, DATA.x) for state in (shared, alike))
-    assert_nests_close(together, apart)
-    assert_nests_close(proxy.predict(shared, DATA.x), proxy.predict(alike, DATA.x))
+    assert_close(together, apart)
+    assert_close(proxy.predict(shared, DATA.x), proxy.predict(alike, DATA.x))
     # From here on it does not matter how they were trained.
-    assert_nests_close(stepped(proxy, shared, APART), stepped(proxy, alike, APART))
+    assert_close(stepped(proxy, shared, APART), stepped(proxy, alike, APART))
 
 
 def test_common_batch_keeps_members_different():
     proxy = bank()
     apart = stepped(proxy, proxy.init(KEY, DATA), APART)
-    assert_nests_close(stepped(proxy, apart, PLAIN), stepped(proxy, apart, told_alike(PLAIN)))
+    assert_close(stepped(proxy, apart, PLAIN), stepped(proxy, apart, told_alike(PLAIN)))
     assert len(proxy.predict_members(stepped(proxy, apart, PLAIN), DATA.x).mean.unique(dim=0)) == 5
 
 
@@ -152,7 +144,7 @@ def test_any_batch_part_may_have_members(axis):
     after = stepped(proxy, state, own)
     for number in range(5):
         alone = stepped(proxy, state, told_alike(PLAIN._replace(**{axis: getattr(own, axis)[number]})))
-        assert_nests_close(member(after.params, number), member(alone.params, 0))
+        assert_close(member(after.params, number), member(alone.params, 0))
 
 
 def test_phases_have_own_rates_and_share_moments():
@@ -204,8 +196,8 @@ def test_the_prediction_is_that_of_the_mixture():
 def test_model_agrees_with_the_proxy(batch):
     proxy = bank()
     state = stepped(proxy, proxy.init(KEY, DATA), PLAIN)
-    assert_nests_close(proxy.model().predict(state.params, DATA.x), proxy.predict(state, DATA.x))
-    assert proxy.model().loss(state.params, batch) == proxy.step(KEY, state, batch)[1]["loss"]
+    assert_close(proxy.model(state).predict(state.params, DATA.x), proxy.predict(state, DATA.x))
+    assert proxy.model(state).loss(state.params, batch) == proxy.step(KEY, state, batch)[1]["loss"]
 
 
 def test_it_learns():
@@ -242,14 +234,14 @@ def test_loss_is_taken_at_the_moved_weights():
     there, expected = plain.step(KEY, plain.init(KEY, DATA)._replace(params={**state.params, "layers": noisy}), PLAIN)
     torch.testing.assert_close(info["loss"], expected["loss"])
     moved = optree.tree_map(torch.sub, after.params["layers"], state.params["layers"])
-    assert_nests_close(moved, optree.tree_map(torch.sub, there.params["layers"], noisy), rtol=0, atol=1e-6)
+    assert_close(moved, optree.tree_map(torch.sub, there.params["layers"], noisy), rtol=0, atol=1e-6)
 
 
 def test_adversary_keeps_members_comparable_and_bins_fixed():
     proxy = bank(Push(), learning_rate=0.01, tracking_rate=0.01)
     start = proxy.init(KEY, DATA)
     shared, alike = stepped(proxy, start, PLAIN, PLAIN), stepped(proxy, start, *[told_alike(PLAIN)] * 2)
-    assert_nests_close(alike.params, shared.params)
+    assert_close(alike.params, shared.params)
     assert torch.equal(alike.params["ends"], ends_of(DATA.y, 0.25).expand(5, 2))
     assert alike.adversary.tolist() == [2.0] * 5
 
@@ -258,7 +250,7 @@ def test_the_ends_of_the_bins_have_no_gradient():
     proxy = bank()
     state = proxy.init(KEY, DATA)
     for batch in (PLAIN, APART):
-        slope = grad(lambda params, rows: proxy.model().loss(params, rows))(state.params, batch)
+        slope = grad(lambda params, rows: proxy.model(state).loss(params, rows))(state.params, batch)
         assert (slope["ends"] == 0).all()
         assert all((leaf != 0).any() for leaf in optree.tree_leaves(slope["layers"]))
 
@@ -282,4 +274,4 @@ def test_seeds_together_equal_seeds_alone(bins):
     seeds = keys.split(KEY, 3)
     together = vmap(train, randomness="error")(seeds)
     for i, key in enumerate(seeds):
-        assert_nests_close(member(together, i), train(key), rtol=1e-4, atol=1e-5)
+        assert_close(member(together, i), train(key), rtol=1e-4, atol=1e-5)

@@ -45,7 +45,7 @@ class Reinforce(Update):
     """
 
     proxy: Proxy = stage_option("the proxy whose mean is the reward")
-    candidates: int = option(CANDIDATES, "number of designs, drawn from the policy with its noise", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, drawn from the policy with its noise", at_least=1, share=1)
     starts: int = option(
         128, "number of best designs, or all if there are fewer, to which the policy is first fitted", at_least=1
     )
@@ -77,8 +77,8 @@ class Reinforce(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Scores, no gradients."""
-        return frozenset({"values"})
+        """An order, no gradients; rewards are standardised."""
+        return frozenset({"order"})
 
     def length(self, data: Data) -> int:
         """The number of steps."""
@@ -88,15 +88,16 @@ class Reinforce(Update):
         """The policy that fits the best designs, and draws of it."""
         policy = self.policy(data.space)
         params = policy.start(top(data, self.starts))
-        return ReinforceState(policy.sample(key, params, self.candidates), params, self._adam.init(params), proxy_state)
+        x = data.space.project(policy.sample(key, params, self.candidates))
+        return ReinforceState(x, params, self._adam.init(params), proxy_state)
 
-    def step(self, key: Key, state: ReinforceState, data: Data) -> tuple[ReinforceState, Info]:
+    def step(self, key: Key, state: ReinforceState, data: Data, number: int) -> tuple[ReinforceState, Info]:
         """Draw, reward and climb; the candidates are fresh draws of the policy."""
         sample_key, draw_key = keys.split(key)
         policy = self.policy(data.space)
         x = policy.sample(sample_key, state.policy, self.samples)
         # Detached, as the weights of a torch module require gradients.
-        reward = self.proxy.predict(state.proxy, x).mean.detach()
+        reward = self.proxy.predict(state.proxy, data.space.project(x)).mean.detach()
         slope = self.slope(policy, state.policy, x, advantages(reward))
         params, optimiser = self._adam.step(state.policy, -slope, state.optimiser)
         info = {
@@ -106,7 +107,8 @@ class Reinforce(Update):
             "gradient_norm": torch.linalg.vector_norm(slope),
             "entropy": policy.entropy(state.policy),
         }
-        return ReinforceState(policy.sample(draw_key, params, self.candidates), params, optimiser, state.proxy), info
+        drawn = data.space.project(policy.sample(draw_key, params, self.candidates))
+        return ReinforceState(drawn, params, optimiser, state.proxy), info
 
     def designs(self, state: ReinforceState) -> Tensor:
         """Draws of the policy."""

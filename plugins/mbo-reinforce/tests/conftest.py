@@ -19,7 +19,7 @@ KEY = keys.key(3)
 ROWS = 200
 TOKENS = keys.randint(keys.key(7), (ROWS, 6), 4).numpy()
 REAL = keys.normal(keys.key(5), (ROWS, 3)).numpy()
-LETTERS = Task("letters", TOKENS, (TOKENS == 1).sum(1) + 0.0, space=Space("discrete", 6, 4))
+LETTERS = Task("letters", TOKENS, (TOKENS == 1).sum(1) + 0.0, space=Space.discrete(6, 4), replicates="keep")
 DATA = {
     "one-hot": encode_table(OneHot(), (0,), LETTERS.table).first,
     "real": encode_table(Standardised(), (0,), Task("hill", REAL, -(REAL**2).sum(1)).table).first,

@@ -28,6 +28,8 @@ PROXY = {
     "epochs": 100,
     "batch_size": 100,
     "held_out": 200,
+    "keep": "last",
+    "refit": False,
 }
 UPDATE = {
     "use": "reinforce",

@@ -18,7 +18,7 @@ def table(kind: str, rows: int = 300, classes: int = 4) -> mbo.Task:
     random = np.random.default_rng(4)
     if kind == "discrete":
         x = random.integers(0, classes, (rows, 6))
-        return mbo.Task("letters", x, (x == 1).sum(1) + 0.0, space=mbo.Space("discrete", 6, classes))
+        return mbo.Task("letters", x, (x == 1).sum(1) + 0.0, space=mbo.Space.discrete(6, classes), replicates="keep")
     x = random.normal(size=(rows, 6))
     return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1))
 
@@ -75,7 +75,7 @@ def test_published_designs_are_draws_from_best_marginals():
     for result in (short, long):
         for token in range(4):
             expected = (best == token).mean(0)
-            assert np.abs((result.designs == token).mean(1) - expected).max() < 0.05
+            assert np.abs((result.designs == token).mean(1) - expected).max() < 0.12  # of 285 draws
     # Whatever the proxy says.
     assert np.array_equal(run("reinforce", task, *published, "proxy.epochs=0").designs, long.designs)
     learnt = run("reinforce", task, "update.candidates=2000", "update.iterations=40", "update.learning_rate=0.1")
@@ -96,14 +96,16 @@ def test_it_searches_latents_and_logits_too():
         mbo.Task("constant", table("continuous").x, np.ones(300)),
         table("discrete", classes=2),
         table("continuous", rows=30),
-        mbo.Task("fixed", np.tile([0, 1, 2], (60, 1)), np.arange(60.0), space=mbo.Space("discrete", 3, 4)),
+        mbo.Task(
+            "fixed", np.tile([0, 1, 2], (60, 1)), np.arange(60.0), space=mbo.Space.discrete(3, 4), replicates="keep"
+        ),
     ],
     ids=["constant-scores", "two-classes", "fewer-rows-than-candidates", "one-token-at-a-position"],
 )
 def test_unusual_data_run(task):
     result = run("reinforce", task)
     assert result.failed == {}
-    assert result.designs.shape[:2] == (2, 128)
+    assert result.designs.shape[:2] == (2, min(128, task.table.designs))
     if task.name == "fixed":
         assert (result.designs == [0, 1, 2]).all()
 
@@ -111,7 +113,7 @@ def test_unusual_data_run(task):
 @pytest.mark.parametrize(
     ("sets", "fact"),
     [
-        (["proxy.use=none"], 'needs a proxy with "values"'),
+        (["proxy.use=none"], 'needs a proxy with "order"'),
         (["update.exploration_std=0"], "not above 0"),
         (["update.smoothing=1.5"], "above 1"),
         (["update.samples=1"], "below 2"),

@@ -148,7 +148,7 @@ def test_a_rewarded_token_becomes_likelier_at_every_position(made, taken):
 @KINDS
 def test_the_first_step_is_one_of_adam(made, kind):
     update, start, data = made(kind, lambda x: x[:, 1], learning_rate=0.02)
-    state, _ = update.step(KEY, start, data)
+    state, _ = update.step(KEY, start, data, 0)
     moved = (state.policy - start.policy).flatten()[1]
     assert moved.item() == pytest.approx(0.02, rel=1e-3)
 
@@ -156,7 +156,7 @@ def test_the_first_step_is_one_of_adam(made, kind):
 @KINDS
 def test_the_policy_starts_at_the_best_rows(made, kind):
     update, state, data = made(kind, uphill, starts=50, candidates=4000)
-    rows = data.x[sorted(range(200), key=lambda row: -data.y[row].item())[:50]]
+    rows = data.x[sorted(range(len(data.y)), key=lambda row: -data.y[row].item())[:50]]
     found = state.policy if kind == "real" else state.policy.softmax(-1).flatten()
     torch.testing.assert_close(found, rows.mean(0))
     torch.testing.assert_close(update.designs(state).mean(0), rows.mean(0), rtol=0, atol=0.04)
@@ -170,7 +170,7 @@ def test_few_rows_are_all_starts(made):
 @KINDS
 def test_candidates_are_drawn_after_the_step(made, kind):
     update, start, data = made(kind, lambda x: x[:, 1], learning_rate=3.0, candidates=500)
-    state, _ = update.step(KEY, start, data)
+    state, _ = update.step(KEY, start, data, 0)
     expected = state.policy if kind == "real" else state.policy.softmax(-1).flatten()
     torch.testing.assert_close(state.x.mean(0), expected, rtol=0, atol=0.08)
     assert (state.x.mean(0) - start.x.mean(0)).abs().max() > 0.2
@@ -179,7 +179,7 @@ def test_candidates_are_drawn_after_the_step(made, kind):
 @KINDS
 def test_candidates_differ_from_the_steps_samples(made, kind):
     update, start, data = made(kind, uphill, learning_rate=0.0, candidates=256)
-    state, _ = update.step(KEY, start, data)
+    state, _ = update.step(KEY, start, data, 0)
     x = update.policy(data.space).sample(keys.split(KEY)[0], start.policy, 256)
     assert not (state.x == x).all(1).any() if kind == "real" else (state.x == x).all(1).float().mean() < 0.1
 
@@ -197,7 +197,7 @@ def test_token_absent_from_best_rows_stays_impossible(made, taken):
 @KINDS
 def test_nan_reward_shows_in_the_infos(made, kind):
     update, start, data = made(kind, lambda x: torch.where(x[:, 1] > 0, torch.nan, x[:, 0]))
-    _, info = update.step(KEY, start, data)
+    _, info = update.step(KEY, start, data, 0)
     # So the core fails the seed, and says where.
     assert info["predicted"].isnan()
 
@@ -206,7 +206,7 @@ def test_nan_reward_shows_in_the_infos(made, kind):
 def test_infos_describe_rewards_and_drawing_policy(made, kind):
     """The policy is the one that drew the samples."""
     update, start, data = made(kind, uphill)
-    state, info = update.step(KEY, start, data)
+    state, info = update.step(KEY, start, data, 0)
     policy = update.policy(data.space)
     reward = uphill(policy.sample(keys.split(KEY)[0], start.policy, 256))
     expected = {
@@ -235,4 +235,4 @@ def test_proxy_gets_no_gradient_or_change(made, taken, kind):
 
 
 def test_it_asks_for_scores_alone(made):
-    assert made("real", uphill)[0].needs == {"values"}
+    assert made("real", uphill)[0].needs == {"order"}

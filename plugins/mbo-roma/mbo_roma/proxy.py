@@ -13,11 +13,13 @@ from mbo_core.functional import keys
 from mbo_core.functional.nets import GaussianMLP, gaussian_nll
 from mbo_core.functional.optim import Adam, AdamState, clip_by_norm
 from mbo_core.stages import (
+    HELD_OUT,
     Ability,
     Adversary,
     Batch,
     Data,
     Info,
+    Keep,
     Key,
     Mined,
     Model,
@@ -26,8 +28,12 @@ from mbo_core.stages import (
     Proxy,
     Schedule,
     State,
+    keep_option,
     option,
+    refit_option,
+    schedule_of,
     stage_option,
+    steps_option,
 )
 from mbo_roma.nets import ResidualMLP
 
@@ -65,8 +71,13 @@ class Smooth(Proxy):
     hidden: tuple[int, ...] = option((64, 64), "width of each hidden layer", at_least=1)
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(50, "passes over the training rows; 50 to 200 by task", at_least=0)
+    steps: int | None = steps_option()
     batch_size: int = option(128, "rows per step; an epoch's incomplete last batch is left out", at_least=1)
-    held_out: int = option(200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0)
+    held_out: int = option(
+        200, "rows set aside at random and not trained on; 500 on Superconductor", at_least=0, share=HELD_OUT
+    )
+    keep: Keep = keep_option()
+    refit: bool = refit_option()
 
     name: ClassVar[str] = "smooth"
     infos: ClassVar[Mapping[str, str]] = {
@@ -77,8 +88,8 @@ class Smooth(Proxy):
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Epochs of whole batches."""
-        return Schedule(self.epochs, self.batch_size, self.held_out, drop_last=True)
+        """Whole batches."""
+        return schedule_of(self, drop_last=True)
 
     def init(self, key: Key, data: Data) -> SmoothState:
         """Glorot-uniform weights; the biases start at 0, so the adversary does not move them in the first step."""
@@ -91,7 +102,7 @@ class Smooth(Proxy):
         noise_key, mine_key = keys.split(key)
         batch = batch._replace(x=batch.x + self.input_noise * keys.normal(noise_key, batch.x.shape))
         start = Mined(state.params, batch.x)
-        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(), start, batch)
+        mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(state), start, batch)
         grads, loss = grad_and_value(self._loss)(mined.params, batch)
         info = {"loss": loss}
         if self.adversary.moves:
@@ -102,7 +113,7 @@ class Smooth(Proxy):
         """Mean and standard deviation."""
         return self._net.apply(state.params, x)
 
-    def model(self) -> Model:
+    def model(self, state: SmoothState) -> Model:
         """Prediction and loss as functions of the weights."""
         return Model(self._net.apply, self._loss)
 

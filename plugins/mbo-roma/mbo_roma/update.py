@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 import torch
@@ -25,9 +26,9 @@ from mbo_core.stages import (
     Proxy,
     Update,
     WithParams,
+    check_starts,
     option,
     stage_option,
-    steps_from_top,
     top,
 )
 from mbo_roma.ball import Ball
@@ -69,9 +70,9 @@ class LocalAdaptation(Update):
     """
 
     proxy: Proxy = stage_option("the proxy to re-tune and climb")
-    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1)
+    candidates: int = option(CANDIDATES, "number of designs, M", at_least=1, share=1)
     steps: int = option(500, "number of design steps, T", at_least=0)
-    step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0)
+    step_size: float = option(3e-3, "of a design step, eta; 2e-3 in latents", at_least=0.0, discrete=1e-2)
     ascent: Literal["adam", "plain"] = option(
         "adam", 'how designs move: by Adam as in the released code, or by "plain" gradient steps as in the paper'
     )
@@ -108,23 +109,28 @@ class LocalAdaptation(Update):
 
     @property
     def needs(self) -> frozenset[Ability]:
-        """Weights to move; an uncertainty if the consistency is a likelihood."""
-        needed: frozenset[Ability] = frozenset({"values", "gradients", "params"})
-        return needed | {"uncertainty"} if self.consistency == "nll" else needed
+        """Weights to move; scores for a cap or first targets in their units; an uncertainty for a likelihood."""
+        needed: set[Ability] = {"gradients", "params"}
+        needed.add("order" if (self.gain_cap, self.first_target) == ("none", "prediction") else "values")
+        return frozenset(needed | {"uncertainty"} if self.consistency == "nll" else needed)
+
+    def check(self, data: Data) -> None:
+        """Refuse data with fewer rows than candidates."""
+        check_starts(data, self.candidates)
 
     def length(self, data: Data) -> int:
         """The number of design steps."""
-        return steps_from_top(self.steps, data, self.candidates)
+        return self.steps
 
     def init(self, key: Key, data: Data, proxy_state: Any) -> AdaptationState:
         """The best designs in the data."""
         x = top(data, self.candidates)
-        base = self._model.predict(proxy_state.params, x).mean
+        base = self._model(proxy_state).predict(proxy_state.params, x).mean
         labels = torch.sort(data.y, descending=True, stable=True).values[: self.candidates]
         target = labels if self.first_target == "labels" else base
         return AdaptationState(x, target, base, self._adam.init(x) if self.ascent == "adam" else (), proxy_state)
 
-    def step(self, key: Key, state: AdaptationState, data: Data) -> tuple[AdaptationState, Info]:
+    def step(self, key: Key, state: AdaptationState, data: Data, number: int) -> tuple[AdaptationState, Info]:
         """Adapt the trained weights at the candidates, move the candidates, and predict the next targets.
 
         The info is of the candidates before they move.
@@ -132,12 +138,13 @@ class LocalAdaptation(Update):
         adapted = self.adapt(state)
 
         def descend(x: Tensor) -> tuple[Tensor, Tensor]:
-            means = self.means(adapted, x)
+            means = self.means(state, adapted, x)
             return capped(means - state.base, self._cap).sum(), means
 
         slope, means = grad(descend, has_aux=True)(state.x)
-        x, moments = self._moved(state, slope)
-        moved = state._replace(x=x, target=self.means(adapted, x), moments=moments)
+        free, moments = self._moved(state, slope)
+        x = data.space.project(free)
+        moved = state._replace(x=x, target=self.means(state, adapted, x), moments=moments)
         return moved, self._info(state, adapted, means - state.base)
 
     def designs(self, state: AdaptationState) -> Tensor:
@@ -146,21 +153,22 @@ class LocalAdaptation(Update):
 
     def adapt(self, state: AdaptationState) -> Params:
         """The weights theta_t, a nest like the trained ones; per candidate, with a leading axis (candidates, ...)."""
+        model = self._model(state.proxy)
 
         def adapt(params: Params, x: Tensor, target: Tensor) -> Params:
-            return self._ball.descend(lambda moved: self._loss(moved, x, target)[0], params)
+            return self._ball.descend(lambda moved: self._loss(model, moved, x, target)[0], params)
 
         return self._lifted(adapt, None)(state.proxy.params, state.x, state.target)
 
-    def means(self, adapted: Params, x: Tensor) -> Tensor:
+    def means(self, state: AdaptationState, adapted: Params, x: Tensor) -> Tensor:
         """The prediction of the adapted proxy, or of each candidate's own: (candidates, d) to (candidates,)."""
-        predict = self._lifted(lambda params, x: self._model.predict(params, x).mean, 0)
+        model = self._model(state.proxy)
+        predict = self._lifted(lambda params, x: model.predict(params, x).mean, 0)
         predicted: Tensor = predict(adapted, x)
         return predicted.reshape(-1)
 
-    @property
-    def _model(self) -> Model:
-        return cast(WithParams, self.proxy).model()
+    def _model(self, proxy_state: Any) -> Model:
+        return cast(WithParams, self.proxy).model(proxy_state)
 
     @property
     def _ball(self) -> Ball:
@@ -184,9 +192,9 @@ class LocalAdaptation(Update):
 
         return lambda params, *rows: vmap(alone, in_dims=(params_axis, *(0 for _ in rows)))(params, *rows)
 
-    def _loss(self, params: Params, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def _loss(self, model: Model, params: Params, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """L and the mean norm of the input gradient, both (), of equation (2)."""
-        slopes, prediction = _slopes(self._model, params, x)
+        slopes, prediction = _slopes(model, params, x)
         # The small number avoids the root's derivative at 0, which is infinite.
         norm = (slopes.square().sum(1) + 1e-12).sqrt().mean()
         return norm + self.consistency_weight * self._consistency(prediction, target), norm
@@ -203,8 +211,9 @@ class LocalAdaptation(Update):
 
     def _info(self, state: AdaptationState, adapted: Params, gain: Tensor) -> Info:
         trained, rows = state.proxy.params, (state.x, state.target)
-        _, before = self._lifted(self._loss, None)(trained, *rows)
-        loss, after = self._lifted(self._loss, 0)(adapted, *rows)
+        loss_of = partial(self._loss, self._model(state.proxy))
+        _, before = self._lifted(loss_of, None)(trained, *rows)
+        loss, after = self._lifted(loss_of, 0)(adapted, *rows)
         moved = self._lifted(lambda params, _: self._ball.displacement(trained, params), 0)(adapted, state.x)
         return {
             "loss": loss.mean(),

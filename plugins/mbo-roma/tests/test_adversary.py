@@ -52,7 +52,7 @@ def mine(adversary, model, params, batch=BATCH):
 def test_it_raises_the_loss_of_a_trained_network(make, radius, biases):
     proxy = make(STILL)
     state, _ = trained(proxy)
-    model = proxy.model()
+    model = proxy.model(state)
     found = mine(WeightAscent(radius=radius, biases=biases), model, state.params)
     assert model.loss(found.params, BATCH) > model.loss(state.params, BATCH)
 
@@ -61,8 +61,8 @@ def test_it_raises_the_loss_of_a_trained_network(make, radius, biases):
 def test_every_proxy_that_withstands_it_learns_under_it(make):
     proxy = make(WeightAscent(radius=0.02))
     (first, _), (state, info) = trained(proxy, 1), trained(proxy, 25)
-    assert proxy.model().loss(state.params, BATCH) < proxy.model().loss(first.params, BATCH) - 0.05
-    assert info["loss"] > proxy.model().loss(state.params, BATCH) - 0.1
+    assert proxy.model(state).loss(state.params, BATCH) < proxy.model(state).loss(first.params, BATCH) - 0.05
+    assert info["loss"] > proxy.model(state).loss(state.params, BATCH) - 0.1
 
 
 def test_climbs_the_loss_of_the_batch():
@@ -84,7 +84,7 @@ def test_leaves_no_gradient_and_unchanged_weights():
     proxy = Smooth(adversary=NoAdversary(), hidden=(8,))
     params = optree.tree_map(lambda leaf: leaf.clone().requires_grad_(), proxy.init(KEY, DATA).params)
     before = optree.tree_map(lambda leaf: leaf.detach().clone(), params)
-    found = mine(WeightAscent(steps=3), proxy.model(), params)
+    found = mine(WeightAscent(steps=3), proxy.model(()), params)
     assert not any(leaf.requires_grad for leaf in optree.tree_leaves(found.params))
     assert all(leaf.grad is None for leaf in optree.tree_leaves(params))
     assert all(map(torch.equal, optree.tree_leaves(params), optree.tree_leaves(before)))
@@ -94,7 +94,7 @@ def test_leaves_no_gradient_and_unchanged_weights():
 def test_without_a_radius_or_steps_the_weights_stay(options):
     proxy = Smooth(adversary=NoAdversary(), hidden=(8,))
     params = proxy.init(KEY, DATA).params
-    found = mine(WeightAscent(**options), proxy.model(), params)
+    found = mine(WeightAscent(**options), proxy.model(()), params)
     assert all(map(torch.equal, optree.tree_leaves(params), optree.tree_leaves(found.params)))
 
 
@@ -103,7 +103,7 @@ def test_nonzero_biases_move_in_the_released_form(biases, zero):
     proxy = Smooth(adversary=NoAdversary(), hidden=(8,))
     for steps, moves in [(0, False), (5, biases)]:
         state, _ = trained(proxy, steps) if steps else (proxy.init(KEY, DATA), None)
-        found = mine(WeightAscent(biases=biases), proxy.model(), state.params)
+        found = mine(WeightAscent(biases=biases), proxy.model(state), state.params)
         for before, after in zip(state.params["layers"], found.params["layers"], strict=True):
             assert not torch.equal(before["weight"], after["weight"])
             assert torch.equal(before["bias"], after["bias"]) != moves

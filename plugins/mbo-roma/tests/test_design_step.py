@@ -43,7 +43,7 @@ def begin(stage, state, data=DATA):
 
 def advance(stage, state, steps=1):
     for _ in range(steps):
-        state, info = stage.step(KEY, state, DATA)
+        state, info = stage.step(KEY, state, DATA, 0)
     return state, info
 
 
@@ -96,7 +96,7 @@ def test_without_cap_and_ball_it_is_gradient_ascent(smooth, cap):
 def test_a_radius_of_0_leaves_the_trained_proxy(smooth, adaptation):
     stage = update(radius=0.0, adaptation=adaptation)
     start = begin(stage, smooth)
-    torch.testing.assert_close(stage.means(stage.adapt(start), start.x), SMOOTH.predict(smooth, start.x).mean)
+    torch.testing.assert_close(stage.means(start, stage.adapt(start), start.x), SMOOTH.predict(smooth, start.x).mean)
     _, info = advance(stage, start)
     assert info["displacement"] == 0
     assert info["gradient_norm_after"].item() == pytest.approx(info["gradient_norm_before"].item())

@@ -26,6 +26,8 @@ PROXY = {
     "epochs": 50,
     "batch_size": 128,
     "held_out": 200,
+    "keep": "last",
+    "refit": False,
 }
 UPDATE = {
     "use": "local-adaptation",

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import mbo_core as mbo
+from mbo_core.testing import small_task
 
 NAMES = ["roma", "coms-weight-ascent", "coms-local-adaptation"]
 KINDS = ["continuous", "discrete"]
@@ -25,14 +26,8 @@ class Counting:
         return designs.sum(1).astype(float)
 
 
-def table(kind: str, rows=200, classes=4, length=6) -> mbo.Task:
-    random = np.random.default_rng(4)
-    if kind == "discrete":
-        x = random.integers(0, classes, (rows, length))
-        y = (x == classes - 1).sum(1) - 0.1 * x[:, 0]
-        return mbo.Task("letters", x, y, space=mbo.Space("discrete", length, classes), oracle=Counting())
-    x = random.normal(size=(rows, length))
-    return mbo.Task("numbers", x, -((x - 1) ** 2).sum(1), oracle=Counting())
+def table(kind: str, **options) -> mbo.Task:
+    return small_task(kind, oracle=Counting(), **options)
 
 
 SMALL = ("proxy.hidden=[8]", "proxy.epochs=2", "proxy.held_out=20", "adversary.steps=2")
@@ -151,7 +146,7 @@ def test_dull_data_work(make, name, kind):
 @pytest.mark.parametrize("name", NAMES)
 def test_two_letters_and_two_scores_work(name):
     x = np.random.default_rng(0).integers(0, 2, (200, 5))
-    task = mbo.Task("bits", x, x[:, 0], space=mbo.Space("discrete", 5, 2))
+    task = mbo.Task("bits", x, x[:, 0], space=mbo.Space.discrete(5, 2), replicates="keep")
     assert run(name, task, "proxy.epochs=1").failed == {}
 
 
@@ -161,21 +156,6 @@ def test_a_single_coordinate_works():
 
 def test_many_coordinates_work():
     assert run("roma", table("continuous", length=2000), "proxy.epochs=1", "update.steps=1", seeds=1).failed == {}
-
-
-def test_less_than_a_batch_is_refused_before_training():
-    phases = []
-    with pytest.raises(mbo.MboError, match="147 rows leave 127 to train on after 20 are held out; 128 are needed"):
-        run("roma", table("continuous", rows=147), report=lambda phase, *_: phases.append(phase))
-    assert not any(phase.startswith("train") for phase in phases)
-
-
-@pytest.mark.parametrize("name", ["roma", "coms-local-adaptation"])
-def test_fewer_rows_than_candidates_are_refused_before_training(name):
-    phases = []
-    with pytest.raises(mbo.MboError, match="120 rows, fewer than 128 candidates"):
-        run(name, table("continuous", rows=120), "proxy.batch_size=50", report=lambda phase, *_: phases.append(phase))
-    assert not any(phase.startswith("train") for phase in phases)
 
 
 def test_search_does_not_change_the_trained_weights():

@@ -53,7 +53,7 @@ def begin(stage, state, data=DATA):
 
 def advance(stage, state, steps=1):
     for _ in range(steps):
-        state, info = stage.step(KEY, state, DATA)
+        state, info = stage.step(KEY, state, DATA, 0)
     return state, info
 
 
@@ -68,13 +68,13 @@ def same(one, other) -> bool:
 def roughness(proxy, params, x):
     """The mean norm of the input gradient, by plain autograd."""
     x = x.clone().requires_grad_()
-    [slopes] = torch.autograd.grad(proxy.model().predict(params, x).mean.sum(), x, create_graph=True)
+    [slopes] = torch.autograd.grad(proxy.model(()).predict(params, x).mean.sum(), x, create_graph=True)
     return slopes.norm(dim=1).mean()
 
 
 def objective(stage, params, state):
     """L of the released code, written out."""
-    prediction = SMOOTH.model().predict(params, state.x)
+    prediction = SMOOTH.model(()).predict(params, state.x)
     consistency = gaussian_nll(prediction, state.target).mean()
     return (roughness(SMOOTH, params, state.x) + stage.consistency_weight * consistency).item()
 
@@ -115,7 +115,7 @@ def test_targets_are_adapted_predictions_at_new_designs(smooth):
     start = begin(stage, smooth)
     after, _ = advance(stage, start)
     adapted = stage.adapt(start)
-    assert torch.equal(after.target, SMOOTH.model().predict(adapted, after.x).mean)
+    assert torch.equal(after.target, SMOOTH.model(smooth).predict(adapted, after.x).mean)
     assert not torch.isclose(after.target, SMOOTH.predict(smooth, after.x).mean).any()
 
 
@@ -169,7 +169,7 @@ def test_consistency_holds_the_prediction_at_its_target(smooth, adaptation, cons
     def off(weight: float) -> float:
         stage = update(consistency_weight=weight, adaptation=adaptation, consistency=consistency, radius=0.02)
         start = begin(stage, smooth)
-        return (stage.means(stage.adapt(start), start.x) - start.target).abs().mean().item()
+        return (stage.means(start, stage.adapt(start), start.x) - start.target).abs().mean().item()
 
     assert off(100.0) < 0.8 * off(0.0)
 
@@ -219,6 +219,15 @@ def test_the_direction_is_that_of_finite_differences(smooth):
 @pytest.mark.parametrize(("consistency", "uncertainty"), [("nll", {"uncertainty"}), ("squared", set())])
 def test_a_likelihood_needs_a_spread(consistency, uncertainty):
     assert update(consistency=consistency).needs == {"values", "gradients", "params"} | uncertainty
+
+
+@pytest.mark.parametrize(
+    ("gain_cap", "first_target", "needed"),
+    [(4.0, "prediction", "values"), ("none", "labels", "values"), ("none", "prediction", "order")],
+)
+def test_without_units_it_needs_an_order(gain_cap, first_target, needed):
+    stage = update(gain_cap=gain_cap, first_target=first_target, consistency="squared")
+    assert stage.needs == {needed, "gradients", "params"}
 
 
 def test_each_ensemble_member_has_its_own_ball(states):

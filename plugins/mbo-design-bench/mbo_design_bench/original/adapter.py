@@ -128,10 +128,10 @@ def _refit(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def _task(one: Registered, made: Any) -> Task:
     y = _all_scores(one, made.dataset)
     x = np.asarray(made.x)
-    space = Space("discrete", x.shape[1], made.num_classes) if made.is_discrete else Space("continuous", x.shape[1])
+    space = Space.discrete(x.shape[1], made.num_classes) if made.is_discrete else Space.continuous(x.shape[1])
     info, oracle = _info(one, _notes(one, made)), Original(one.name, space, made)
     low, high = float(y.min()), float(y.max())
-    return Task(one.name, x, made.y, space=space, oracle=oracle, info=info, y_min=low, y_max=high)
+    return Task(one.name, x, made.y, space=space, oracle=oracle, info=info, y_min=low, y_max=high, replicates="keep")
 
 
 def _all_scores(one: Registered, dataset: Any) -> NDArray[np.float64]:

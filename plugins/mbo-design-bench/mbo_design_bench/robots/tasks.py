@@ -113,7 +113,7 @@ def hopper_gym() -> Task:
     engine.library()
     y = made.scores(made.HOPPER_FILE)
     info = replace(GYM_INFO, notes={**GYM_INFO.notes, **engine.notes(hopper.LOWEST)})
-    return Task(GYM, np.concatenate(list(made.controllers(y))), y, oracle=GYM_ORACLE, info=info)
+    return Task(GYM, np.concatenate(list(made.controllers(y))), y, oracle=GYM_ORACLE, info=info, replicates="keep")
 
 
 def ant_gait() -> Task:
@@ -126,9 +126,19 @@ def ant_gait() -> Task:
     x, y = made.bodies(), made.scores(made.ANT_FILE)
     seen = y <= np.percentile(y, 40)
     info = replace(GAIT_INFO, notes={**GAIT_INFO.notes, **engine.notes(GAIT_LOWEST)})
-    space = Space("continuous", ant.LEG.length, columns=ant.LEG.columns)
+    space = Space.continuous(ant.LEG.length, ant.LEG.columns)
     low, high = float(y.min()), float(y.max())
-    return Task(GAIT_NAME, x[seen], y[seen], space=space, oracle=GAIT_ORACLE, info=info, y_min=low, y_max=high)
+    return Task(
+        GAIT_NAME,
+        x[seen],
+        y[seen],
+        space=space,
+        oracle=GAIT_ORACLE,
+        info=info,
+        y_min=low,
+        y_max=high,
+        replicates="keep",
+    )
 
 
 def morphology(task: Facts, robot: ModuleType) -> Task:

@@ -38,6 +38,7 @@ def test_the_hoppers_made_here(hopper_task):
     y = hopper_task.y
     assert hopper_task.x.shape == (3200, 5126)
     assert (y.min(), y.max()) == (hopper_task.y_min, hopper_task.y_max)
+    assert OFFERS[hopper_task.name].info.notes.items() <= hopper_task.info.notes.items()
     assert y.max() > 1000
     assert np.median(y) < 500
 
@@ -46,7 +47,7 @@ def test_the_ants_made_here(ant_task):
     assert ant_task.x.shape == (2000, 60)
     assert ant_task.y.max() < ant_task.y_max
     assert ant_task.y.min() == ant_task.y_min == tasks.GAIT_LOWEST
-    assert ant_task.space.columns[14:16] == ("leg0_ankle_size", "leg1_x")
+    assert ant_task.space.names[14:16] == ("leg0_ankle_size", "leg1_x")
     assert (np.abs(ant.LEG.scaled(ant_task.x[0].reshape(4, 15))) <= 1).all()
 
 

@@ -52,7 +52,7 @@ def _cells(space: Space, column: Any, count: int, rng: np.random.Generator) -> D
 
 
 def perturbed(task: mbo.Task, count: int, rng: np.random.Generator) -> Designs:
-    """The best rows with some columns drawn anew, (count, length)."""
+    """The best rows, with some columns drawn again, (count, length)."""
     best = task.x[np.argsort(-task.y, kind="stable")[:TOP]]
     rows, fresh = best[rng.integers(len(best), size=count)].astype(float), anywhere(task.space, count, rng)
     for column in task.space.columns:

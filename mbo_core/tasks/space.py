@@ -28,7 +28,7 @@ Kind = Literal["continuous", "discrete", "mixed"]
 NEAR = 1e-3
 """Room of a search that moves in float32, in units of a range or of a sum's terms."""
 
-OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std")
+OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std", "measurement_std")
 """Columns that tables of designs use for something else."""
 
 

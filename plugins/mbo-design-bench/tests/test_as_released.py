@@ -68,7 +68,7 @@ def test_a_draw_lowers_designs_near_the_data(task, table, superconductor_task):
     assert np.std(released) > 1  # kelvin
 
 
-def test_an_element_that_a_draw_lacks_is_not_scaled():
+def test_an_element_a_draw_lacks_is_unscaled():
     x = np.zeros((4000, 2), np.float32)
     x[:, 1] = np.arange(4000)
     draw = as_released.Draw.of(x, np.zeros(4000), 1)

@@ -1,4 +1,4 @@
-"""Superconductor's oracle as Design-Bench released it: each process standardised the inputs of its forest by other rows.
+"""Superconductor's oracle as Design-Bench released it: each process standardises designs by other rows.
 
 Design-Bench 2.0.20 fits its forest to 1,000 of 2,000 rows drawn from all rows, with x and y standardised by the mean
 and standard deviation of those 2,000 (`oracle_builder.py`: `internal_dataset`, `expect_normalized_x`). A process that

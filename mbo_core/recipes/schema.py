@@ -41,7 +41,7 @@ def schema(registry: Registry) -> Schema:
         for role in (*ROLES, *PARTS)
         for where in ("whole", "inner", "layer")
     }
-    layers = {role: _ref(role, "layer") for role in ROLES}
+    layers: dict[str, Schema] = {role: _ref(role, "layer") for role in ROLES}
     layer, preset = _object(layers, "overrides, by role"), _object({**layers, "when": _when(registry)}, "overrides")
     whole = {"properties": {role: _ref(role, "whole") for role in ROLES}}
     return {

@@ -164,23 +164,18 @@ def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda functi
         TaskError: if the rows are too few.
     """
     check_rows(schedule, rows)
-    draw, shuffle, steps = (_folded(over, key, use) for use in (Use.ROWS, Use.ORDER, Use.STEP))
+    draw, shuffle, steps = (keys.fold_in(key, use) for use in (Use.ROWS, Use.ORDER, Use.STEP))
     drawn = over(lambda key: examples(key, rows, schedule))(draw)
     parts = slices(drawn.rows.shape[-1], schedule)
     total = step_count(rows, schedule)
     for before in range(0, total, len(parts)):
-        key = _folded(over, shuffle, before // len(parts))
+        key = keys.fold_in(shuffle, before // len(parts))
         order = over(lambda key, drawn: shuffled(key, drawn, schedule))(key, drawn)
-        yield Epoch(order, parts[: total - before], partial(_step_key, over, steps, before))
+        yield Epoch(order, parts[: total - before], partial(_step_key, steps, before))
 
 
-def _folded(over: Lifted, key: Key, number: int) -> Key:
-    folded: Key = over(lambda one: keys.fold_in(one, number))(key)
-    return folded
-
-
-def _step_key(over: Lifted, key: Key, before: int, number: int) -> Key:
-    return _folded(over, key, before + number)
+def _step_key(key: Key, before: int, number: int) -> Key:
+    return keys.fold_in(key, before + number)
 
 
 def step_count(rows: int, schedule: Schedule) -> int:

@@ -141,8 +141,9 @@ def shipped_in(document: Document, registry: Registry) -> Path | None:
     """The recipes folder of the plugin that ships a recipe, or None for a user's own recipe."""
     if document.path is None:
         return None
-    folders = {method.path.parent.resolve() for method in registry.methods.values()}
-    return next((folder for folder in folders if document.path.resolve().is_relative_to(folder)), None)
+    path = document.path.resolve()
+    folders = {method.path.parent for method in registry.methods.values()}
+    return next((folder for folder in map(Path.resolve, folders) if path.is_relative_to(folder)), None)
 
 
 def flatten(

@@ -18,7 +18,7 @@ from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.findings import SEARCH
 from mbo_core.runs.notes import Note
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
-from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
+from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, lift, mode
 from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import train
 from mbo_core.runs.untried import proposed, remark, untried
@@ -105,7 +105,7 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     run.watch.report("prepare the search", 1, 1)
     run.watch.begin("search", update, length, run.seeds)
     for number in range(length):
-        state, info = search_step(run, how, number)(fold(steps, number), state)
+        state, info = search_step(run, how, number)(keys.fold_in(steps, number), state)
         run.watch.step(info)
     failed = dict(run.watch.diverged("the search"))
     found = BySeed(run.seeds, lift(update.designs, how, "tensors")(state))

@@ -78,8 +78,16 @@ def test_replicates_do_not_count():
     assert {cut.option: cut.used for cut in plan.cuts} == {"proxy.held_out": 4, "update.candidates": 20}
 
 
-@pytest.mark.parametrize("kind", ["continuous", "discrete"])
-@pytest.mark.parametrize("method", INSTALLED.methods)
+KINDS = ["continuous", "discrete"]
+PAIRS = [
+    pytest.param(method, kind, marks=() if number % len(KINDS) == place else pytest.mark.slow)
+    for number, method in enumerate(INSTALLED.methods)
+    for place, kind in enumerate(KINDS)
+]
+"""Every method on both kinds; one of each is in the default gear."""
+
+
+@pytest.mark.parametrize(("method", "kind"), PAIRS)
 def test_every_method_runs_on_twenty_rows(method, kind):
     x = np.random.default_rng(0).permutation(81)[:20]
     x = np.stack(np.unravel_index(x, [3] * 4), axis=1)

@@ -124,7 +124,15 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=CASES)
+PAIRS = [
+    pytest.param(method, case, marks=() if number % len(METHODS) == place else pytest.mark.slow)
+    for number, case in enumerate(CASES)
+    for place, method in enumerate(METHODS)
+]
+"""Every table with both methods; one of each is in the default gear."""
+
+
+@pytest.fixture
 def case(request, tmp_path) -> tuple[Case, mbo.Task]:
     """A case with its task, read from a file."""
     found = CASES[request.param]
@@ -134,7 +142,7 @@ def case(request, tmp_path) -> tuple[Case, mbo.Task]:
     return found, mbo.read_table(path, target="y", space=space if found.space else None, minimize=found.minimize)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "case"), PAIRS, indirect=["case"])
 def test_what_is_proposed_can_be_made(method, case):
     expected, task = case
     assert any(expected.said in note for note in task.notes)

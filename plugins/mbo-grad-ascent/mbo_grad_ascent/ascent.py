@@ -44,7 +44,9 @@ def ascend(
     """
     length = scaled(step_size, x)
     for number in range(steps):
-        x = x + length * direction(slope, x, entropy_weight, keys.fold_in(key, number))
+        # Deriving a key costs as much as the gradient of a small network, and only the pairing is drawn with it.
+        pairing = keys.fold_in(key, number) if entropy_weight else key
+        x = x + length * direction(slope, x, entropy_weight, pairing)
     return x.detach()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.space import Space
@@ -30,6 +31,8 @@ class Simplexes(NamedTuple):
     start: int
     groups: int
     size: int
+    own: int
+    """How many coordinates of a group may differ from 0, the first ones."""
 
     @property
     def place(self) -> slice:
@@ -69,7 +72,8 @@ class Projection:
         wide = self._summed(wide, lower, upper) if self.totals else wide
         for group in self.simplexes:
             part = wide[..., group.place]
-            shares = onto_simplex(part.reshape(*part.shape[:-1], group.groups, group.size)).reshape(part.shape)
+            shares = onto_simplex(part.reshape(*part.shape[:-1], group.groups, group.size)[..., : group.own])
+            shares = pad(shares, (0, group.size - group.own)).reshape(part.shape)
             wide = torch.cat([wide[..., : group.start], shares, wide[..., group.place.stop :]], dim=-1)
         return wide.clamp(lower, upper).to(x.dtype)
 

@@ -3,7 +3,7 @@
 [columns.temp_C]          # kind = "real" | "whole" | "category" | "sequence" | "fixed"
 bounds = [40.0, 80.0]     # or lower, upper; also step or values, log, unit
 [columns.gas]
-levels = ["N2", "air"]    # also [columns.gas.descriptors]
+levels = ["N2", "air"]    # also [columns.gas.descriptors]; others of the data are trained on, never proposed
 [columns.operator]
 ignore = true
 [columns.stirring]

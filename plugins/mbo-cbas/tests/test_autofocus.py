@@ -61,6 +61,17 @@ def test_batch_weights_are_bootstrap_times_v(focused, ensemble):
     assert len(found) == 8
 
 
+@pytest.mark.parametrize("rows", [30, ROWS])
+def test_steps_count_the_same_on_any_table(focused, rows):
+    """On 30 rows they are five passes over the 20 that are trained on, on 90 two and a half over the 80."""
+    update, state, data = focused(epochs=0, steps=5)
+    few = replace(data, x=data.x[:rows], y=data.y[:rows], w=data.w[:rows])
+    assert len(list(update._batches(KEY, few, torch.ones(rows)))) == 5
+    after, info = update._refresh(KEY, state, few)
+    assert info["refreshed"] == 1
+    assert after.proxy.optimiser.steps == 5 + state.proxy.optimiser.steps
+
+
 @pytest.mark.parametrize("shuffle", ["shared", "own"])
 def test_members_with_own_batches_have_row_weights(encoded, ensemble, cbas, shuffle):
     proxy = replace(ensemble, shuffle=shuffle, bootstrap=False)

@@ -73,7 +73,7 @@ def mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
 
     def audit(data: Data, key: Tensor, state: Any) -> Tensor:
         rows = keys.permutation(keys.fold_in(key, Audit.ROWS), len(data.y))[:AUDIT_ROWS]
-        batch = Batch(data.x[rows], data.y[rows], torch.ones_like(data.y[rows]))
+        batch = Batch(data.x[rows], data.y[rows], torch.ones_like(data.y[rows]), data.space)
         return _opened(adversary, stage, keys.fold_in(key, Audit.MINE), state, batch, data)
 
     run = run.only(proxy.seeds)

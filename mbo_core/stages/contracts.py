@@ -166,7 +166,10 @@ class Adversary(Stage):
 
     @abstractmethod
     def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
-        """Move `start` to where `model` is worst; the result carries no gradient."""
+        """Move `start` to where `model` is worst; the result carries no gradient.
+
+        Designs stay in the space if each move ends with a projection: `x = batch.project(x + step)`.
+        """
 
 
 class Proxy(Stage):

@@ -70,6 +70,12 @@ class Batch(NamedTuple):
 
     A bootstrap's multiplicities come as weights, divided by their mean over the batch.
     """
+    space: EncodedSpace | None = None
+    """The space that its designs are from; None if nothing is known of it."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest vectors (..., d) inside the space; an adversary calls it wherever it moves designs."""
+        return x if self.space is None else self.space.project(x)
 
 
 class Prediction(NamedTuple):

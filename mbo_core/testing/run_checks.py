@@ -23,12 +23,11 @@ from mbo_core.stages.data import Batch, Data, State, state_and_info
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.mix import SEEDS, Mix, Rehearsal, carry_out, prepare
 from mbo_core.testing.settings import FILE
+from mbo_core.testing.stage_checks import NEAR
 from mbo_core.testing.tiny_tasks import degenerate_tasks, tiny_task
 
 ALONE = SEEDS[1]
 KEY = keys.key(0)
-NEAR = 1e-3
-"""Room for float32, in encoded coordinates."""
 
 
 def runs(mix: Mix) -> None:

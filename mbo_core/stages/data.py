@@ -34,7 +34,7 @@ A stage declares the names in `infos`; a proxy's always has `loss`.
 
 
 def state_and_info(made: Any) -> tuple[State, Info]:
-    """The state and the info that a proxy's `init` returned; the info is empty if it returned only a state.
+    """The state and info that the `init` of a proxy or update returned; the info is empty if it returned only a state.
 
     A plain pair whose second item is a dict is a state with its info. A state that is such a pair must be a NamedTuple.
 

@@ -78,7 +78,7 @@ def stays_inside(mix: Mix) -> None:
     if space.projection is None:
         raise Inapplicable("its encoding cannot project vectors into the space")
     update_key, step_key = keys.split(KEY)
-    state = update.init(update_key, fitted.data, fitted.state)
+    state, _ = state_and_info(update.init(update_key, fitted.data, fitted.state))
     for number in range(update.length(fitted.data) + 1):
         x = update.designs(state)
         far = float((space.project(x) - x).abs().max())
@@ -201,7 +201,7 @@ def inputs_untouched(mix: Mix) -> None:
         state, _ = watch("the proxy's step", partial(proxy.step, KEY, state, batch), batch, state)
     watch("the proxy's predict", partial(proxy.predict, state, data.x), data, state)
     state = watch("the proxy's finish", partial(proxy.finish, KEY, state, data), data, state)
-    search = watch("the update's init", partial(update.init, KEY, data, state), data, state)
+    search, _ = state_and_info(watch("the update's init", partial(update.init, KEY, data, state), data, state))
     if update.length(data):
         search, _ = watch("the update's step", partial(update.step, KEY, search, data, 0), data, search)
     watch("the update's designs", partial(update.designs, search), (), search)

@@ -15,7 +15,7 @@ from mbo_cbas.density import LatentSource, WithDensity
 from mbo_cbas.weights import effective, self_normalised
 from mbo_core.functional import batches, keys
 from mbo_core.runs.seeds import mode
-from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, State, Update, option, stage_option
+from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, State, Update, option, stage_option, state_and_info
 
 REFRESH = int.from_bytes(b"refresh", "big")
 """Folded into a step's key for the refresh. The key itself goes to the wrapped update, which thus draws the same
@@ -117,10 +117,10 @@ class Autofocus(Update):
         """That of the wrapped update."""
         return self.inner.length(data)
 
-    def init(self, key: Key, data: Data, proxy_state: State) -> AutofocusState:
+    def init(self, key: Key, data: Data, proxy_state: State) -> tuple[AutofocusState, Info]:
         """The start of the wrapped update."""
-        inner = self.inner.init(key, data, proxy_state)
-        return AutofocusState(inner, proxy_state, keys.fold_in(key, REFRESH))
+        inner, info = state_and_info(self.inner.init(key, data, proxy_state))
+        return AutofocusState(inner, proxy_state, keys.fold_in(key, REFRESH)), info
 
     def step(self, key: Key, state: AutofocusState, data: Data, number: int) -> tuple[AutofocusState, Info]:
         """One step of the wrapped update, and one refresh."""

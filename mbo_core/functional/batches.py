@@ -57,8 +57,8 @@ def check_rows(schedule: Schedule, rows: int) -> None:
             out.
     """
     if schedule.keep == "best" and not schedule.held_out:
-        hint = "set held_out; a table of fewer than 5 designs can hold out none"
-        raise TaskError('keep = "best" has no held-out rows to choose the state by', hint)
+        hint = 'set held_out, or keep = "last"; a table of fewer than 5 designs can hold out none'
+        raise TaskError(f'keep = "best" has no held-out rows to choose the state by; there are {rows} rows', hint)
     left = rows - schedule.held_out
     if left < LEAST_ROWS:
         raise TaskError(

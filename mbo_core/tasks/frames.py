@@ -15,7 +15,7 @@ from mbo_core.tasks.amounts import EXACT
 from mbo_core.tasks.arrays import Designs, from_array
 from mbo_core.tasks.cells import Series, columns_of, is_frame, is_numeric, is_pandas, numbers, refuse_missing
 from mbo_core.tasks.columns import Column, Sequence
-from mbo_core.tasks.inference import column_of, infer
+from mbo_core.tasks.inference import column_of, infer, levels_in
 from mbo_core.tasks.numbers import Number, Real, Whole
 from mbo_core.tasks.remarks import strangers
 from mbo_core.tasks.space import Space
@@ -151,7 +151,7 @@ def _inferred(name: str, columns: dict[str, Series], space: GivenSpace) -> Desig
     found = infer(columns)
     if space is None:
         return _in_space(name, columns, found.space, found.lines)
-    said = read_space(space, found.space)
+    said = read_space(space, found.space, levels_in(columns))
     changed = [one.name for one in said.columns if one not in found.space.columns]
     lines = [line for line in found.lines if line.partition(":")[0] not in changed]
     lines += [f"{one}: as {Path(space).name} says" for one in changed]
@@ -165,7 +165,9 @@ def _as_they_are(name: str, columns: dict[str, Series], space: GivenSpace) -> De
     found = [_column(name, column, cells) for column, cells in columns.items()]
     proposed = Space(tuple(column for column, _ in found))
     lines = [f"{column.name}: {reason}" for column, reason in found if reason]
-    return _of_data(name, columns, proposed if space is None else read_space(space, proposed), lines)
+    return _of_data(
+        name, columns, proposed if space is None else read_space(space, proposed, levels_in(columns)), lines
+    )
 
 
 def _column(name: str, column: str, cells: Series) -> tuple[Column, str]:

@@ -136,3 +136,22 @@ def test_start_designs_have_known_letters():
     task = mbo.Task("dna", WORDS, range(5), space=DNA)
     with pytest.raises(TaskError, match='unknown letter "X"'):
         mbo.run({"update": {"use": "none"}}, task, seeds=1, start=["XXXX"])
+
+
+LIGANDS = {
+    "texts that would be ignored": (
+        ["Xantphos", "SPhos", "dppf", "P(tBu)3", "PPh3"],
+        "P(tBu)3 PPh3 SPhos Xantphos dppf",
+    ),
+    "numbers": ([3.0, 1, 2.5, 3, 2], "1 2 2.5 3"),
+}
+
+
+@pytest.mark.parametrize(("cells", "levels"), LIGANDS.values(), ids=LIGANDS)
+def test_a_category_without_levels_has_those_of_the_data(cells, levels, tmp_path):
+    (tmp_path / "space.toml").write_text('[columns.ligand]\nkind = "category"\n')
+    frame = pd.DataFrame({"heat": [1.0, 2, 3, 4, 5], "ligand": cells, "y": range(5)})
+    space = mbo.Task("lab", frame, target="y", space=tmp_path / "space.toml").space
+    assert Category("ligand", tuple(levels.split())) in space.columns
+    with pytest.raises(TaskError, match="has no levels"):
+        mbo.Task("lab", frame.assign(ligand=[[cell] for cell in cells]), target="y", space=tmp_path / "space.toml")

@@ -148,7 +148,7 @@ LIGANDS = {
 
 
 @pytest.mark.parametrize(("cells", "levels"), LIGANDS.values(), ids=LIGANDS)
-def test_a_category_without_levels_has_those_of_the_data(cells, levels, tmp_path):
+def test_a_category_takes_levels_of_the_data(cells, levels, tmp_path):
     (tmp_path / "space.toml").write_text('[columns.ligand]\nkind = "category"\n')
     frame = pd.DataFrame({"heat": [1.0, 2, 3, 4, 5], "ligand": cells, "y": range(5)})
     space = mbo.Task("lab", frame, target="y", space=tmp_path / "space.toml").space

@@ -57,8 +57,8 @@ def check_rows(schedule: Schedule, rows: int) -> None:
             out.
     """
     if schedule.keep == "best" and not schedule.held_out:
-        hint = "set held_out; a table of fewer than 5 designs can hold out none"
-        raise TaskError('keep = "best" has no held-out rows to choose the state by', hint)
+        hint = 'set held_out, or keep = "last"; a table of fewer than 5 designs can hold out none'
+        raise TaskError(f'keep = "best" has no held-out rows to choose the state by; there are {rows} rows', hint)
     left = rows - schedule.held_out
     if left < LEAST_ROWS:
         raise TaskError(
@@ -121,13 +121,13 @@ def take(data: Data, order: Examples, part: slice) -> Batch:
     rows = order.rows[..., part]
     w = order.w[..., part] * data.w[rows]
     mean = w.mean(-1, keepdim=True)
-    return Batch(data.x[rows], data.y[rows], w / torch.where(mean > 0, mean, torch.ones_like(mean)))
+    return Batch(data.x[rows], data.y[rows], w / torch.where(mean > 0, mean, torch.ones_like(mean)), data.space)
 
 
 def member_axes(batch: Batch) -> Any:
     """Where a batch has its member axis: `in_dims` of vmap, 0 or None for each of x, y and w."""
-    without = (2, 1, 1)
-    return Batch._make(0 if tensor.ndim > ndim else None for tensor, ndim in zip(batch, without, strict=True))
+    without = zip(batch[:3], (2, 1, 1), strict=True)
+    return Batch._make([*(0 if tensor.ndim > ndim else None for tensor, ndim in without), None])
 
 
 class Epoch(NamedTuple):

@@ -34,7 +34,7 @@ A stage declares the names in `infos`; a proxy's always has `loss`.
 
 
 def state_and_info(made: Any) -> tuple[State, Info]:
-    """The state and the info that a proxy's `init` returned; the info is empty if it returned only a state.
+    """The state and info that the `init` of a proxy or update returned; the info is empty if it returned only a state.
 
     A plain pair whose second item is a dict is a state with its info. A state that is such a pair must be a NamedTuple.
 
@@ -70,6 +70,12 @@ class Batch(NamedTuple):
 
     A bootstrap's multiplicities come as weights, divided by their mean over the batch.
     """
+    space: EncodedSpace | None = None
+    """The space that its designs are from; None if nothing is known of it."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest vectors (..., d) inside the space; an adversary calls it wherever it moves designs."""
+        return x if self.space is None else self.space.project(x)
 
 
 class Prediction(NamedTuple):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from mbo_gp.records import Effort
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # gpytorch compiles with torch.jit, which torch calls deprecated
@@ -25,21 +27,6 @@ NUMERICAL = (
     torch.linalg.LinAlgError,  # type: ignore[attr-defined]
 )
 """The library's errors for a numerical breakdown; any other error is a bug."""
-
-
-class Effort(NamedTuple):
-    """The effort of the search for a batch."""
-
-    samples: int
-    """of the posterior, for the expectation"""
-    restarts: int
-    """starts of L-BFGS-B"""
-    raw_samples: int
-    """batches drawn in the box, of which the most promising are the starts"""
-    at_once: int
-    """starts optimised together"""
-    iterations: int
-    """the most iterations per start"""
 
 
 @contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mbo_gp.coordinates import Coordinates
-from mbo_gp.library import NUMERICAL, Effort, exactly, jointly
+from mbo_gp.library import NUMERICAL, exactly, jointly
 from mbo_gp.posterior import Process
+from mbo_gp.records import Acquisition, Effort, Known
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # gpytorch compiles with torch.jit, which torch calls deprecated
@@ -18,20 +19,6 @@ with warnings.catch_warnings():
     from botorch.optim.initializers import initialize_q_batch
     from botorch.optim.optimize_mixed import optimize_acqf_mixed_alternating
     from botorch.sampling import SobolQMCNormalSampler
-
-if TYPE_CHECKING:
-    from mbo_gp.update import Acquisition
-
-
-class Known(NamedTuple):
-    """What a batch is to improve on, in the coordinates of the search."""
-
-    baseline: Tensor
-    """(b, s) the most promising rows"""
-    best: Tensor
-    """() the best score"""
-    pending: Tensor
-    """(p, s) what has been chosen already"""
 
 
 def search(
@@ -64,7 +51,7 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
         return jointly(acquisition, coordinates.box, batch, effort, batch_initial_conditions=starts, **more)
     options: dict[str, Any] = {"batch_limit": effort.at_once, "init_batch_limit": 256}
     if bound:
-        # Many starts, drawn at random: the library's own choice among more of them takes seconds for each design.
+        # Twice the starts, drawn at random: the library's own choice among more of them takes seconds for each design.
         options["initialization_strategy"] = "random"
     x, value = optimize_acqf_mixed_alternating(
         acquisition,
@@ -74,7 +61,7 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
         options={**options, "maxiter_alternating": effort.iterations},
         q=batch,
         raw_samples=effort.raw_samples,
-        num_restarts=effort.restarts * (4 if bound else 1),
+        num_restarts=effort.restarts * (2 if bound else 1),
         **more,
     )
     return x, value
@@ -87,4 +74,5 @@ def _starts(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effo
     inside = coordinates.of(coordinates.space.project(coordinates.encoded(drawn)))
     with torch.no_grad():
         values = torch.cat([acquisition(few) for few in torch.split(inside, effort.at_once)])
-    return initialize_q_batch(inside, values, effort.restarts)[0]
+    starts: Tensor = initialize_q_batch(inside, values, effort.restarts)[0]
+    return starts

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from mbo_core.functional import keys
 from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, check_starts, option, stage_option, top
+from mbo_gp.coordinates import Coordinates
+from mbo_gp.records import Acquisition, Effort, Known
 
 if TYPE_CHECKING:
     from mbo_gp.posterior import Process
 
-Acquisition: TypeAlias = Literal["log-nei", "log-ei"]
 POSTERIOR = cast(Ability, "mbo-gp:posterior")
 """The ability of a proxy that gives the joint posterior of several designs: the method of `WithPosterior`."""
 
@@ -115,9 +116,7 @@ class QAcquisition(Update):
         return torch.cat([state.proposed, state.spare])[: self.candidates]
 
     def _searched(self, key: Key, state: SearchState, data: Data) -> tuple[Tensor, Tensor] | None:
-        from mbo_gp.coordinates import Coordinates
-        from mbo_gp.library import Effort
-        from mbo_gp.search import Known, search
+        from mbo_gp.search import search
 
         coordinates = Coordinates(data.space)
         process = cast(WithPosterior, self.proxy).posterior(state.proxy)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages import Ability, Data, Info, Key, Prediction, Proxy, Schedule, option
 from mbo_gp.fit import Rows, most_likely
@@ -81,7 +82,9 @@ class GaussianProcess(Proxy):
     }
 
     def schedule(self, data: Data) -> Schedule:
-        """No epochs: `init` fits it."""
+        """No epochs: `init` fits it; one row tells nothing of the scales."""
+        if len(data.y) < 2:
+            raise TaskError("the data have one row, and a Gaussian process needs two", "give more rows")
         return Schedule(epochs=0, batch_size=1)
 
     def init(self, key: Key, data: Data) -> tuple[ProcessState, Info]:

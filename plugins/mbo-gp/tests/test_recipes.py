@@ -20,7 +20,7 @@ PROCESS = {
 SMALL = {
     "gp-qlognei": [
         "proxy.iterations=5",
-        *(f"update.{one}" for one in ("candidates=4", "batch=2", "restarts=1", "raw_samples=4", "iterations=2")),
+        *(f"update.{one}" for one in ("candidates=2", "batch=1", "restarts=1", "raw_samples=4", "iterations=2")),
     ],
     "gp-ascent": ["proxy.iterations=5", "update.candidates=4", "update.steps=3"],
     "gp-lcb": ["proxy.iterations=5", "update.candidates=4", "update.steps=3"],
@@ -49,7 +49,7 @@ def test_the_bound_is_climbed_as_the_mean_is():
 def test_a_seed_alone_is_that_seed_among_others(method):
     task = small_task("discrete", rows=40)
     few = [*SMALL[method], "proxy.rows=20", "proxy.likelihood_rows=10"]
-    together = mbo.run(method, task, seeds=3, set=few)
+    together = mbo.run(method, task, seeds=2, set=few)
     alone = mbo.run(method, task, seeds=[1], set=few)
     assert together.failed == {}
     np.testing.assert_array_equal(alone.designs[0], together.designs[1])

@@ -61,7 +61,7 @@ class GaussianProcess(Proxy):
     )
     noise: float | None = option(None, "variance of the noise of a row of weight 1; by default learned", at_least=1e-8)
     rows: int = option(2000, "rows for an exact process; with more rows, as many inducing points", at_least=1)
-    likelihood_rows: int = option(500, "the most rows, drawn at random, for the marginal likelihood", at_least=1)
+    likelihood_rows: int = option(2000, "the most rows, drawn at random, for the marginal likelihood", at_least=1)
     iterations: int = option(200, "the most iterations of L-BFGS-B for the hyperparameters", at_least=1)
 
     name: ClassVar[str] = "gaussian-process"

@@ -14,7 +14,7 @@ PROCESS = {
     "use": "gaussian-process",
     "kernel": "product",
     "rows": 2000,
-    "likelihood_rows": 500,
+    "likelihood_rows": 2000,
     "iterations": 200,
 }
 SMALL = {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mbo_core.errors import TaskError
-from mbo_core.stages.projection import Projection, Simplexes, Total, bounds
+from mbo_core.stages.projection import Grid, Projection, Simplexes, Total, bounds, listed
 from mbo_core.stages.scales import statistics
 from mbo_core.tasks.columns import Category, Column, Sequence
 from mbo_core.tasks.fixed import Fixed
@@ -135,7 +135,8 @@ def projection(space: Space, blocks: tuple[Block, ...]) -> Projection:
     lower: list[Tensor] = []
     upper: list[Tensor] = []
     simplexes: list[Simplexes] = []
-    start = 0
+    grids: list[Grid] = []
+    values, start = listed(space), 0
     for column, one in zip(space.columns, blocks, strict=True):
         if isinstance(one, Amount):
             ends = torch.tensor([[lowest[one.place.start]], [highest[one.place.start]]])
@@ -143,13 +144,15 @@ def projection(space: Space, blocks: tuple[Block, ...]) -> Projection:
             for row, weights in enumerate(space.weights[:, one.place.start]):
                 totals[row][start] = weights * one.std
                 offsets[row] += float(weights) * one.mean
+            if one.place.start in values:
+                grids.append(Grid(start, one.encode(values[one.place.start][:, None])[:, 0]))
         else:
             own = _ends(column, one)
             simplexes += [Simplexes(start, one.positions, one.points.shape[1], one.own)] if one.shares else []
         lower, upper, start = [*lower, own[0]], [*upper, own[1]], start + one.width
     sums = zip(totals, offsets, space.constraints, strict=True)
     bound = tuple(Total(row, each.lower - offset, each.upper - offset) for row, offset, each in sums)
-    return Projection(torch.cat(lower), torch.cat(upper), tuple(simplexes), bound)
+    return Projection(torch.cat(lower), torch.cat(upper), tuple(simplexes), bound, tuple(grids))
 
 
 def _ends(column: Column, levels: Levels) -> Tensor:

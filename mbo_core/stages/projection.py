@@ -19,6 +19,8 @@ from mbo_core.tasks.space import Space
 
 ROUNDING = 1e-6
 """Encoded coordinates are about 1 in size, in float32."""
+LISTED = 1000
+"""A number with more values is not listed."""
 ROUNDS = 10
 """Rounds over sums that share columns."""
 
@@ -36,6 +38,14 @@ class Simplexes(NamedTuple):
     def place(self) -> slice:
         """Their coordinates."""
         return slice(self.start, self.start + self.groups * self.size)
+
+
+class Grid(NamedTuple):
+    """The values of one number that has steps or listed values."""
+
+    place: int
+    values: Tensor
+    """(values,) float64, encoded, ascending"""
 
 
 class Total(NamedTuple):
@@ -56,12 +66,14 @@ class Projection:
         upper: (d,) likewise.
         simplexes: coordinates that are shares of levels.
         totals: sums of numbers.
+        grids: the values of stepped numbers, for searches that take steps; the map itself leaves them to decoding.
     """
 
     lower: Tensor
     upper: Tensor
     simplexes: tuple[Simplexes, ...] = ()
     totals: tuple[Total, ...] = ()
+    grids: tuple[Grid, ...] = ()
 
     def __call__(self, x: Tensor) -> Tensor:
         """The nearest vectors (..., d); where sums share columns, close to them."""
@@ -176,7 +188,15 @@ def of_numbers(space: Space, mean: Tensor, std: Tensor) -> Projection:
         (torch.from_numpy(row), one.lower, one.upper) for row, one in zip(space.weights, space.constraints, strict=True)
     ]
     totals = [Total(row * std, low - float(row @ mean), up - float(row @ mean)) for row, low, up in sums]
-    return Projection((lower - mean) / std, (upper - mean) / std, (), tuple(totals))
+    grids = [Grid(at, (values - mean[at]) / std[at]) for at, values in listed(space).items()]
+    return Projection((lower - mean) / std, (upper - mean) / std, (), tuple(totals), tuple(grids))
+
+
+def listed(space: Space) -> dict[int, Tensor]:
+    """The values of each raw coordinate that is a number with few of them, float64 (values,), ascending."""
+    numbers = {space.place(column.name).start: space.number(column) for column in space.columns}
+    few = {at: one for at, one in numbers.items() if one is not None and one.size and one.size <= LISTED}
+    return {at: torch.from_numpy(one.listed()[:, 0]) for at, one in few.items()}
 
 
 def bounds(space: Space) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -271,7 +271,11 @@ def test_seeds_do_not_depend_on_each_other():
     assert np.array_equal(several.trials[3].raw, alone.trials[3].raw)
 
 
-@pytest.mark.parametrize("name", SPACES)
+QUICK = ("words", "weighted sums")
+EVERY = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SPACES]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_table_presets_run_in_every_space(name):
     task = task_of(SPACES[name], 26)
     for method, proxy in (("forest-evolution", "proxy.trees=5"), ("ridge-evolution", "proxy.members=3")):

@@ -187,6 +187,13 @@ def test_a_search_that_is_stuck_ends():
     assert [len(state.found.raw) for state in states[3:]] == [len(states[3].found.raw)] * 7
 
 
+def test_a_parent_is_the_best_of_those_drawn():
+    """Of two numbers from 0 to 9 the larger is 6.15 on average."""
+    pool = Pool(np.zeros((10, 1)), torch.zeros(10, 1), np.arange(10, dtype=np.float32))
+    parents = Evolution(proxy=Sight())._parents(np.random.default_rng(2), pool, 4000)
+    assert abs(pool.score[parents].mean() - 6.15) < 0.15
+
+
 def test_the_oldest_die():
     data = data_of(task_of(SPACES["numbers"]))
     states = generations(Evolution(proxy=Sight(look=climb), survival="age", **SMALL), data)

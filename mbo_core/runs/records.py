@@ -64,10 +64,12 @@ class Run:
         if not encoded.encoding.seeded:
             return lift(partial(function, encoded.first), how, *returns)
 
-        def with_own(x: Tensor, lower: Tensor, upper: Tensor, start: Tensor, *arguments: Any) -> Any:
-            return function(encoded.own(x, lower, upper, start), *arguments)
+        own = encoded.by_seed
 
-        return partial(lift(with_own, how, *returns), *encoded.by_seed)
+        def with_own(*arguments: Any) -> Any:
+            return function(encoded.own(*arguments[: len(own)]), *arguments[len(own) :])
+
+        return partial(lift(with_own, how, *returns), *own)
 
 
 @dataclass(frozen=True)

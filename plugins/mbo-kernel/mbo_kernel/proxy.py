@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from mbo_core.functional import batches
 from mbo_core.stages import Ability, Batch, Data, Info, Key, Model, Prediction, Proxy, Schedule, option
 from mbo_kernel.kernels import Kernel, KernelName
 from mbo_kernel.ridge import Fit, fit, tuned, variance
@@ -75,8 +76,14 @@ class KernelRidge(Proxy):
     abilities: ClassVar[frozenset[Ability]] = frozenset({"values", "gradients", "uncertainty", "params"})
 
     def schedule(self, data: Data) -> Schedule:
-        """No epochs: `init` fits it."""
-        return Schedule(epochs=0, batch_size=1)
+        """No epochs: `init` fits it.
+
+        Raises:
+            TaskError: for fewer than two rows.
+        """
+        schedule = Schedule(epochs=0, batch_size=1)
+        batches.check_rows(schedule, len(data.y))
+        return schedule
 
     def init(self, key: Key, data: Data) -> tuple[KernelState, Info]:
         """Choose the rows and the hyperparameters, and factorise the kernel matrix."""

@@ -89,7 +89,7 @@ def _solved(rows: Rows, matrix: Tensor, lengthscale: Tensor | float, ridge: Tens
     weighted = torch.cholesky_solve((root * rows.y)[:, None], factor)[:, 0]
     coefficients = root * weighted
     there = rows.w > 0
-    # A row of weight 0 has only the noise on its diagonal, which is no part of the likelihood.
+    # The likelihood leaves out rows of weight 0, which have only the noise on their diagonal.
     volume = factor.diagonal().log() - torch.where(there, rows.w, noise).log() / 2
     likelihood = -(rows.y @ coefficients) / 2 - volume.sum() - there.sum() * math.log(2 * math.pi) / 2
     size = torch.as_tensor(lengthscale, dtype=root.dtype)

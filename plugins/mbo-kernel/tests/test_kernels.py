@@ -36,14 +36,14 @@ def test_the_matrix_is_symmetric_and_positive(kernel):
     assert values[0] > -1e-8 * values[-1]
 
 
-def test_only_without_bias_the_tangent_kernel_grows_along_rays():
+def test_only_without_bias_it_grows_along_rays():
     a, b = X[:4], X[4:]
     plain, biased = Kernel("ntk"), Kernel("ntk", bias=True)
     torch.testing.assert_close(plain.between(3 * a, b), 3 * plain.between(a, b))
     assert not torch.allclose(biased.between(3 * a, b), 3 * biased.between(a, b), rtol=0.01)
 
 
-def test_the_lengthscale_is_in_units_of_the_root_of_d():
+def test_lengthscales_are_in_roots_of_d():
     near, far = (Kernel("rbf").between(torch.zeros(1, 4), torch.ones(1, 4), scale) for scale in (1.0, 2.0))
     assert near.item() == pytest.approx(2.718281828**-0.5)
     assert far.item() == pytest.approx(2.718281828**-0.125)

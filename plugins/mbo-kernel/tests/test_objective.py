@@ -31,7 +31,7 @@ def test_the_terms_are_the_published_ones(bowl, terms):
     assert part.score(part.init(KEY, data), x, prediction(x)).item() == pytest.approx(-expected, rel=1e-5)
 
 
-def test_a_candidate_that_explains_the_data_has_no_backward_loss(bowl):
+def test_explaining_the_data_leaves_no_backward_loss(bowl):
     data, x = bowl(6), torch.tensor([[0.4, -0.1, 1.0]])
     kernel = Kernel("rbf")
     explained = 4 * kernel.between(data.x.double(), x.double())[:, 0].float()
@@ -89,7 +89,7 @@ def test_what_it_needs_follows_its_terms():
     assert Bidirectional(terms="backward").needs == frozenset()
 
 
-def test_a_design_of_zeros_is_no_division_by_zero(bowl):
+def test_a_design_of_zeros_is_scored(bowl):
     part, zero = Bidirectional(), torch.zeros(1, 3)
     state = part.init(KEY, bowl())
     assert part.score(state, zero, prediction(zero)).isfinite().all()

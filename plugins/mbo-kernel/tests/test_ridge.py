@@ -36,7 +36,7 @@ def test_without_noise_the_mean_goes_through_the_rows(bowl):
 
 
 @pytest.mark.parametrize("ridge", [1e-3, 0.1, 1.0])
-def test_the_variance_at_a_row_is_at_most_the_noise(bowl, ridge):
+def test_variance_at_a_row_is_below_the_noise(bowl, ridge):
     data, stage = bowl(), KernelRidge(tune=False, ridge=ridge)
     std = stage.predict(state_of(stage, data), data.x).std
     assert (std > 0).all()
@@ -138,7 +138,7 @@ def test_a_kernel_that_tells_nothing_is_noted(bowl, lengthscale, flagged):
     assert info_of(KernelRidge(tune=False, lengthscale=lengthscale), bowl())["no_use"] == flagged
 
 
-def test_a_part_of_many_rows_is_fitted_and_noted(bowl):
+def test_part_of_many_rows_is_fitted(bowl):
     data = bowl()
     rows = fitted_rows(KEY, data, 20)
     best = data.y.sort(descending=True).values

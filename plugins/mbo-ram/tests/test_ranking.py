@@ -153,7 +153,7 @@ def test_rank_cosine_counts_overestimation_in_deviations():
     torch.testing.assert_close(few[0], few[1])
 
 
-def test_without_weight_a_batch_moves_nothing_but_by_decay():
+def test_a_batch_without_weight_moves_nothing():
     stage = proxy(DesignAscent(steps=2), weight_decay=0.0)
     state = stage.init(KEY, DATA)
     after, _ = stage.step(KEY, state, BATCH._replace(w=torch.zeros(200)))

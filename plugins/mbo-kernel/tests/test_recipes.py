@@ -71,6 +71,13 @@ def test_both_directions_of_bdi_have_one_kernel(kind, preset):
     assert all(one[name] == other[name] for name in ("kernel", "bias", "rows"))
 
 
+def test_the_recommended_preset_departs_where_it_says():
+    base, better = (resolved("bdi", "continuous", preset=preset) for preset in (None, "recommended"))
+    assert written(better.proxy) == {**written(base.proxy), "bias": True, "ridge": 0.01, "tune": True}
+    objective = {**OBJECTIVE, "bias": True}
+    assert written(better.update) == {**UPDATE, "step_size": 0.02, "objective": objective}
+
+
 def test_the_published_scores():
     published = resolved("bdi", "discrete").published
     assert {task: scores["100th"][0] for task, scores in published.items()} == {

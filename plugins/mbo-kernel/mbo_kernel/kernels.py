@@ -52,28 +52,40 @@ class Kernel:
 
 
 def ntk(a: Tensor, b: Tensor) -> Tensor:
-    """The neural tangent kernel (n, m) of designs a (n, d) and b (m, d), by the recursion over layers.
+    """The neural tangent kernel (n, m) of designs a (n, d) and b (m, d): `|a| |b| / d * shape(cosine)`.
 
-    The gradient at two designs of the same direction leaves out this pair, at which the kernel has a cusp.
+    The gradient at two designs of the same direction leaves out this pair, at which the kernel has a cusp. Second
+    derivatives by the angle are left out.
 
     >>> ntk(torch.eye(2, dtype=torch.float64), torch.eye(2, dtype=torch.float64)[:1]).flatten()
     tensor([0.0938, 0.0280], dtype=torch.float64)
     """
-    width = a.shape[1]
-    covariance = tangent = a @ b.T / width
-    sizes = (a.square().mean(1)[:, None] * b.square().mean(1)).clamp(min=TINY).sqrt()
+    sizes = (a.square().sum(1)[:, None] * b.square().sum(1)).clamp(min=TINY).sqrt()
+    cosine = a @ b.T / sizes
+    fixed = cosine.detach()
+    value, slope = _shape(fixed)
+    # The value and the derivative of the shape, without a graph through its layers.
+    return sizes / a.shape[1] * (value + slope * (cosine - fixed))
+
+
+def _shape(cosine: Tensor) -> tuple[Tensor, Tensor]:
+    """The kernel of designs of length sqrt(d) by the cosine of their angle, and its derivative.
+
+    With c the cosine and t the tangent kernel in units of 2**-layer, each layer maps c to
+    `(sin + (pi - angle) c) / pi` and t to that plus `t (pi - angle) / pi`.
+    """
+    inside = cosine.abs() < EDGE
+    layer = tangent = cosine.clamp(-1, 1)
+    layer_slope = tangent_slope = inside.to(cosine.dtype)
     for _ in range(LAYERS):
-        cosine = covariance / sizes
-        inside = cosine.abs() < EDGE
-        # Both branches of a `where` are differentiated, so the angle must be finite in the one that is not taken.
-        safe = torch.where(inside, cosine, 0.0)
-        angle = torch.where(inside, torch.arccos(safe), torch.where(cosine > 0, 0.0, math.pi))
-        sine = torch.where(inside, (1 - safe**2).sqrt(), 0.0)
-        open_ = (math.pi - angle) / (2 * math.pi)
-        covariance = sizes * (sine / (2 * math.pi) + open_ * cosine.clamp(-1, 1))
-        tangent = covariance + tangent * open_
-        sizes = sizes / 2
-    return tangent
+        sine = (1 - layer.square()).clamp(min=0).sqrt()
+        share = 1 - torch.arccos(layer) / math.pi
+        bend = layer_slope * torch.where(inside, 1 / (math.pi * sine), 0.0)
+        layer_slope = share * layer_slope
+        layer = (sine / math.pi + share * layer).clamp(-1, 1)
+        tangent_slope = layer_slope + tangent_slope * share + tangent * bend
+        tangent = layer + tangent * share
+    return tangent / 2**LAYERS, tangent_slope / 2**LAYERS
 
 
 def _squares(a: Tensor, b: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import optree
 import pytest
 import torch
 from mbo_coms.adversary import DesignAscent
-from mbo_ram.losses import LOSSES, listnet
+from mbo_ram.lists import drawn
+from mbo_ram.losses import LOSSES, listnet, mean_loss
 from mbo_ram.proxy import Ranking
 from mbo_roma.adversary import WeightAscent
 from torch.func import grad, vmap
@@ -57,6 +58,15 @@ def test_a_batch_of_one_list_is_that_list():
     for moment, expected in zip(optree.tree_leaves(after.optimiser.first), optree.tree_leaves(slope), strict=True):
         torch.testing.assert_close(moment, 0.1 * expected, rtol=1e-4, atol=1e-6)
     assert info["loss"] == listnet(stage._net.apply(state.params, X)[:, 0], DATA.y, BATCH.w)
+
+
+def test_with_augmentation_a_step_takes_drawn_lists():
+    stage = proxy(augment=True, lists=3)
+    state = stage.init(KEY, DATA)
+    rows = drawn(keys.split(KEY)[0], 200, 3, 50).rows
+    s = stage.predict(state, X).mean
+    _, info = stage.step(KEY, state, BATCH)
+    torch.testing.assert_close(info["loss"], mean_loss("listnet", s[rows], DATA.y[rows], torch.ones(3, 50)))
 
 
 def test_the_last_bias_stays_at_0():

@@ -132,7 +132,7 @@ def test_the_loss_is_taken_at_the_moved_weights():
     assert against.step(KEY, state, BATCH)[1]["loss"] > plain.step(KEY, state, BATCH)[1]["loss"]
 
 
-@pytest.mark.parametrize("loss", ["listnet", "rank-cosine"])
+@pytest.mark.parametrize("loss", ["listnet", pytest.param("rank-cosine", marks=pytest.mark.slow)])
 def test_overestimation_is_limited(loss):
     """A higher multiplier, or a lower limit, keeps the moved designs lower."""
     found = []

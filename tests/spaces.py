@@ -24,6 +24,8 @@ RANDOM = settings(
 """The same random spaces in each run; a failing one is printed as it was drawn, as making it smaller takes minutes."""
 MANY = settings(RANDOM, max_examples=1000)
 
+_outside = st.sampled_from([(), (), ("X",), ("X", "Y")])
+"""What only the data have."""
 STEPS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -58,13 +60,14 @@ def _category(draw: Any, name: str) -> Category:
     levels = draw(st.integers(1, 5))
     described = draw(st.booleans())
     descriptors = {"boiling": tuple(float(7 * level % 5) + level for level in range(levels))} if described else {}
-    return Category(name, tuple(f"level {level}" for level in range(levels)), descriptors)
+    return Category(name, tuple(f"level {level}" for level in range(levels)), descriptors, draw(_outside))
 
 
 @st.composite
 def _sequence(draw: Any, name: str) -> Sequence:
     gap = draw(st.sampled_from([None, "-"]))
-    return Sequence(name, draw(st.integers(1, 4)), ("A", "C", "-") if gap else ("A", "C", "G"), gap)
+    alphabet = ("A", "C", "-") if gap else ("A", "C", "G")
+    return Sequence(name, draw(st.integers(1, 4)), alphabet, gap, outside=draw(_outside))
 
 
 @st.composite

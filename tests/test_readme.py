@@ -48,7 +48,8 @@ def execute(code: str) -> dict[str, Any]:
 
 def test_the_setup_has_two_commands():
     first, second = (text.strip() for text in blocks("sh")[:2])
-    assert first == "pip install -r plugins/requirements.txt && mbo run coms --task TFBind8-Exact-v0 --preset quick"
+    run = "mbo run coms --task TFBind8-Exact-v0 --preset quick --seeds 2"
+    assert first == f"pip install -r plugins/requirements.txt && {run}"
     assert second == "pip install -r plugins/requirements-dev.txt && pytest"
 
 

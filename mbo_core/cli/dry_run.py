@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from mbo_core.cli.common import print_json, print_table
 
 if TYPE_CHECKING:
     from mbo_core.runs.execute import Plan
+    from mbo_core.tasks.source import Source
 
 
 def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
@@ -23,7 +26,7 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
     # Output of a plugin is not a result.
     with redirect_stdout(sys.stderr):
         found = estimate(plan, device)
-    recipe = plan.asked.to_toml(plan.settings())
+    recipe = plan.asked.to_toml(plan.settings(stored=False))
     if as_json:
         facts = {"recipe": plan.recipe.name, "constants": plan.recipe.constants, "task": plan.task.name}
         cut = [asdict(each) for each in plan.cuts]
@@ -31,6 +34,8 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
         return
     click.echo(recipe)
     cuts = "".join(f"; the table limits {words}" for words in filter(None, [in_words(plan.cuts)]))
+    if plan.task.source is not None:
+        click.echo(f"# the space of the table: {space_command(plan.task.source, plan.files)}")
     click.echo(f"# {found.rows} rows, {len(plan.seeds)} seeds, device {device}{cuts}")
     rows = [
         [one.name, "" if one.steps is None else str(one.steps), duration(one.seconds, one.at_least)]
@@ -39,6 +44,18 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
     print_table(["phase", ">steps per seed", ">time, all seeds"], rows)
     memory = "unknown" if found.memory is None else f"{found.memory / 2**30:.1f} GiB"
     click.echo(f"memory: about {memory}\nestimate: {HOW}\nnothing was trained or stored")
+
+
+def space_command(source: Source, files: Mapping[str, str]) -> str:
+    """The command that prints the space of a table from a file."""
+    said = {
+        "--target": [source.target] if source.target is not None else [],
+        "--weights": [source.weights] if source.weights is not None else [],
+        "--space": [files["space"]] if "space" in files else [],
+        "--ignore": source.ignore,
+    }
+    options = [word for option, values in said.items() for value in values for word in (option, value)]
+    return shlex.join(["mbo", "space", source.path, *options, *(["--minimize"] if source.minimize else [])])
 
 
 def duration(seconds: float | None, at_least: bool = False) -> str:

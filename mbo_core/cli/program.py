@@ -36,8 +36,10 @@ class Program(Commands):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A command by name; the core's own cannot be replaced."""
         own = super().get_command(ctx, name)
+        if own is not None:
+            return own
         point = added().get(name)
-        return own if own is not None or point is None else _load(point)
+        return None if point is None else _load(point)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing those of plugins."""

@@ -57,8 +57,8 @@ def check_rows(schedule: Schedule, rows: int) -> None:
             out.
     """
     if schedule.keep == "best" and not schedule.held_out:
-        hint = "set held_out; a table of fewer than 5 designs can hold out none"
-        raise TaskError('keep = "best" has no held-out rows to choose the state by', hint)
+        hint = 'set held_out, or keep = "last"; a table of fewer than 5 designs can hold out none'
+        raise TaskError(f'keep = "best" has no held-out rows to choose the state by; there are {rows} rows', hint)
     left = rows - schedule.held_out
     if left < LEAST_ROWS:
         raise TaskError(
@@ -121,13 +121,13 @@ def take(data: Data, order: Examples, part: slice) -> Batch:
     rows = order.rows[..., part]
     w = order.w[..., part] * data.w[rows]
     mean = w.mean(-1, keepdim=True)
-    return Batch(data.x[rows], data.y[rows], w / torch.where(mean > 0, mean, torch.ones_like(mean)))
+    return Batch(data.x[rows], data.y[rows], w / torch.where(mean > 0, mean, torch.ones_like(mean)), data.space)
 
 
 def member_axes(batch: Batch) -> Any:
     """Where a batch has its member axis: `in_dims` of vmap, 0 or None for each of x, y and w."""
-    without = (2, 1, 1)
-    return Batch._make(0 if tensor.ndim > ndim else None for tensor, ndim in zip(batch, without, strict=True))
+    without = zip(batch[:3], (2, 1, 1), strict=True)
+    return Batch._make([*(0 if tensor.ndim > ndim else None for tensor, ndim in without), None])
 
 
 class Epoch(NamedTuple):
@@ -164,23 +164,18 @@ def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda functi
         TaskError: if the rows are too few.
     """
     check_rows(schedule, rows)
-    draw, shuffle, steps = (_folded(over, key, use) for use in (Use.ROWS, Use.ORDER, Use.STEP))
+    draw, shuffle, steps = (keys.fold_in(key, use) for use in (Use.ROWS, Use.ORDER, Use.STEP))
     drawn = over(lambda key: examples(key, rows, schedule))(draw)
     parts = slices(drawn.rows.shape[-1], schedule)
     total = step_count(rows, schedule)
     for before in range(0, total, len(parts)):
-        key = _folded(over, shuffle, before // len(parts))
+        key = keys.fold_in(shuffle, before // len(parts))
         order = over(lambda key, drawn: shuffled(key, drawn, schedule))(key, drawn)
-        yield Epoch(order, parts[: total - before], partial(_step_key, over, steps, before))
+        yield Epoch(order, parts[: total - before], partial(_step_key, steps, before))
 
 
-def _folded(over: Lifted, key: Key, number: int) -> Key:
-    folded: Key = over(lambda one: keys.fold_in(one, number))(key)
-    return folded
-
-
-def _step_key(over: Lifted, key: Key, before: int, number: int) -> Key:
-    return _folded(over, key, before + number)
+def _step_key(key: Key, before: int, number: int) -> Key:
+    return keys.fold_in(key, before + number)
 
 
 def step_count(rows: int, schedule: Schedule) -> int:

@@ -35,10 +35,12 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from mbo_core.stages.data import Key
 
@@ -47,14 +49,18 @@ _PARITY = 0x1BD11BDA
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _TWO_COPIES = (1 << 32) + 1
 _DRAW, _SPLIT, _FOLD = 0, 1, 1 << 31
+_FEW = 32
+"""The words of the keys times the blocks for each, at most, that are enciphered as plain integers."""
+
+_Word = Any
 
 
 def threefry2x32(key: Key, counters: Tensor) -> Tensor:
     """Encipher counters: Threefry-2x32, 20 rounds.
 
     Args:
-        key: (2,) int64, words in [0, 2**32).
-        counters: (..., 2) int64, words in [0, 2**32), the high word first.
+        key: (..., 2) int64, words in [0, 2**32).
+        counters: (..., 2) int64, words in [0, 2**32), the high word first; its leading axes and the key's broadcast.
 
     Returns:
         (..., 2) int64, words in [0, 2**32); a bijection of the counters for every key.
@@ -64,28 +70,41 @@ def threefry2x32(key: Key, counters: Tensor) -> Tensor:
 
 def _encipher(key: Key, high: Tensor | int, low: Tensor) -> tuple[Tensor, Tensor]:
     """The two words, each (...), for counters with the words `high` and `low` (...)."""
-    first, second = key[0], key[1]
+    first, second = key[..., 0], key[..., 1]
+    if not _are_few(key, low):
+        return _rounds(first, second, high, low)
+    words = torch.broadcast_tensors(first, second, torch.as_tensor(high), low)  # type: ignore[no-untyped-call]
+    blocks = [_rounds(*each) for each in zip(*(word.flatten().tolist() for word in words), strict=True)]
+    left, right = torch.tensor(blocks, dtype=torch.int64).reshape(*words[0].shape, 2).unbind(-1)
+    return left, right
+
+
+def _are_few(*words: Tensor) -> bool:
+    """Whether plain integers are faster than tensors: a hundred operations on a tensor cost as much as 15 blocks."""
+    seen = [word.device.type == "cpu" and not is_functorch_wrapped_tensor(word) for word in words]
+    return all(seen) and math.prod(word.numel() for word in words) <= _FEW
+
+
+def _rounds(first: _Word, second: _Word, high: _Word, low: _Word) -> tuple[_Word, _Word]:
+    """Encipher the counter (high, low) with the key (first, second): integers, or tensors of them."""
     schedule = (first, second, first ^ second ^ _PARITY)
-    right = (low + second).bitwise_and_(_MASK)
+    right = low + second & _MASK
     # Both words are fresh tensors with every vmap level of key and counters from here on, so writing in place is
     # safe; it is four times as fast.
-    left = (first + high) + torch.zeros_like(right)
+    left = first + high + 0 * right
     for group in range(5):
         for distance in _ROTATIONS[group % 2]:
-            _mix(left, right, distance)
-        left.add_(schedule[(group + 1) % 3])
-        right.add_(schedule[(group + 2) % 3] + (group + 1)).bitwise_and_(_MASK)
-    return left.bitwise_and_(_MASK), right
-
-
-def _mix(left: Tensor, right: Tensor, distance: int) -> None:
-    """One round, in place, on words (...).
-
-    `left` may keep carries above its 32 bits, for nothing shifts it down. To rotate `right` is to look at two copies
-    of it side by side; the product's bit 63 may wrap, and is never looked at as `distance` exceeds 0.
-    """
-    left.add_(right)
-    right.mul_(_TWO_COPIES).bitwise_right_shift_(32 - distance).bitwise_xor_(left).bitwise_and_(_MASK)
+            # `left` may keep carries above its 32 bits, for nothing shifts it down. To rotate `right` is to look at two
+            # copies of it side by side; the product's bit 63 may wrap, and is never looked at as `distance` exceeds 0.
+            left += right
+            right *= _TWO_COPIES
+            right >>= 32 - distance
+            right ^= left
+            right &= _MASK
+        left += schedule[(group + 1) % 3]
+        right += schedule[(group + 2) % 3] + (group + 1)
+        right &= _MASK
+    return left & _MASK, right
 
 
 def key(seed: int, device: torch.device | str | None = None) -> Key:
@@ -108,8 +127,9 @@ def fold_in(key: Key, data: int | Tensor) -> Key:
     """Derive a key from an integer; different integers in [0, 2**63) give different keys.
 
     Args:
-        key: (2,) int64.
-        data: the integer; as a tensor, int64 (...), it must not be negative either, which is not checked.
+        key: (..., 2) int64: one key or many.
+        data: the integer; as a tensor, int64 (...), it must not be negative either, which is not checked. Its axes and
+            the leading ones of `key` broadcast.
 
     Returns:
         (..., 2) int64.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 from mbo_core.errors import Mistakes, nearest
@@ -17,13 +18,10 @@ def check_words(document: Document, mistakes: Mistakes) -> None:
             mistakes.add(document.where(key), f'unknown table or key "{key}"', nearest(key, TABLES))
         elif key != "extends" and not isinstance(value, dict):
             mistakes.add(document.where(key), f"{key} must be a table", f"write [{key}]")
-    for layer in ("when", "preset"):
-        for name, value in subtable(document.table, layer).items():
-            if isinstance(value, Sourced):
-                mistakes.add(value.where, f"{layer}.{name} must be a table", f"write [{layer}.{name}]")
-                continue
-            for key, inner in value.items():
-                check_role(key, inner, document.where(layer, name, key), mistakes)
+    _check_layers(document, ("when",), mistakes)
+    _check_layers(document, ("preset",), mistakes)
+    for name in subtable(document.table, "preset"):
+        _check_layers(document, ("preset", name, "when"), mistakes)
     for table, names in (("method", ABOUT), ("run", RUN), ("listing", LISTING)):
         for key in subtable(document.table, table):
             if key not in names:
@@ -35,6 +33,18 @@ def check_words(document: Document, mistakes: Mistakes) -> None:
     for table, keys in (("published", PUBLISHED), ("measured", MEASURED)):
         for task, scores in subtable(document.table, table).items():
             check_scores(scores, table, keys, document.where(table, task), mistakes)
+
+
+def _check_layers(document: Document, keys: tuple[str, ...], mistakes: Mistakes) -> None:
+    """Note unknown roles in the tables at `keys`; a preset may have `when` tables of its own."""
+    for name, value in reduce(subtable, keys, document.table).items():
+        if isinstance(value, Sourced):
+            path = ".".join((*keys, name))
+            mistakes.add(value.where, f"{path} must be a table", f"write [{path}]")
+            continue
+        for key, inner in value.items():
+            if (keys, key) != (("preset",), "when"):
+                check_role(key, inner, document.where(*keys, name, key), mistakes)
 
 
 def check_run(document: Document, mistakes: Mistakes) -> None:

@@ -1,8 +1,8 @@
 """A recipe's layers, and the order in which they override each other. This module does not import torch.
 
 Later layers override earlier ones. First come the base, `when.<kind>` and `when.<task>` of the oldest parent (named by
-`extends`), then those of its child, and so on down to the recipe. Then come the presets in the same order, and `--set`
-last. `when.<task>` also applies to `prefix:<task>`.
+`extends`), then those of its child, and so on down to the recipe. Then come the presets in the same order, each with
+its own `when`, and `--set` last. `when.<task>` also applies to `prefix:<task>`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import count
@@ -141,8 +141,9 @@ def shipped_in(document: Document, registry: Registry) -> Path | None:
     """The recipes folder of the plugin that ships a recipe, or None for a user's own recipe."""
     if document.path is None:
         return None
-    folders = {method.path.parent.resolve() for method in registry.methods.values()}
-    return next((folder for folder in folders if document.path.resolve().is_relative_to(folder)), None)
+    path = document.path.resolve()
+    folders = {method.path.parent for method in registry.methods.values()}
+    return next((folder for folder in map(Path.resolve, folders) if path.is_relative_to(folder)), None)
 
 
 def flatten(
@@ -166,17 +167,25 @@ def flatten(
     grown: list[Table] = []
     number = count(1)
     for one in lineage.documents:
-        when = subtable(one.table, "when")
-        for layer in (one.table, subtable(when, kind), *(subtable(when, name) for name in _names(task or ""))):
-            table = merge(table, numbered(_roles(layer), next(number)))
+        for layer in _layers(one.table, kind, task):
+            table = merge(table, numbered(layer, next(number)))
         grown.append(table)
     for one, own in zip(lineage.documents, grown, strict=True):
-        layer = _roles(subtable(subtable(one.table, "preset"), preset or ""))
-        table = merge(table, numbered(_for_kept_stages(layer, own, grown[-1]), next(number)))
+        for layer in _layers(subtable(subtable(one.table, "preset"), preset or ""), kind, task):
+            table = merge(table, numbered(_for_kept_stages(layer, own, grown[-1]), next(number)))
     last = next(number)
     for given in sorted(map(assignment, sets), key=_precedence):
         table = merge(table, numbered(_roles(given), last))
     return table
+
+
+def _layers(table: Table, kind: Kind, task: str | None) -> Iterator[Table]:
+    """The roles of a table, then those of its `when` tables that apply."""
+    when = subtable(table, "when")
+    yield _roles(table)
+    yield _roles(subtable(when, kind))
+    for name in _names(task or ""):
+        yield _roles(subtable(when, name))
 
 
 def _names(task: str) -> Sequence[str]:

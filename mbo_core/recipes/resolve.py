@@ -187,8 +187,10 @@ def _branches(document: Document, registry: Registry) -> Iterator[tuple[list[Kin
             yield [kind for kind in kinds if kind == name], None, None
         else:
             yield [offered.value.kind] if offered else kinds, name, None
-    for preset in subtable(document.table, "preset"):
+    for preset, layer in subtable(document.table, "preset").items():
         yield kinds, None, preset
+        for name in set(subtable(layer, "when") if isinstance(layer, dict) else ()) - set(DEFAULT_ENCODINGS):
+            yield kinds, name, preset
 
 
 def _refusal(

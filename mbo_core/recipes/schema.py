@@ -41,12 +41,13 @@ def schema(registry: Registry) -> Schema:
         for role in (*ROLES, *PARTS)
         for where in ("whole", "inner", "layer")
     }
-    layer = _object({role: _ref(role, "layer") for role in ROLES}, "overrides, by role")
+    layers: dict[str, Schema] = {role: _ref(role, "layer") for role in ROLES}
+    layer, preset = _object(layers, "overrides, by role"), _object({**layers, "when": _when(registry)}, "overrides")
     whole = {"properties": {role: _ref(role, "whole") for role in ROLES}}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A recipe of mbo",
-        "definitions": {**definitions, "layer": layer},
+        "definitions": {**definitions, "layer": layer, "preset": preset},
         **_object(_properties(registry), "a stage for each role, and its options"),
         "if": {"not": {"required": ["extends"]}},
         "then": whole,
@@ -54,7 +55,7 @@ def schema(registry: Registry) -> Schema:
 
 
 def _properties(registry: Registry) -> Schema:
-    layer = {"$ref": "#/definitions/layer"}
+    preset = {"$ref": "#/definitions/preset"}
     method = f"a method ({', '.join(registry.methods)}) or a TOML file beside this one"
     parents = [{"enum": list(registry.methods)}, {"type": "string", "pattern": r"\.toml$"}]
     return {
@@ -64,10 +65,15 @@ def _properties(registry: Registry) -> Schema:
         "published": {"type": "object", "description": "published scores, by task", "additionalProperties": _scores()},
         "measured": {"type": "object", "description": "our scores, by task", "additionalProperties": _measured()},
         "listing": _listing(),
-        "when": _object(dict.fromkeys(_conditions(registry), layer), "overrides for a kind of task, or for one task"),
-        "preset": {"type": "object", "description": "overrides by name, e.g. quick", "additionalProperties": layer},
+        "when": _when(registry),
+        "preset": {"type": "object", "description": "overrides by name, e.g. quick", "additionalProperties": preset},
         "run": _run(),
     }
+
+
+def _when(registry: Registry) -> Schema:
+    layer = {"$ref": "#/definitions/layer"}
+    return _object(dict.fromkeys(_conditions(registry), layer), "overrides for a kind of task, or for one task")
 
 
 def _method() -> Schema:

@@ -18,12 +18,13 @@ from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.findings import SEARCH
 from mbo_core.runs.notes import Note
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
-from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, fold, lift, mode
+from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, lift, mode
 from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import train
 from mbo_core.runs.untried import proposed, remark, untried
+from mbo_core.runs.watch import PREPARE
 from mbo_core.stages.contracts import Adversary, WithParams
-from mbo_core.stages.data import Batch, Data, Mined
+from mbo_core.stages.data import Batch, Data, Mined, state_and_info
 from mbo_core.tasks.task import Task
 
 AUDIT_ROWS = 512
@@ -73,7 +74,7 @@ def mine_adversary(run: Run, proxy: TrainedProxy) -> Gap:
 
     def audit(data: Data, key: Tensor, state: Any) -> Tensor:
         rows = keys.permutation(keys.fold_in(key, Audit.ROWS), len(data.y))[:AUDIT_ROWS]
-        batch = Batch(data.x[rows], data.y[rows], torch.ones_like(data.y[rows]))
+        batch = Batch(data.x[rows], data.y[rows], torch.ones_like(data.y[rows]), data.space)
         return _opened(adversary, stage, keys.fold_in(key, Audit.MINE), state, batch, data)
 
     run = run.only(proxy.seeds)
@@ -99,18 +100,30 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     init, steps = run.keys(Stream.UPDATE, Search.INIT), run.keys(Stream.UPDATE, Search.STEP)
     length = update.length(run.data)
     # Some searches train a model of the data first, which takes long.
-    run.watch.report("prepare the search", 0, 1)
-    start = run.lift(lambda data, key, trained: update.init(key, data, trained), how, "state")
-    state = start(init, proxy.states.lifted)
-    run.watch.report("prepare the search", 1, 1)
+    run.watch.report(PREPARE, 0, 1)
+    begin = run.lift(
+        lambda data, key, trained: state_and_info(update.init(key, data, trained)), how, "state", "tensors"
+    )
+    state, info = begin(init, proxy.states.lifted)
+    run.watch.report(PREPARE, 1, 1)
+    failed = _prepared(run, info)
     run.watch.begin("search", update, length, run.seeds)
     for number in range(length):
-        state, info = search_step(run, how, number)(fold(steps, number), state)
+        state, info = search_step(run, how, number)(keys.fold_in(steps, number), state)
         run.watch.step(info)
-    failed = dict(run.watch.diverged("the search"))
+    failed |= run.watch.diverged("the search")
     found = BySeed(run.seeds, lift(update.designs, how, "tensors")(state))
     failed.update({seed: "designs are not finite" for seed, x in found.items() if not bool(torch.isfinite(x).all())})
     return _decoded(run, found.without(failed), proxy, failed)
+
+
+def _prepared(run: Run, info: Mapping[str, Tensor]) -> dict[int, str]:
+    """Record what the update's `init` told, if anything; the seeds with a NaN fail."""
+    if not info:
+        return {}
+    run.watch.begin(PREPARE, run.recipe.update, 1, run.seeds)
+    run.watch.step(info)
+    return run.watch.diverged("the preparation of the search")
 
 
 def search_step(run: Run, how: Mode, number: int) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from mbo_core.runs.notes import Note, check_declared, source
 from mbo_core.runs.seeds import BySeed, Stream, lift, mode, stream_keys
 from mbo_core.stages.contracts import Encoding, WithInfo, WithProjection
-from mbo_core.stages.data import Data, EncodedSpace
+from mbo_core.stages.data import Data, Designs, EncodedSpace
 from mbo_core.stages.scales import statistics
 from mbo_core.tasks.replicates import numbered
 from mbo_core.tasks.space import Space
@@ -83,19 +83,31 @@ class Encoded:
     def first(self) -> Data:
         """The data as the first seed sees them; the same for all seeds unless the encoding is seeded."""
         if not self.encoding.seeded:
-            return Data(self.x, self.y, self.space, self.w, self.start)
+            return Data(self.x, self.y, replace(self.space, designs=self._real(0)), self.w, self.start)
         return self.own(*(part[0] for part in self.by_seed))
 
     @property
     def by_seed(self) -> tuple[Tensor, ...]:
         """What `own` takes, with a leading seed axis: of a seeded encoding."""
         start = self.x[:, :0] if self.start is None else self.start
-        return self.x, self.space.lower, self.space.upper, start
+        return torch.arange(len(self.x)), self.x, self.space.lower, self.space.upper, start
 
-    def own(self, x: Tensor, lower: Tensor, upper: Tensor, start: Tensor) -> Data:
-        """The data as one seed sees them, from its x (N, d), bounds (d,) and start (m, d), which may have no row."""
-        space = replace(self.space, lower=lower, upper=upper)
+    def own(self, place: Tensor, x: Tensor, lower: Tensor, upper: Tensor, start: Tensor) -> Data:
+        """The data as one seed sees them, from its place among the seeds, x (N, d), bounds (d,) and start (m, d).
+
+        The start may have no row.
+        """
+        space = replace(self.space, lower=lower, upper=upper, designs=self._real(place))
         return Data(x, self.y, space, self.w, start if start.shape[0] else None)
+
+    def _real(self, place: int | Tensor) -> Designs:
+        """The real designs as the seed at a place sees them; under `vmap` the place has no value, and none is asked."""
+        return Designs(
+            self.raw_space,
+            self.raw.numpy(),
+            lambda x: self.decode(x, self.seeds[int(place)]).numpy(),
+            lambda raw: self.encode(torch.from_numpy(raw), self.seeds[int(place)]),
+        )
 
     def only(self, seeds: Sequence[int]) -> Encoded:
         """Only some of the seeds."""

@@ -26,8 +26,9 @@ from mbo_core.runs.execute import Plan, at_once, choose_device
 from mbo_core.runs.records import Run
 from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import REFIT, untrained
-from mbo_core.runs.watch import Watch
+from mbo_core.runs.watch import PREPARE, Watch
 from mbo_core.stages.contracts import Encoding, Stage, Update
+from mbo_core.stages.data import state_and_info
 from mbo_core.tasks.table import Table
 
 ENOUGH = 0.5
@@ -182,19 +183,20 @@ class _Timing:
         few = dataclasses.replace(run, encoded=dataclasses.replace(run.encoded, x=x, y=y, w=w))
 
         def begin(stage: Update, on: Run) -> Any:
-            return on.lift(lambda data, key, trained: stage.init(key, data, trained), how, "state")(each, state)
+            begun = on.lift(lambda data, key, trained: state_and_info(stage.init(key, data, trained))[0], how, "state")
+            return begun(each, state)
 
         seconds, searching = _prepared(update, begin, run, few, len(run.encoded.y) / len(y))
         steps = update.length(run.data)
         if seconds is None:
-            return [_preparation("prepare the search", None, 1), Phase("search", steps, None)]
+            return [_preparation(PREPARE, None, 1), Phase("search", steps, None)]
         clock = _Clock()
         with suppress(_Enough), clock.deadline:
             clock("search", 0, steps)
             for number in range(steps):
                 searching, _ = default.search_step(run, how, number)(each, searching)
                 clock("search", number + 1, steps)
-        preparation = _preparation("prepare the search", seconds, self._groups(run))
+        preparation = _preparation(PREPARE, seconds, self._groups(run))
         return [preparation, self._phase("search", clock, run)]
 
 

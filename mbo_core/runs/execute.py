@@ -71,6 +71,7 @@ class Plan:
         own_table: whether the task is the user's own table, so it cannot be found again by name.
         hold: the columns held in proposals, with their values.
         start: designs to search from, or None.
+        files: the absolute paths of the space file and of the start designs, where they came from files.
     """
 
     recipe: Recipe
@@ -82,13 +83,14 @@ class Plan:
     own_table: bool = False
     hold: Mapping[str, Any] = field(default_factory=dict)
     start: Start | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
-    def settings(self) -> dict[str, Any]:
-        """The table `[run]` by which the recipe repeats the run; files stand beside it."""
+    def settings(self, stored: bool = True) -> dict[str, Any]:
+        """The table `[run]` by which the recipe repeats the run; beside a stored recipe stand copies of its files."""
         source = self.task.source
         named = {"task": self.task.name} if source is None else source.settings()
-        start = None if self.start is None else START
-        return {**named, "hold": dict(self.hold) or None, "start": start, "seeds": self.seeds}
+        files = {"start": None if self.start is None else START} if stored else self.files
+        return {**named, "hold": dict(self.hold) or None, **files, "seeds": self.seeds}
 
 
 def plan(
@@ -112,8 +114,8 @@ def plan(
     resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
     used, cuts = fitted(resolved, loaded.table.designs)
-    own, hold, start = opened_task.own_table, opened_task.hold, opened_task.start
-    return Plan(used, resolved, cuts, loaded, numbers, found, own, hold, start)
+    about = (opened_task.own_table, opened_task.hold, opened_task.start, opened_task.files)
+    return Plan(used, resolved, cuts, loaded, numbers, found, *about)
 
 
 def seed_numbers(seeds: int | Sequence[int]) -> tuple[int, ...]:

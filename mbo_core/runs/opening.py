@@ -49,12 +49,14 @@ class Opened:
         own_table: whether no plugin offers it.
         hold: the columns held, with their values.
         start: the designs to search from.
+        files: the absolute paths of the space file and of the start designs, where they came from files.
     """
 
     task: Task
     own_table: bool
     hold: Mapping[str, Any]
     start: Start | None
+    files: Mapping[str, str]
 
 
 def open_task(task: Any, asked: Asked, document: Document, registry: Registry) -> Opened:
@@ -74,7 +76,10 @@ def open_task(task: Any, asked: Asked, document: Document, registry: Registry) -
     held = found.held(values) if values else found
     hold = {one.name: one.value for one in held.space.columns if isinstance(one, Fixed) and one.name in values}
     start = recorded.get("start") if asked.start is None else asked.start
-    return Opened(held, own, hold, None if start is None else start_designs(start, held))
+    space = {**recorded, **asked.table}.get("space") if found.source and found.source.space is not None else None
+    given: dict[str, Any] = {"space": space, "start": start}
+    files = {name: os.path.abspath(path) for name, path in given.items() if isinstance(path, (str, os.PathLike))}
+    return Opened(held, own, hold, None if start is None else start_designs(start, held), files)
 
 
 def _recorded(document: Document) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mbo_core.functional.keys import fold_in
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.encoded import Encoded
-from mbo_core.runs.seeds import BySeed, Mode, Returns, Stream, fold, lift, stream_keys
+from mbo_core.runs.seeds import BySeed, Mode, Returns, Stream, lift, stream_keys
 from mbo_core.runs.watch import Watch
 from mbo_core.stages.data import Data
 from mbo_core.tasks.task import Task
@@ -48,7 +49,7 @@ class Run:
     def keys(self, stream: Stream, use: int | None = None) -> Tensor:
         """One key per seed for a stage, (seeds, 2), or for one use of its stream."""
         own = stream_keys(self.seeds, stream, self.encoded.y.device)
-        return own if use is None else fold(own, use)
+        return own if use is None else fold_in(own, use)
 
     def only(self, seeds: Sequence[int]) -> Run:
         """The run for some of the seeds."""
@@ -63,10 +64,12 @@ class Run:
         if not encoded.encoding.seeded:
             return lift(partial(function, encoded.first), how, *returns)
 
-        def with_own(x: Tensor, lower: Tensor, upper: Tensor, start: Tensor, *arguments: Any) -> Any:
-            return function(encoded.own(x, lower, upper, start), *arguments)
+        own = encoded.by_seed
 
-        return partial(lift(with_own, how, *returns), *encoded.by_seed)
+        def with_own(*arguments: Any) -> Any:
+            return function(encoded.own(*arguments[: len(own)]), *arguments[len(own) :])
+
+        return partial(lift(with_own, how, *returns), *own)
 
 
 @dataclass(frozen=True)

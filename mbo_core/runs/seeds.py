@@ -176,9 +176,4 @@ class Search(IntEnum):
 
 def stream_keys(seeds: Sequence[int], stream: Stream, device: torch.device | str) -> Tensor:
     """One key per seed for a stage, (seeds, 2)."""
-    return torch.stack([keys.fold_in(keys.key(seed, device), stream) for seed in seeds])
-
-
-def fold(keys_: Tensor, number: int) -> Tensor:
-    """Keys (seeds, 2), each folded with a number."""
-    return vmap(lambda key: keys.fold_in(key, number))(keys_)
+    return keys.fold_in(torch.stack([keys.key(seed, device) for seed in seeds]), stream)

@@ -12,10 +12,11 @@ from torch.func import vmap
 
 from mbo_core.errors import TaskError
 from mbo_core.functional import batches
+from mbo_core.functional.keys import fold_in
 from mbo_core.runs.held_out import Judges, judged, judges, squared_error
 from mbo_core.runs.keeping import Best, Keeper, Last, Until
 from mbo_core.runs.records import Run, TrainedProxy
-from mbo_core.runs.seeds import BySeed, Mode, Stream, fold, mode
+from mbo_core.runs.seeds import BySeed, Mode, Stream, mode
 from mbo_core.runs.watch import FIT
 from mbo_core.stages.data import Data, Info, Schedule, state_and_info
 
@@ -31,7 +32,7 @@ def untrained(run: Run, how: Mode) -> Any:
 def _begun(run: Run, how: Mode, base: Tensor) -> tuple[Any, Info]:
     proxy = run.recipe.proxy
     init = run.lift(lambda data, key: state_and_info(proxy.init(key, data)), how, "state", "tensors")
-    begun: tuple[Any, Info] = init(fold(base, batches.Use.INIT))
+    begun: tuple[Any, Info] = init(fold_in(base, batches.Use.INIT))
     return begun
 
 
@@ -127,5 +128,5 @@ class _Course:
             return trained
         run, proxy = self.run.only(trained.seeds), self.run.recipe.proxy
         finish = run.lift(lambda data, key, state: proxy.finish(key, state, data), self.how, "state")
-        keys = fold(self.base, batches.Use.FINISH)[[self.run.seeds.index(seed) for seed in trained.seeds]]
+        keys = fold_in(self.base, batches.Use.FINISH)[[self.run.seeds.index(seed) for seed in trained.seeds]]
         return replace(trained, states=BySeed(run.seeds, finish(keys, trained.states.lifted)))

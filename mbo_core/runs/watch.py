@@ -20,6 +20,9 @@ Report: TypeAlias = Callable[[str, int, int], None]
 FIT = "fit"
 """The phase of a proxy's `init`, if it gives an info."""
 
+PREPARE = "prepare the search"
+"""The phase of an update's `init`, if it gives an info."""
+
 KEPT = 1000
 """About how many steps of a phase go into its CSV file; a longer phase is thinned evenly, but keeps its last step."""
 

@@ -18,6 +18,7 @@ from mbo_core.stages.contracts import (
 from mbo_core.stages.data import (
     Batch,
     Data,
+    Designs,
     EncodedSpace,
     Info,
     Keep,
@@ -49,6 +50,7 @@ __all__ = [
     "Batch",
     "Columns",
     "Data",
+    "Designs",
     "EncodedSpace",
     "Encoding",
     "Evaluation",

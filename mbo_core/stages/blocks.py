@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mbo_core.errors import TaskError
-from mbo_core.stages.projection import Projection, Simplexes, Total, bounds
+from mbo_core.stages.projection import Grid, Projection, Simplexes, Total, bounds, listed
 from mbo_core.stages.scales import statistics
 from mbo_core.tasks.columns import Category, Column, Sequence
 from mbo_core.tasks.fixed import Fixed
@@ -58,11 +58,13 @@ class Levels:
         place: their coordinates in raw designs, one a position.
         points: (levels, m) the point of each code.
         shares: whether the points are the corners of a simplex.
+        own: how many codes are of the space, the first ones; the others only the data have.
     """
 
     place: slice
     points: Tensor
     shares: bool
+    own: int
 
     @property
     def positions(self) -> int:
@@ -79,9 +81,9 @@ class Levels:
         return self.points[x.long()].flatten(1)
 
     def decode(self, x: Tensor) -> Tensor:
-        """Points (n, width) to the codes of the nearest ones (n, positions)."""
+        """Points (n, width) to the codes of the nearest ones in the space (n, positions)."""
         parts = x.reshape(len(x), self.positions, self.points.shape[1])
-        return torch.cdist(parts, self.points.expand(len(x), -1, -1)).argmin(-1).double()
+        return torch.cdist(parts, self.points[: self.own].expand(len(x), -1, -1)).argmin(-1).double()
 
 
 Block = Amount | Levels
@@ -97,11 +99,20 @@ def block(space: Space, column: Column, x: Tensor) -> Block:
     if isinstance(inner, Number):
         return _amount(space, inner, place, x[:, place])
     if isinstance(inner, Category) and inner.descriptors:
-        described = torch.tensor(list(inner.descriptors.values()), dtype=torch.float64).T
-        scale = statistics(described)
-        return Levels(place, (described - scale.mean) / scale.std, False)
-    classes = inner.classes if isinstance(inner, Sequence) else len(inner.listed())
-    return Levels(place, torch.eye(classes, dtype=torch.float64), True)
+        return _described(inner, place)
+    assert isinstance(inner, (Category, Sequence))
+    own, codes = (inner.classes, inner.codes) if isinstance(inner, Sequence) else (inner.size, len(inner.known))
+    return Levels(place, torch.eye(codes, dtype=torch.float64), True, own)
+
+
+def _described(column: Category, place: slice) -> Levels:
+    """Levels as their standardised descriptors; one without, which only the data have, as the mean of the others."""
+    described = torch.tensor(list(column.descriptors.values()), dtype=torch.float64).T
+    scale = statistics(described)
+    points = (described - scale.mean) / scale.std
+    return Levels(
+        place, torch.cat([points, points.new_zeros(len(column.outside), points.shape[1])]), False, column.size
+    )
 
 
 def _amount(space: Space, number: Number, place: slice, values: Tensor) -> Amount:
@@ -124,7 +135,8 @@ def projection(space: Space, blocks: tuple[Block, ...]) -> Projection:
     lower: list[Tensor] = []
     upper: list[Tensor] = []
     simplexes: list[Simplexes] = []
-    start = 0
+    grids: list[Grid] = []
+    values, start = listed(space), 0
     for column, one in zip(space.columns, blocks, strict=True):
         if isinstance(one, Amount):
             ends = torch.tensor([[lowest[one.place.start]], [highest[one.place.start]]])
@@ -132,18 +144,21 @@ def projection(space: Space, blocks: tuple[Block, ...]) -> Projection:
             for row, weights in enumerate(space.weights[:, one.place.start]):
                 totals[row][start] = weights * one.std
                 offsets[row] += float(weights) * one.mean
+            if one.place.start in values:
+                grids.append(Grid(start, one.encode(values[one.place.start][:, None])[:, 0]))
         else:
             own = _ends(column, one)
-            simplexes += [Simplexes(start, one.positions, one.points.shape[1])] if one.shares else []
+            simplexes += [Simplexes(start, one.positions, one.points.shape[1], one.own)] if one.shares else []
         lower, upper, start = [*lower, own[0]], [*upper, own[1]], start + one.width
     sums = zip(totals, offsets, space.constraints, strict=True)
     bound = tuple(Total(row, each.lower - offset, each.upper - offset) for row, offset, each in sums)
-    return Projection(torch.cat(lower), torch.cat(upper), tuple(simplexes), bound)
+    return Projection(torch.cat(lower), torch.cat(upper), tuple(simplexes), bound, tuple(grids))
 
 
 def _ends(column: Column, levels: Levels) -> Tensor:
     """The smallest and the largest coordinates of points, (2, width)."""
     if isinstance(column, Fixed):
         return levels.encode(torch.from_numpy(column.coordinates)[None]).expand(2, -1)
-    ends = torch.stack([levels.points.amin(0), levels.points.amax(0)])
+    points = levels.points[: levels.own]
+    ends = torch.stack([points.amin(0), points.amax(0)])
     return ends.repeat(1, levels.positions)

@@ -166,7 +166,10 @@ class Adversary(Stage):
 
     @abstractmethod
     def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
-        """Move `start` to where `model` is worst; the result carries no gradient."""
+        """Move `start` to where `model` is worst; the result carries no gradient.
+
+        Designs stay in the space if each move ends with a projection: `x = batch.project(x + step)`.
+        """
 
 
 class Proxy(Stage):
@@ -295,8 +298,15 @@ class Update(Stage):
         """The number of steps that the core takes; it only counts, and refuses nothing."""
 
     @abstractmethod
-    def init(self, key: Key, data: Data, proxy_state: State) -> State:
-        """The state before the first step."""
+    def init(self, key: Key, data: Data, proxy_state: State) -> State | tuple[State, Info]:
+        """The state before the first step; or one with an info that tells how it was prepared.
+
+        The infos are declared like those of `step`, and recorded as the phase `prepare the search`. A stage that wraps
+        an update takes both apart with `state_and_info`::
+
+            inner, info = state_and_info(self.inner.init(key, data, proxy_state))
+            return WrappedState(inner), info
+        """
 
     @abstractmethod
     def step(self, key: Key, state: State, data: Data, number: int) -> tuple[State, Info]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import grad
 
 from mbo_core.stages.projection import Projection
-from mbo_core.tasks.space import Kind
+from mbo_core.tasks.space import Kind, Space
 
 Key: TypeAlias = Tensor
 """A splittable random key, (2,) int64; see `mbo_core.functional.keys`."""
@@ -34,7 +35,7 @@ A stage declares the names in `infos`; a proxy's always has `loss`.
 
 
 def state_and_info(made: Any) -> tuple[State, Info]:
-    """The state and the info that a proxy's `init` returned; the info is empty if it returned only a state.
+    """The state and info that the `init` of a proxy or update returned; the info is empty if it returned only a state.
 
     A plain pair whose second item is a dict is a state with its info. A state that is such a pair must be a NamedTuple.
 
@@ -70,6 +71,12 @@ class Batch(NamedTuple):
 
     A bootstrap's multiplicities come as weights, divided by their mean over the batch.
     """
+    space: EncodedSpace | None = None
+    """The space that its designs are from; None if nothing is known of it."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """The nearest vectors (..., d) inside the space; an adversary calls it wherever it moves designs."""
+        return x if self.space is None else self.space.project(x)
 
 
 class Prediction(NamedTuple):
@@ -107,6 +114,25 @@ class Model(NamedTuple):
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class Designs:
+    """The real designs behind the vectors, for a search that moves designs: steps, levels and sums hold exactly.
+
+    The functions are not for `vmap`: a stage that calls them has `lift = "loop"`.
+
+    Attributes:
+        space: the space of the real designs.
+        tried: (N, length) the visible designs; some may lie outside the space.
+        decode: vectors (n, d) to designs (n, length) in the space; that of a visible design there gives just that.
+        encode: designs (n, length) to vectors (n, d).
+    """
+
+    space: Space
+    tried: NDArray[Any]
+    decode: Callable[[Tensor], NDArray[Any]]
+    encode: Callable[[NDArray[Any]], Tensor]
+
+
 @dataclass(frozen=True)
 class EncodedSpace:
     """The space in which the stages see designs.
@@ -119,6 +145,7 @@ class EncodedSpace:
         lower: (d,) smallest value of each coordinate: the bound of the space, or where it has none that of the data.
         upper: (d,) largest value, likewise.
         projection: the map onto the vectors that lie in the space; None if all do, or if the encoding has none.
+        designs: the real designs, the way there and back; None only in data that were not made from a table.
     """
 
     kind: Kind
@@ -128,6 +155,7 @@ class EncodedSpace:
     lower: Tensor
     upper: Tensor
     projection: Projection | None = None
+    designs: Designs | None = None
 
     def project(self, x: Tensor) -> Tensor:
         """The nearest vectors (..., d) inside the space, but for steps and levels, which only decoding takes.

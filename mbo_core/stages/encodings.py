@@ -25,11 +25,20 @@ from mbo_core.tasks.table import Table
 
 
 class TokenState(NamedTuple):
-    """The state of a token encoding: the number of classes and positions, and its statistics."""
+    """The state of a token encoding."""
 
     classes: int
+    """The number of tokens, with those that only the data have."""
     length: int
+    """The number of positions."""
     statistics: Statistics
+    own: int
+    """The number of tokens of the space, which decoding gives."""
+
+
+def _own(table: Table) -> int:
+    """The number of tokens of a discrete space, without those that only the data have."""
+    return table.space.sequence.classes if table.space.sequence else 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +84,7 @@ class OneHot(Encoding):
     def init(self, key: Key, table: Table) -> TokenState:
         """The number of classes and positions."""
         classes = table.space.classes or 1
-        return TokenState(classes, table.space.length, unit(table.space.length * classes))
+        return TokenState(classes, table.space.length, unit(table.space.length * classes), _own(table))
 
     def encode(self, state: TokenState, x: Tensor) -> Tensor:
         """Tokens (n, L) to float32 (n, L * K)."""
@@ -83,7 +92,7 @@ class OneHot(Encoding):
 
     def decode(self, state: TokenState, x: Tensor) -> Tensor:
         """Float (n, L * K) to the likeliest tokens (n, L)."""
-        return x.reshape(len(x), state.length, state.classes).argmax(2)
+        return x.reshape(len(x), state.length, state.classes)[..., : state.own].argmax(2)
 
     def shape(self, state: TokenState) -> tuple[int, ...]:
         """(L, K)."""
@@ -128,7 +137,7 @@ class SoftLogits(Encoding):
         if classes < 2:
             hint = "give amounts as real numbers (1.0, not 1); tokens of one class leave nothing to search"
             raise TaskError(f"{table.name}: tokens have only one class", hint)
-        state = TokenState(classes, length, unit(length * self._width(classes)))
+        state = TokenState(classes, length, unit(length * self._width(classes)), _own(table))
         if not self.standardise:
             return state
         return state._replace(statistics=statistics(self._logits(state, torch.tensor(table.x))))
@@ -144,7 +153,7 @@ class SoftLogits(Encoding):
         logits = (x.double() * std + mean).reshape(len(x), *self.shape(state))
         if self.reference == "first":
             logits = torch.cat([torch.zeros_like(logits[..., :1]), logits], dim=2)
-        return logits.argmax(2)
+        return logits[..., : state.own].argmax(2)
 
     def shape(self, state: TokenState) -> tuple[int, ...]:
         """(L, K - 1), or (L, K) with the reference `mean`."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import MboError, TaskError
 from mbo_core.stages.contracts import Evaluation
-from mbo_core.tasks.oracles import FallibleOracle, Oracle, OracleSet, Verdict
+from mbo_core.tasks.oracles import FallibleOracle, MeasuredOracle, Oracle, OracleSet, Verdict
 from mbo_core.tasks.task import Task
 
 
@@ -25,7 +25,8 @@ class OracleEvaluation(Evaluation):
         """Raw and normalised scores, float64 (n,) each; also `fault`, n texts, if a design could not be scored.
 
         With a set of several oracles, also the normalised score by each (see `OracleSet.columns`) and their population
-        standard deviation, `oracle_std`.
+        standard deviation, `oracle_std`. With an oracle of repeated measurements, `measurement_std`: their normalised
+        standard deviation.
 
         Raises:
             TaskError: for a task without an oracle, or designs outside its space.
@@ -42,6 +43,8 @@ class OracleEvaluation(Evaluation):
         if oracles.columns:
             scores.update(zip(oracles.columns.values(), normalised, strict=True))
             scores["oracle_std"] = normalised.std(axis=0)
+        if isinstance(task.oracle, MeasuredOracle):
+            scores["measurement_std"] = task.normalise(raw[0] + task.oracle.spread(designs)) - normalised[0]
         faults = [verdicts[0].faults.get(row, "") for row in range(len(designs))]
         return {**scores, "fault": faults} if any(faults) else scores
 

@@ -1,6 +1,6 @@
 """Tasks: tables of tried designs, their spaces, oracles, and summaries of scores."""
 
-from mbo_core.tasks.oracles import FallibleOracle, Oracle, OracleSet, Verdict
+from mbo_core.tasks.oracles import FallibleOracle, MeasuredOracle, Oracle, OracleSet, Verdict
 from mbo_core.tasks.scoring import mean_and_std, percentile
 from mbo_core.tasks.space import OWN_COLUMNS, Cells, Kind, Space
 from mbo_core.tasks.table import Table
@@ -11,6 +11,7 @@ __all__ = [
     "Cells",
     "FallibleOracle",
     "Kind",
+    "MeasuredOracle",
     "Oracle",
     "OracleKind",
     "OracleSet",

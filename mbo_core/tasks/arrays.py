@@ -27,8 +27,8 @@ class Designs(NamedTuple):
     notes: list[str]
 
 
-def from_array(name: str, x: Any, space: Space | None) -> Designs | dict[str, Array]:
-    """The designs in an array or list; columns by name where they are of several kinds.
+def from_array(name: str, x: Any, space: Space | None) -> Designs | dict[str, Any]:
+    """The designs in an array or list; columns by name where they are of several kinds, or words in a given space.
 
     Raises:
         TaskError: for what designs cannot be read from.
@@ -105,10 +105,10 @@ def _shared(rows: list[list[str]]) -> bool:
     return len(tokens) < sum(len({row[place] for row in rows}) for place in range(len(rows[0])))
 
 
-def _sequences(name: str, words: list[Any], space: Space | None) -> Designs:
+def _sequences(name: str, words: list[Any], space: Space | None) -> Designs | dict[str, Any]:
     if space is None:
         column, reason = sequence_of("design", Counter(words))
         return Designs(Space((column,)).read({"design": words}), Space((column,)), [f"design: {reason}"])
     if space.sequence is None:
         raise TaskError(f"{name}: x holds words, and the space is {space.kind}", "give a frame of columns")
-    return Designs(space.read({space.names[0]: words}), space, [])
+    return {space.names[0]: words}

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,10 @@ class Column(ABC):
     def cells(self, x: Array) -> Cells:
         """The coordinates (width,) of one design as cells of a table."""
 
+    def knowing(self, cells: Many[Any]) -> Self:
+        """The same column, which also reads what only these cells of the data have."""
+        return self
+
 
 @dataclass(frozen=True)
 class Category(Column):
@@ -77,11 +81,13 @@ class Category(Column):
         name: the column's name.
         levels: the levels, as people write them.
         descriptors: numbers that describe each level, by the name of the descriptor, e.g. {"boiling_C": (78, 100)}.
+        outside: levels that only the data have: trained on, never proposed. Their codes follow those of `levels`.
     """
 
     name: str
     levels: tuple[str, ...]
     descriptors: dict[str, tuple[float, ...]] = field(default_factory=dict, hash=False)
+    outside: tuple[str, ...] = ()
     what: ClassVar[str] = "category"
 
     def __post_init__(self) -> None:
@@ -91,15 +97,22 @@ class Category(Column):
             TaskError: for no level, a level twice, or a descriptor that does not describe each level once.
         """
         object.__setattr__(self, "levels", tuple(self.levels))
+        object.__setattr__(self, "outside", tuple(self.outside))
         _several(self.name, "level", self.levels)
+        _several(self.name, "level", self.known)
         for name, values in self.descriptors.items():
             if len(values) != len(self.levels) or not np.isfinite(values).all():
                 fact = f'descriptor "{name}" of column "{self.name}" has {len(values)} numbers'
                 raise TaskError(fact, f"give one finite number for each of the {len(self.levels)} levels")
 
     @property
+    def known(self) -> tuple[str, ...]:
+        """The level of each code: those of the space, then those that only the data have."""
+        return self.levels + self.outside
+
+    @property
     def size(self) -> int:
-        """The number of levels."""
+        """The number of levels in the space."""
         return len(self.levels)
 
     def listed(self) -> Array:
@@ -120,7 +133,7 @@ class Category(Column):
 
     def read(self, cells: Many[Any]) -> Array:
         """The code of the level in each cell."""
-        codes = {level: float(code) for code, level in enumerate(self.levels)}
+        codes = {level: float(code) for code, level in enumerate(self.known)}
         known: dict[tuple[type, Any], float] = {}
         for row, cell in enumerate(cells):
             if (type(cell), cell) not in known:
@@ -133,7 +146,11 @@ class Category(Column):
 
     def cells(self, x: Array) -> Cells:
         """The level."""
-        return {self.name: self.levels[int(x[0])]}
+        return {self.name: self.known[int(x[0])]}
+
+    def knowing(self, cells: Many[Any]) -> Category:
+        """The same column, which also reads the levels that only these cells of the data have."""
+        return replace(self, outside=_others({text_of(cell) for cell in cells}, self.known, self.outside))
 
 
 @dataclass(frozen=True)
@@ -146,6 +163,7 @@ class Sequence(Column):
         alphabet: the letter of each token; None for tokens that people know by number.
         gap: the letter of the alphabet that stands for nothing, so that shorter sequences fit; gaps stand at the end.
         classes: the number of tokens; by default that of the letters.
+        outside: letters that only the data have: trained on, never proposed. Their codes follow those of `alphabet`.
     """
 
     name: str
@@ -153,6 +171,7 @@ class Sequence(Column):
     alphabet: tuple[str, ...] | None = None
     gap: str | None = None
     classes: int = 0
+    outside: tuple[str, ...] = ()
     what: ClassVar[str] = "sequence"
 
     def __post_init__(self) -> None:
@@ -168,6 +187,11 @@ class Sequence(Column):
                 fact = f"alphabet has {len(self.alphabet)} names for {self.classes} classes"
                 raise TaskError(fact, "name each token")
             object.__setattr__(self, "classes", len(self.alphabet))
+        object.__setattr__(self, "outside", tuple(self.outside))
+        if self.outside and self.alphabet is None:
+            raise TaskError(f'sequence "{self.name}" has letters outside and no alphabet', "give it an alphabet")
+        if self.outside:
+            _several(self.name, "letter", self.known)
         if self.classes < 1:
             raise TaskError(f"classes={self.classes} in a discrete space", "give the number of tokens")
         if self.length < 1:
@@ -181,6 +205,16 @@ class Sequence(Column):
     def width(self) -> int:
         """The number of positions."""
         return self.length
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The letter of each code: those of the space, then those that only the data have; none of bare tokens."""
+        return (self.alphabet or ()) + self.outside
+
+    @property
+    def codes(self) -> int:
+        """The number of tokens, with those that only the data have."""
+        return self.classes + len(self.outside)
 
     @property
     def size(self) -> int:
@@ -204,8 +238,15 @@ class Sequence(Column):
         tokens = np.clip(np.rint(x), 0, self.classes - 1)
         if self.gap_code is None:
             return tokens
+        # A letter that only the data have gives way to a letter: a gap would move those behind it.
+        tokens = np.where(np.rint(x) >= self.classes, self._last, tokens)
         order = np.argsort(tokens == self.gap_code, axis=1, kind="stable")
         return np.take_along_axis(tokens, order, axis=1)
+
+    @property
+    def _last(self) -> int:
+        """The last token that is no gap, if there is one."""
+        return self.classes - 1 - (self.gap_code == self.classes - 1 > 0)
 
     def holds(self, x: Array) -> NDArray[np.bool_]:
         """Whether each is a sequence of tokens in range, with gaps at the end only."""
@@ -217,7 +258,7 @@ class Sequence(Column):
 
     def read(self, cells: Many[Any]) -> Array:
         """The tokens of each cell, a text or a list of tokens."""
-        codes = {letter: float(code) for code, letter in enumerate(self.alphabet or ())}
+        codes = {letter: float(code) for code, letter in enumerate(self.known)}
         return np.array([self._tokens(row, cell, codes) for row, cell in enumerate(cells)]).reshape(-1, self.length)
 
     def _tokens(self, row: int, cell: Any, codes: dict[str, float]) -> list[float]:
@@ -244,7 +285,14 @@ class Sequence(Column):
             names = [f"{self.name}{place}" for place in range(self.length)]
             return dict(zip(names, [int(token) for token in x], strict=True))
         gap = self.gap_code
-        return {self.name: "".join(self.alphabet[int(token)] for token in x if int(token) != gap)}
+        return {self.name: "".join(self.known[int(token)] for token in x if int(token) != gap)}
+
+    def knowing(self, cells: Many[Any]) -> Sequence:
+        """The same column, which also reads the letters that only these cells of the data have."""
+        if self.alphabet is None:
+            return self
+        found = {letter for cell in set(map(_hashed, cells)) for letter in cell}
+        return replace(self, outside=_others(found, self.known, self.outside))
 
 
 def text_of(cell: Any) -> str:
@@ -258,6 +306,15 @@ def text_of(cell: Any) -> str:
     if isinstance(cell, (float, np.floating)) and float(cell).is_integer():
         return str(int(cell))
     return str(cell)
+
+
+def _others(found: set[Any], known: Many[str], outside: tuple[str, ...]) -> tuple[str, ...]:
+    """What is outside a column already, and what else of the texts found is not known."""
+    return outside + tuple(sorted(one for one in found.difference(known) if isinstance(one, str)))
+
+
+def _hashed(cell: Any) -> Any:
+    return cell if isinstance(cell, str) else tuple(cell)
 
 
 def _is_number(token: Any) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mbo_core.errors import RecipeError, TaskError, nearest
 from mbo_core.tasks.cells import Series, columns_of, is_numeric, missing, numbers
-from mbo_core.tasks.inference import infer
+from mbo_core.tasks.inference import infer, levels_in
 from mbo_core.tasks.source import ENDINGS, Source, checksum
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
@@ -224,7 +224,7 @@ def _inputs(columns: Columns, target: str, weights: str | None, space: Any) -> l
     if isinstance(space, Space):
         return [*own, *space.names]
     proposed = infer(columns, own).space
-    return [*own, *(proposed if space is None else read_space(space, proposed)).names]
+    return [*own, *(proposed if space is None else read_space(space, proposed, levels_in(columns))).names]
 
 
 def _without(columns: Columns, rows: NDArray[np.bool_], what: str, notes: list[str]) -> Columns:

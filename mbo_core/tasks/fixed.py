@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,6 +94,10 @@ class Fixed(Column):
     def cells(self, x: Array) -> Cells:
         """As the column writes them."""
         return self.of.cells(x)
+
+    def knowing(self, cells: Many[Any]) -> Fixed:
+        """The same, whose column also reads what only these cells have."""
+        return replace(self, column=self.of.knowing(cells))
 
 
 def held(column: Column, value: Any) -> Fixed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,9 @@ from mbo_core.tasks.amounts import EXACT
 from mbo_core.tasks.arrays import Designs, from_array
 from mbo_core.tasks.cells import Series, columns_of, is_frame, is_numeric, is_pandas, numbers, refuse_missing
 from mbo_core.tasks.columns import Column, Sequence
-from mbo_core.tasks.inference import column_of, infer
+from mbo_core.tasks.inference import column_of, infer, levels_in
 from mbo_core.tasks.numbers import Number, Real, Whole
+from mbo_core.tasks.remarks import strangers
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.vectors import aligned, vector
@@ -57,7 +58,7 @@ def take(name: str, x: Any, y: Any, target: str | None, weights: Any, space: Giv
     if isinstance(weights, str):
         weights = _taken(name, inputs, weights, "weights") if columns else _no_columns(name, "weights", weights)
     if columns is None:
-        designs = _from_array(name, x, space)
+        designs = _from_array(name, x, space, _of_data)
     elif target is None:
         designs = _as_they_are(name, inputs, space)
     else:
@@ -80,7 +81,7 @@ def designs_in(name: str, x: Any, space: Space) -> Designs:
     Raises:
         TaskError: for a column that is missing, or cells that it cannot mean.
     """
-    found = _in_space(name, columns_of(x, name), space) if is_frame(x) else _from_array(name, x, space)
+    found = _in_space(name, columns_of(x, name), space) if is_frame(x) else _from_array(name, x, space, _in_space)
     return found._replace(x=_on_grid(found.x, space))
 
 
@@ -131,34 +132,42 @@ def _taken(name: str, columns: dict[str, Series], column: str, label: str) -> Se
     return columns.pop(column)
 
 
-def _from_array(name: str, x: Any, space: GivenSpace) -> Designs:
+def _from_array(
+    name: str, x: Any, space: GivenSpace, of: Callable[[str, dict[str, Series], Space], Designs]
+) -> Designs:
+    """The designs in an array; `of` reads them from columns in a space that is given."""
     given = read_space(space) if isinstance(space, (str, os.PathLike)) else space
     found = from_array(name, x, given)
-    return _as_they_are(name, columns_of(found), given) if isinstance(found, Mapping) else found
+    if isinstance(found, Designs):
+        return found
+    columns = columns_of(found)
+    return _as_they_are(name, columns, None) if given is None else of(name, columns, given)
 
 
 def _inferred(name: str, columns: dict[str, Series], space: GivenSpace) -> Designs:
     """The designs of a person's table, in a space that is given, or that the table proposes."""
     if isinstance(space, Space):
-        return _in_space(name, columns, space)
+        return _of_data(name, columns, space)
     found = infer(columns)
     if space is None:
         return _in_space(name, columns, found.space, found.lines)
-    said = read_space(space, found.space)
+    said = read_space(space, found.space, levels_in(columns))
     changed = [one.name for one in said.columns if one not in found.space.columns]
     lines = [line for line in found.lines if line.partition(":")[0] not in changed]
     lines += [f"{one}: as {Path(space).name} says" for one in changed]
-    return _in_space(name, columns, said, lines)
+    return _of_data(name, columns, said, lines)
 
 
 def _as_they_are(name: str, columns: dict[str, Series], space: GivenSpace) -> Designs:
     """The designs in columns that a person chose: real numbers without bounds, all others as they propose."""
     if isinstance(space, Space):
-        return _in_space(name, columns, space)
+        return _of_data(name, columns, space)
     found = [_column(name, column, cells) for column, cells in columns.items()]
     proposed = Space(tuple(column for column, _ in found))
     lines = [f"{column.name}: {reason}" for column, reason in found if reason]
-    return _in_space(name, columns, proposed if space is None else read_space(space, proposed), lines)
+    return _of_data(
+        name, columns, proposed if space is None else read_space(space, proposed, levels_in(columns)), lines
+    )
 
 
 def _column(name: str, column: str, cells: Series) -> tuple[Column, str]:
@@ -173,6 +182,13 @@ def _column(name: str, column: str, cells: Series) -> tuple[Column, str]:
     values = _exact(name, column, cells)
     bounds = (float(values.min()), float(values.max()))
     return Whole(column, bounds), f"whole amounts from {bounds[0]:.0f} to {bounds[1]:.0f}"
+
+
+def _of_data(name: str, columns: dict[str, Series], space: Space, notes: list[str] | None = None) -> Designs:
+    """The designs that columns of the data hold in a space, with levels and letters that are not in it."""
+    known = space.knowing({one.name: _cells(name, one, columns) for one in space.columns if not Space.number(one)})
+    found = _in_space(name, columns, known, notes)
+    return found._replace(notes=[*found.notes, *strangers(space, known)])
 
 
 def _in_space(name: str, columns: dict[str, Series], space: Space, notes: list[str] | None = None) -> Designs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -79,6 +79,21 @@ def column_of(name: str, cells: Series) -> Finding:
     """The column that the cells of one series propose, and why."""
     read = _read(name, cells)
     return read.column() if isinstance(read, Amounts) else read
+
+
+def levels_in(columns: Mapping[str, Series]) -> Callable[[str], list[str] | None]:
+    """The levels of each column if it were a category: its distinct texts, in order; None if it is not there."""
+
+    def levels(name: str) -> list[str] | None:
+        cells = columns.get(name)
+        kept = [] if cells is None else cells[~missing(cells)].tolist()
+        return (
+            None
+            if any(isinstance(cell, (list, tuple, np.ndarray)) for cell in kept)
+            else sorted(set(map(text_of, kept)))
+        )
+
+    return levels
 
 
 def _sums(series: dict[str, Series], amounts: dict[str, Amounts]) -> list[Linear]:

@@ -68,6 +68,14 @@ class FallibleOracle(Oracle, Protocol):
         """The scores of `score`, with the reason for each design that could not be scored."""
 
 
+@runtime_checkable
+class MeasuredOracle(Oracle, Protocol):
+    """An oracle that looks designs up among repeated measurements, and knows how far these differ."""
+
+    def spread(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """The standard deviations over the measurements of raw designs, as for `score`: (n,), in units of the score."""
+
+
 @dataclass(frozen=True)
 class OracleSet:
     """Several possible oracles, e.g. one network trained from several seeds.
@@ -118,10 +126,23 @@ class FallibleTurned(Turned):
         return Verdict(-np.asarray(verdict.scores), verdict.faults)
 
 
+@dataclass(frozen=True)
+class MeasuredTurned(Turned):
+    """An oracle of repeated measurements, turned."""
+
+    oracle: MeasuredOracle
+
+    def spread(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """The same standard deviations."""
+        return self.oracle.spread(designs)
+
+
 def turned(oracle: Oracle | None) -> Oracle | None:
     """An oracle of which smaller is better as one of which larger is."""
     if oracle is None:
         return None
     if isinstance(oracle, OracleSet):
         return OracleSet({name: one for name, member in oracle.members.items() if (one := turned(member)) is not None})
-    return FallibleTurned(oracle) if isinstance(oracle, FallibleOracle) else Turned(oracle)
+    if isinstance(oracle, FallibleOracle):
+        return FallibleTurned(oracle)
+    return MeasuredTurned(oracle) if isinstance(oracle, MeasuredOracle) else Turned(oracle)

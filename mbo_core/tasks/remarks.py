@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mbo_core.errors import nearest
 from mbo_core.tasks.amounts import words_of
+from mbo_core.tasks.columns import Category, Column, Sequence
+from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.numbers import TOLERANCE
+from mbo_core.tasks.space import Space
 from mbo_core.tasks.table import Table
 
 _NAMES = "impurity impurities loss losses cost costs price error errors rmse mse mae degradation waste defect defects"
@@ -14,7 +18,7 @@ SMALLER_IS_BETTER = frozenset(f"{_NAMES} residual regret toxicity byproduct bypr
 """Words in the name of a target that people seldom maximise."""
 
 SHOWN = 6
-"""The most cells of a design that a note shows."""
+"""The most cells of a design, or levels of a column, that a note shows."""
 
 
 def turn(scores: NDArray[np.float64], sign: int) -> NDArray[np.float64]:
@@ -60,3 +64,33 @@ def _broken(table: Table) -> NDArray[np.bool_]:
     """Which rows break which constraint, (N, constraints)."""
     room = TOLERANCE * np.maximum(1.0, np.abs(table.x) @ np.abs(table.space.weights).T)
     return np.asarray(np.abs(table.space.lacking(table.x)) > room)
+
+
+def strangers(space: Space, known: Space) -> list[str]:
+    """A line for each column of which the data have levels or letters that are not in the space.
+
+    Args:
+        space: the space as it was given.
+        known: the same, whose columns know what only the data have.
+    """
+    pairs = zip(space.columns, known.columns, strict=True)
+    return [_stranger(_outsiders(before), after) for before, after in pairs if after != before]
+
+
+def _stranger(before: tuple[str, ...], column: Column) -> str:
+    inner = column.of if isinstance(column, Fixed) else column
+    what, inside = ("levels", inner.levels) if isinstance(inner, Category) else ("letters", _letters(inner))
+    found = [one for one in _outsiders(column) if one not in before]
+    near = nearest(found[0], inside)
+    hint = f" ({near})" if near.startswith("did you mean") else ""
+    shown = ", ".join(f'"{one}"' for one in found[:SHOWN]) + (", ..." if len(found) > SHOWN else "")
+    return f"{column.name}: the data have {shown}, not among the {what} of the space{hint}"
+
+
+def _outsiders(column: Column) -> tuple[str, ...]:
+    inner = column.of if isinstance(column, Fixed) else column
+    return inner.outside if isinstance(inner, (Category, Sequence)) else ()
+
+
+def _letters(column: Column) -> tuple[str, ...]:
+    return (column.alphabet or ()) if isinstance(column, Sequence) else ()

@@ -28,7 +28,7 @@ Kind = Literal["continuous", "discrete", "mixed"]
 NEAR = 1e-3
 """Room of a search that moves in float32, in units of a range or of a sum's terms."""
 
-OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std")
+OWN_COLUMNS = ("seed", "in_data", "raw", "normalised", "predicted", "fault", "oracle_std", "measurement_std")
 """Columns that tables of designs use for something else."""
 
 
@@ -140,12 +140,12 @@ class Space:
 
     @property
     def classes(self) -> int | None:
-        """The number of tokens of a discrete space."""
-        return self.sequence.classes if self.sequence else None
+        """The number of tokens of a discrete space, with those that only the data have."""
+        return self.sequence.codes if self.sequence else None
 
     @property
     def alphabet(self) -> tuple[str, ...] | None:
-        """The letters of a discrete space."""
+        """The letters of a discrete space, without those that only the data have."""
         return self.sequence.alphabet if self.sequence else None
 
     @cached_property
@@ -153,7 +153,7 @@ class Space:
         """Whether every row of finite numbers, or of tokens, is a design."""
         if self.constraints:
             return False
-        whole = self.sequence is not None and self.sequence.gap is None
+        whole = self.sequence is not None and self.sequence.gap is None and not self.sequence.outside
         return whole or all(isinstance(column, Number) and column.plain for column in self.columns)
 
     @property
@@ -298,6 +298,11 @@ class Space:
         for name in values:
             self.place(name)
         columns = [held(column, values[column.name]) if column.name in values else column for column in self.columns]
+        return Space(tuple(columns), self.constraints)
+
+    def knowing(self, cells: Mapping[str, Many[Any]]) -> Space:
+        """The same space, whose columns also read what only these cells of the data have, by name."""
+        columns = [one if self.number(one) else one.knowing(cells[one.name]) for one in self.columns]
         return Space(tuple(columns), self.constraints)
 
     def read(self, cells: Mapping[str, Many[Any]]) -> Array:

@@ -3,7 +3,9 @@
 [columns.temp_C]          # kind = "real" | "whole" | "category" | "sequence" | "fixed"
 bounds = [40.0, 80.0]     # or lower, upper; also step or values, log, unit
 [columns.gas]
-levels = ["N2", "air"]    # also [columns.gas.descriptors]
+levels = ["N2", "air"]    # also [columns.gas.descriptors]; others of the data are trained on, never proposed
+[columns.ligand]
+kind = "category"         # its levels are those of the data
 [columns.operator]
 ignore = true
 [columns.stirring]
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import tomli_w
@@ -66,13 +68,20 @@ def _short_lists(text: str) -> str:
     return re.sub(r"\[\n((?:    .*,\n)+)\]", lambda found: f"[{found[1][4:-2].replace(_NEXT, ', ')}]", text)
 
 
-def read_space(path: str | os.PathLike[str], proposed: Space | None = None) -> Space:
+Levels = Callable[[str], list[str] | None]
+"""The levels that a column of the data would have, by its name; None if it is not there."""
+
+
+def read_space(
+    path: str | os.PathLike[str], proposed: Space | None = None, levels: Levels = lambda name: None
+) -> Space:
     """The space in a file.
 
     Args:
         path: a TOML file.
         proposed: what the file corrects: of this space only what the file names changes. Sums in the file replace
             those proposed, and so do constraints.
+        levels: those of a column that the file makes a category without naming them.
 
     Raises:
         TaskError: for a file that cannot be read, and with all mistakes in it, each with its line.
@@ -82,12 +91,12 @@ def read_space(path: str | os.PathLike[str], proposed: Space | None = None) -> S
     except RecipeError as error:
         raise TaskError(error.message, error.hint) from error
     reading = Reading(document.where)
-    return reading.space(document.table) if proposed is None else _corrected(reading, document.table, proposed)
+    return reading.space(document.table) if proposed is None else _corrected(reading, document.table, proposed, levels)
 
 
-def _corrected(reading: Reading, table: toml.Table, proposed: Space) -> Space:
+def _corrected(reading: Reading, table: toml.Table, proposed: Space, levels: Levels) -> Space:
     base = Reading(lambda *_: "proposed space").specs(_sourced(proposed))
-    said = reading.specs(table)
+    said = {name: _with_levels(name, spec, base, levels) for name, spec in reading.specs(table).items()}
     for name, spec in said.items():
         if name not in base and "kind" not in spec:
             fact = f'unknown column "{name}"'
@@ -99,6 +108,14 @@ def _corrected(reading: Reading, table: toml.Table, proposed: Space) -> Space:
     specs.update({name: spec for name, spec in said.items() if name not in base})
     kept = {name: spec for name, spec in specs.items() if "ignore" not in spec or not spec["ignore"].value}
     return reading.built(kept, [*_proposed_sums(proposed, table, kept), *reading.constraints(table)])
+
+
+def _with_levels(name: str, spec: Spec, base: Mapping[str, Spec], levels: Levels) -> Spec:
+    """What is said of a column, with the data's levels if it becomes a category and none are named."""
+    before = base[name]["kind"].value if name in base else None
+    made = "kind" in spec and spec["kind"].value == "category" != before
+    found = levels(name) if made and "levels" not in spec else None
+    return {**spec, **({"levels": toml.Sourced(found, spec["kind"].where)} if found else {})}
 
 
 def _sourced(space: Space) -> toml.Table:

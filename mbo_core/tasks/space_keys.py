@@ -10,8 +10,8 @@ NUMBER = ("bounds", "lower", "upper", "step", "values", "log", "unit")
 KEYS: dict[str, tuple[str, ...]] = {
     "real": NUMBER,
     "whole": NUMBER,
-    "category": ("levels", "descriptors"),
-    "sequence": ("length", "alphabet", "gap", "classes"),
+    "category": ("levels", "descriptors", "outside"),
+    "sequence": ("length", "alphabet", "gap", "classes", "outside"),
     "fixed": (),
 }
 """The keys of each kind of column, beside `kind`, `value` and `ignore`."""
@@ -50,6 +50,7 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "log": (lambda value: isinstance(value, bool), "true or false"),
     "unit": (lambda value: isinstance(value, str), "a text"),
     "levels": (lambda value: is_list(value, str, int, float), "a list of texts"),
+    "outside": (lambda value: is_list(value, str, int, float), "a list of texts"),
     "descriptors": (_describes, "a list of numbers for each descriptor"),
     "length": (_is_whole, "a whole number"),
     "classes": (_is_whole, "a whole number"),

@@ -188,10 +188,12 @@ def _column(name: str, kind: str, plain: dict[str, Any]) -> Column:
 
 
 def _free(name: str, kind: str, plain: dict[str, Any]) -> Column:
+    if "outside" in plain:
+        plain["outside"] = tuple(map(text_of, plain["outside"]))
     if kind == "category":
         levels = tuple(text_of(level) for level in _given(name, kind, plain.get("levels"), "levels"))
         described = {key: tuple(map(float, values)) for key, values in plain.get("descriptors", {}).items()}
-        return Category(name, levels, described)
+        return Category(name, levels, described, plain.get("outside", ()))
     if kind == "sequence":
         return Sequence(name, _given(name, kind, plain.pop("length", None), "length"), **plain)
     bounds = (plain.pop("lower", -math.inf), plain.pop("upper", math.inf))

@@ -42,7 +42,8 @@ def _column_table(column: Column) -> dict[str, Any]:
         return {**({"kind": "fixed"} if alone else _column_table(column.of)), "value": _plain(column.value)}
     if isinstance(column, Category):
         described = {name: [float(value) for value in values] for name, values in column.descriptors.items()}
-        return {"kind": "category", "levels": list(column.levels), **({"descriptors": described} if described else {})}
+        more = {"outside": list(column.outside), "descriptors": described}
+        return {"kind": "category", "levels": list(column.levels), **{key: said for key, said in more.items() if said}}
     if isinstance(column, Sequence):
         return _sequence_table(column)
     assert isinstance(column, Number)
@@ -55,7 +56,8 @@ def _sequence_table(column: Sequence) -> dict[str, Any]:
         return {**table, "classes": column.classes}
     single = all(len(letter) == 1 for letter in column.alphabet)
     table["alphabet"] = "".join(column.alphabet) if single else list(column.alphabet)
-    return {**table, **({} if column.gap is None else {"gap": column.gap})}
+    more = {"gap": column.gap, "outside": list(column.outside)}
+    return {**table, **{key: said for key, said in more.items() if said}}
 
 
 def _number_table(column: Number) -> dict[str, Any]:

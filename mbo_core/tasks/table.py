@@ -104,9 +104,9 @@ def _codes(name: str, column: Column, part: Array, alone: bool) -> None:
     """Refuse codes of a category or a sequence that are out of range."""
     column = column.of if isinstance(column, Fixed) else column
     if isinstance(column, Category):
-        what, count = "level", column.size
+        what, count = "level", len(column.known)
     elif isinstance(column, Sequence):
-        what, count = "token", column.classes
+        what, count = "token", column.codes
     else:
         return
     bad = np.argwhere((part < 0) | (part >= count) | (part != np.rint(part)))

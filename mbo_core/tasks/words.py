@@ -59,7 +59,8 @@ def texts_say(name: str, counts: Mapping[str, int]) -> Finding:
         return None, f"a name for each row ({', '.join(list(counts)[:2])}, ...)"
     once = sum(count == 1 for count in counts.values())
     if 2 * once > rows > 2:
-        return None, f"text that is no sequence, and {once} of {rows} cells occur only once"
+        fact = f"text that is no sequence, and {once} of {rows} cells occur only once"
+        return None, f'{fact}; to search it, make it a category (kind = "category")'
     return Category(name, tuple(sorted(counts))), levels_say(counts)
 
 

@@ -64,6 +64,7 @@ CHECKS: tuple[Check, ...] = (
     Check(methodcaller("able", "members"), stage_checks.members),
     Check(methodcaller("able", "params"), stage_checks.params),
     Check(lambda found: found.adversaries, stage_checks.mined),
+    Check(lambda found: found.miners, stage_checks.mined_inside),
     Check(lambda found: [*found.updates, *found.objectives], restricted_proxy.needs),
     Check(lambda found: found.objectives, stage_checks.objective),
     Check(lambda found: found.updates, stage_checks.length),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, cast
 
 import tomli_w
@@ -138,11 +139,18 @@ class OfferedStage:
         ]
         return [("", {"update": climbed}), *moved]
 
+    @property
+    def _proxies(self) -> list[type[Stage]]:
+        """For an update: a proxy with every ability of the core, then the plugin's own, with those that it adds."""
+        loaded = self.package.registry.loaded("proxy").values() if self.role == "update" else ()
+        own = [offered.value for offered in loaded if offered.plugin.name == self.package.plugin.name]
+        return [AbleProxy, *own]
+
     def _mix(self, kind: Kind, suffix: str, partners: Mapping[str, type[Stage]]) -> Mix:
         refusals: list[RecipeError] = []
-        for encoding in PLAIN[kind]:
+        for encoding, proxy in product(PLAIN[kind], self._proxies):
             try:
-                recipe = self._recipe(encoding, partners, kind)
+                recipe = self._recipe(encoding, {"proxy": proxy, **partners}, kind)
                 mistakes = Mistakes()
                 check(recipe, kind, self.package.registry, mistakes)
                 mistakes.raise_if_any()
@@ -167,4 +175,5 @@ class OfferedStage:
         known = options(default)
         held = {name: option.default for name, option in known.items() if option.stage is not None}
         values: dict[str, Any] = {name: stages.get(name, own) for name, own in held.items()}
-        return default(**values, **({"candidates": CANDIDATES} if "candidates" in known else {}))
+        small = self.package.known.get((role, default.name), {}) if default is not AbleProxy else {}
+        return default(**values, **small, **({"candidates": CANDIDATES} if "candidates" in known else {}))

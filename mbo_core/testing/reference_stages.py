@@ -118,7 +118,8 @@ class ShiftDesigns(Adversary):
 
     def mine(self, key: Key, state: State, model: Model, start: Mined, batch: Batch) -> tuple[Mined, State]:
         """The designs, one step up."""
-        return start._replace(x=(start.x + 0.1 * model.input_gradient(start.params, start.x)).detach()), state
+        x = start.x + 0.1 * model.input_gradient(start.params, start.x)
+        return start._replace(x=batch.project(x).detach()), state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,12 +23,11 @@ from mbo_core.stages.data import Batch, Data, State, state_and_info
 from mbo_core.testing.case import Fault, Inapplicable, demand
 from mbo_core.testing.mix import SEEDS, Mix, Rehearsal, carry_out, prepare
 from mbo_core.testing.settings import FILE
+from mbo_core.testing.stage_checks import NEAR
 from mbo_core.testing.tiny_tasks import degenerate_tasks, tiny_task
 
 ALONE = SEEDS[1]
 KEY = keys.key(0)
-NEAR = 1e-3
-"""Room for float32, in encoded coordinates."""
 
 
 def runs(mix: Mix) -> None:
@@ -79,7 +78,7 @@ def stays_inside(mix: Mix) -> None:
     if space.projection is None:
         raise Inapplicable("its encoding cannot project vectors into the space")
     update_key, step_key = keys.split(KEY)
-    state = update.init(update_key, fitted.data, fitted.state)
+    state, _ = state_and_info(update.init(update_key, fitted.data, fitted.state))
     for number in range(update.length(fitted.data) + 1):
         x = update.designs(state)
         far = float((space.project(x) - x).abs().max())
@@ -202,7 +201,7 @@ def inputs_untouched(mix: Mix) -> None:
         state, _ = watch("the proxy's step", partial(proxy.step, KEY, state, batch), batch, state)
     watch("the proxy's predict", partial(proxy.predict, state, data.x), data, state)
     state = watch("the proxy's finish", partial(proxy.finish, KEY, state, data), data, state)
-    search = watch("the update's init", partial(update.init, KEY, data, state), data, state)
+    search, _ = state_and_info(watch("the update's init", partial(update.init, KEY, data, state), data, state))
     if update.length(data):
         search, _ = watch("the update's step", partial(update.step, KEY, search, data, 0), data, search)
     watch("the update's designs", partial(update.designs, search), (), search)

@@ -22,6 +22,8 @@ from mbo_core.testing.reference_stages import Climb
 from mbo_core.testing.tiny_tasks import degenerate_tasks
 
 KEY = keys.key(0)
+NEAR = 1e-3
+"""Room for float32, in encoded coordinates."""
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
@@ -185,14 +187,29 @@ def mined(mix: Mix) -> None:
     adversary = mix.recipe.adversary
     if not adversary.moves:
         raise Inapplicable("it declares that it moves nothing")
-    proxy, state, data = mix.learnt
-    model = cast(WithParams, proxy).model(state)
-    start = Mined(optree.tree_map(_leaf, state.params), _leaf(data.x[:8]))
-    batch = Batch(data.x[:8], data.y[:8], torch.ones(8))
-    found, _ = adversary.mine(KEY, adversary.init(KEY, data), model, start, batch)
+    start, found = _mined(mix)
     for what, name in (("designs", "x"), ("weights", "params")):
         before, after = (optree.tree_leaves(getattr(one, name)) for one in (start, found))
         _demand_moved(what, what in adversary.moves, before, after)
+
+
+def mined_inside(mix: Mix) -> None:
+    """Designs that an adversary moves stay in the space: its bounds, sums and levels."""
+    space = mix.learnt.data.space
+    if space.projection is None:
+        raise Inapplicable("its encoding cannot project vectors into the space")
+    x = _mined(mix)[1].x
+    far = float((space.project(x) - x).abs().max())
+    demand(far <= NEAR, f"designs lie {far:.3g} outside the space", "end each move with x = batch.project(x)")
+
+
+def _mined(mix: Mix) -> tuple[Mined, Mined]:
+    """Where the adversary starts, and where it ends."""
+    adversary, (proxy, state, data) = mix.recipe.adversary, mix.learnt
+    model = cast(WithParams, proxy).model(state)
+    start = Mined(optree.tree_map(_leaf, state.params), _leaf(data.x[:8]))
+    batch = Batch(data.x[:8], data.y[:8], torch.ones(8), data.space)
+    return start, adversary.mine(KEY, adversary.init(KEY, data), model, start, batch)[0]
 
 
 def _leaf(tensor: Tensor) -> Tensor:

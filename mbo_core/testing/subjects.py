@@ -142,6 +142,11 @@ class Subjects:
         return [mix for mix in self.mixes if mix.kind == "mixed" and mix.of in {"method", "update"}]
 
     @property
+    def miners(self) -> list[Mix]:
+        """Adversaries that move designs, on the same space."""
+        return [mix for mix in self.adversaries if mix.kind == "mixed" and "designs" in mix.recipe.adversary.moves]
+
+    @property
     def learners(self) -> list[Mix]:
         """Mixes whose proxy learns something."""
         return [mix for mix in self.mixes if "order" in mix.recipe.proxy.abilities]

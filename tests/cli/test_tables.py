@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,25 @@ def test_a_run_on_a_file_repeats(oven):
     done = mbo(*again.removeprefix("again: mbo ").split(), "--out", "b")
     assert done.exit_code == 0, done.output
     assert designs("a") == designs("b")
+
+
+def test_a_dry_run_names_files_that_are_there(oven):
+    """What it prints runs as it stands, and the command for the space prints the space."""
+    Path("my limits.toml").write_text("[columns.temp]\nbounds = [20, 60]\n")
+    Path("first.csv").write_text("temp,acid\n25,0.5\n")
+    asked = ["--task", "oven.csv", "--target", "waste", "--minimize", "--ignore", "gas", "--space", "my limits.toml"]
+    dry = mbo("run", "grad-ascent", *asked, "--start", "first.csv", *SMALL, "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    recipe, _, rest = dry.stdout.partition("# the space of the table: mbo ")
+    Path("elsewhere").mkdir()
+    Path("elsewhere/own.toml").write_text(recipe)
+    for out, command in (("a", ["elsewhere/own.toml"]), ("b", ["grad-ascent", *asked, "--start", "first.csv", *SMALL])):
+        done = mbo("run", *command, "--out", out)
+        assert done.exit_code == 0, done.output
+    assert designs("a") == designs("b")
+    shown = mbo(*shlex.split(rest.splitlines()[0]))
+    assert "bounds = [20.0, 60.0]" in shown.stdout
+    assert not any(Path(name).exists() for name in ("space.toml", "start.csv"))
 
 
 def test_a_changed_file_is_noted(oven):

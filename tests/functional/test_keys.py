@@ -98,6 +98,15 @@ def test_lifted_draws_equal_single_ones_to_the_bit(draw):
     assert torch.equal(twice.flatten(0, 1), one_by_one)
 
 
+@pytest.mark.parametrize("many", [1, 3, 16, 17, 40])
+def test_integers_and_tensors_give_the_same_blocks(many):
+    """Few blocks are enciphered as integers, many and those under `vmap` as tensors."""
+    keys_ = keys.split(KEY, 40)[:many]
+    lifted = vmap(lambda key: keys.fold_in(key, 2**40 + 7), randomness="error")(keys_)
+    assert torch.equal(keys.fold_in(keys_, 2**40 + 7), lifted)
+    assert torch.equal(keys.split(KEY, many), keys.split(KEY, 40)[:many])
+
+
 @draws
 def test_draws_do_not_change_any_generator(draw):
     """Neither the key nor torch's global generator."""

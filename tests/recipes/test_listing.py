@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 import mbo_core
 from mbo_core.errors import MboError
-from mbo_core.functional import batches
-from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.recipes.resolve import fits_kinds
-from mbo_core.stages.data import Data, EncodedSpace
+from mbo_core.testing.mix import prepare
+from mbo_core.testing.tiny_tasks import tiny_task
 from mbo_core.toml import plain
 
 INSTALLED = mbo_core.installed()
 
 
 def accepts(recipe: Recipe, kind: str, rows: int) -> bool:
-    recipe, _ = fitted(recipe, rows)
-    x = torch.zeros(rows, 24)
-    classes = 3 if kind == "discrete" else None
-    space = EncodedSpace(kind, (8, 3), classes, recipe.encoding.representation, x[0], x[0])
-    data = Data(x, torch.linspace(-1, 1, rows), space)
+    whole = tiny_task(kind)
+    task = mbo_core.Task("few", whole.x[:rows], whole.y[:rows], space=whole.space, replicates="keep")
     try:
-        schedule = recipe.proxy.schedule(data)
-        if schedule.trains:
-            batches.check_rows(schedule, rows)
-        recipe.update.check(data)
+        prepare(recipe, task, (0,))
     except MboError:
         return False
     return True

@@ -15,10 +15,10 @@ from scipy.stats import spearmanr
 
 import mbo_core as mbo
 from mbo_core.cli.report import print_record
-from mbo_core.functional import batches
+from mbo_core.functional import batches, keys
 from mbo_core.runs.held_out import predicted, quality, spearman
 from mbo_core.runs.keeping import Best, Until, chosen
-from mbo_core.runs.seeds import PerSeed, Stream, fold, stream_keys
+from mbo_core.runs.seeds import PerSeed, Stream, stream_keys
 from mbo_core.runs.store import Folder
 from mbo_core.runs.tables import mean_std
 from mbo_core.stages import Keep, Prediction, Proxy, Schedule
@@ -80,7 +80,7 @@ class InPlace(Counting):
 class Ranking(Counting):
     """Predicts an order only: the right one after a number of steps of its own, else the reverse."""
 
-    name = "ranking"
+    name = "own-ranking"
     abilities = frozenset({"order"})
 
     def predict(self, state, x):
@@ -93,7 +93,7 @@ def run(proxy, task=TABLE, **options):
 
 
 def targets() -> list[int]:
-    return [2 + int(key[1]) % 8 for key in fold(stream_keys(SEEDS, Stream.PROXY, "cpu"), batches.Use.INIT)]
+    return [2 + int(key[1]) % 8 for key in keys.fold_in(stream_keys(SEEDS, Stream.PROXY, "cpu"), batches.Use.INIT)]
 
 
 def states(result, name) -> list[float]:
@@ -186,7 +186,7 @@ def test_members_are_judged_on_rows_of_their_own(shuffle):
     assert result.held_out["rows"]["by_seed"] == [HELD_OUT] * len(SEEDS)
     data = mbo.run(mbo.Recipe(proxy=Regression(epochs=0)), TABLE, seeds=[0])
     assert data.held_out["error"]["by_seed"] == [None]
-    key = fold(stream_keys([0], Stream.PROXY, "cpu"), batches.Use.ROWS)[0]
+    key = keys.fold_in(stream_keys([0], Stream.PROXY, "cpu"), batches.Use.ROWS)[0]
     _, rows = batches.split(key, ROWS, proxy.schedule(None))
     state, x = result.predictors[0].state, torch.tensor((X - X.mean(0)) / X.std(0)).float()
     members = proxy.predict_members(state, x).mean

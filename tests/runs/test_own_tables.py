@@ -124,7 +124,15 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=CASES)
+PAIRS = [
+    pytest.param(method, case, marks=() if number % len(METHODS) == place else pytest.mark.slow)
+    for number, case in enumerate(CASES)
+    for place, method in enumerate(METHODS)
+]
+"""Every table with both methods; one of each is in the default gear."""
+
+
+@pytest.fixture
 def case(request, tmp_path) -> tuple[Case, mbo.Task]:
     """A case with its task, read from a file."""
     found = CASES[request.param]
@@ -134,7 +142,7 @@ def case(request, tmp_path) -> tuple[Case, mbo.Task]:
     return found, mbo.read_table(path, target="y", space=space if found.space else None, minimize=found.minimize)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "case"), PAIRS, indirect=["case"])
 def test_what_is_proposed_can_be_made(method, case):
     expected, task = case
     assert any(expected.said in note for note in task.notes)
@@ -171,3 +179,39 @@ def test_lower_is_better_is_asked_for():
 def test_sequences_need_no_helper(x):
     result = mbo.run({"update": {"use": "none"}}, mbo.Task("dna", x, [1.0, 2.0, 3.0]), seeds=1)
     assert set(result.frame()["design"].str.rstrip("-")) == {"".join(word) for word in x}
+
+
+FAR = {
+    "grad-ascent": ["update.step_size=1.0", "update.steps=20"],
+    "coms": ["update.step_size=1.0", "update.steps=20", "adversary.steps=1"],
+    "cma-es": ["update.step_size=9.0", "update.generations=5"],
+}
+
+
+@pytest.mark.parametrize("method", FAR)
+def test_bounds_hold_where_a_search_leaves_the_data(method):
+    """The score rises with the pH, of which there is nothing beyond 14; without bounds a note says how far it went."""
+    draw = np.random.default_rng(0)
+    x = np.c_[draw.normal(50, 5, 60), draw.uniform(1, 14, 60)]
+    columns = (mbo.Real("temp"), mbo.Real("pH", (0, 14)))
+    far = [*METHODS["grad-ascent"][:3], *FAR[method]]
+    found = {}
+    for space in (mbo.Space(columns), mbo.Space.continuous(2, ("temp", "pH"))):
+        result = mbo.run(method, mbo.Task("bath", x, x[:, 1], space=space), seeds=1, preset="quick", set=far)
+        found[space] = result.frame()["pH"], [note.text for note in result.notes]
+    (bound, _), (free, said) = found.values()
+    assert bound.between(0, 14).all()
+    assert free.max() > 14
+    assert any("candidates lie outside the range of the data" in text for text in said)
+
+
+def test_whole_numbers_of_a_frame_are_named_amounts():
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"degrees": draw.integers(20, 100, 60), "minutes": draw.integers(1, 14, 60)})
+    task = mbo.Task("oven", frame, frame.degrees - 3 * frame.minutes)
+    assert task.kind == "continuous"
+    assert "degrees: whole amounts from " in task.notes[0]
+    proposed = mbo.run("grad-ascent", task, seeds=1, set=METHODS["grad-ascent"]).frame()
+    assert on_grid(proposed["degrees"], 1)
+    assert proposed["degrees"].between(20, 99).all()
+    assert proposed["minutes"].between(1, 13).all()

@@ -16,10 +16,11 @@ from mbo_grad_ascent.update import GradientAscent
 
 import mbo_core as mbo
 from mbo_core.cli.report import print_result
+from mbo_core.functional import keys
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.registry import Registry
 from mbo_core.runs.execute import Interrupted
-from mbo_core.runs.seeds import Search, Stream, fold, stream_keys
+from mbo_core.runs.seeds import Search, Stream, stream_keys
 from mbo_core.runs.store import Folder
 from mbo_core.stages import Adversary
 from mbo_core.tasks import OracleSet, Space, Task, Verdict
@@ -305,7 +306,7 @@ def test_an_unscored_design_is_noted(tmp_path, capsys):
 
 
 def test_notes_of_a_search_are_printed(tmp_path, capsys, monkeypatch):
-    [own] = fold(fold(stream_keys([1], Stream.UPDATE, "cpu"), Search.STEP), 0)
+    [own] = keys.fold_in(keys.fold_in(stream_keys([1], Stream.UPDATE, "cpu"), Search.STEP), 0)
 
     def step(self, key, state, data, number):
         return state, {"second": (key == own).all().float(), "other": torch.zeros(())}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
 
+import mbo_core as mbo
 from mbo_core.errors import MboError
 from mbo_core.runs.notes import Note
 from mbo_core.runs.watch import KEPT, Watch
 from mbo_core.stages import NoUpdate
+from mbo_core.testing.tiny_tasks import small_task
 
 
 class Told(NoUpdate):
@@ -157,3 +161,35 @@ def test_a_tool_may_add_notes():
     watched.notes += [Note(4, "tool", "odd"), Note(None, "tool", "slow")]
     assert [note.text for note in watched.notes_of([9])] == ["slow"]
     assert [note.text for note in watched.notes_of([4])] == ["odd", "slow"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(NoUpdate):
+    """Tells the best visible score before it starts; or NaN."""
+
+    name: ClassVar[str] = "prepared"
+    infos: ClassVar[dict[str, str]] = {"best": "the best standardised score"}
+    lost: ClassVar[bool] = False
+
+    def init(self, key, data, proxy_state):
+        best = data.y.amax()
+        return NoUpdate.init(self, key, data, proxy_state), {"best": best * torch.nan if self.lost else best}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost(Prepared):
+    """Tells NaN."""
+
+    name: ClassVar[str] = "lost"
+    lost: ClassVar[bool] = True
+
+
+def test_what_prepares_a_search_is_told():
+    task = small_task("continuous", rows=20)
+    result = mbo.run(mbo.Recipe(update=Prepared(candidates=4)), task, seeds=2)
+    best = (task.y.max() - task.y.mean()) / task.y.std()
+    assert [trial.steps for trial in result.trials.values()] == 2 * [
+        [{"phase": "prepare the search", "step": 0, "best": pytest.approx(best, rel=1e-5)}]
+    ]
+    failed = mbo.run(mbo.Recipe(update=Lost(candidates=4)), task, seeds=1).failed
+    assert failed == {0: "the preparation of the search diverged: best is nan at step 0"}

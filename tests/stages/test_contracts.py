@@ -12,8 +12,8 @@ from torch import Tensor
 
 import mbo_core as mbo
 from mbo_core.cli.report import print_folder
-from mbo_core.functional import batches
-from mbo_core.runs.seeds import Stream, fold, stream_keys
+from mbo_core.functional import batches, keys
+from mbo_core.runs.seeds import Stream, stream_keys
 from mbo_core.stages import NoUpdate, Prediction, Proxy, Schedule, Update, top
 
 LIFTS = pytest.mark.parametrize("lift", ["vmap", "loop"])
@@ -78,7 +78,7 @@ class Calibrated(Proxy):
         return Prediction(mean, torch.zeros_like(mean))
 
 
-[FIRST] = fold(fold(stream_keys([0], Stream.PROXY, "cpu"), batches.Use.STEP), 0)
+[FIRST] = keys.fold_in(keys.fold_in(stream_keys([0], Stream.PROXY, "cpu"), batches.Use.STEP), 0)
 
 
 @LIFTS
@@ -130,7 +130,7 @@ class Fitted(Proxy):
         return Prediction(state.expand(len(x)), torch.zeros(len(x)))
 
 
-[SECOND] = fold(stream_keys([1], Stream.PROXY, "cpu"), batches.Use.INIT)
+[SECOND] = keys.fold_in(stream_keys([1], Stream.PROXY, "cpu"), batches.Use.INIT)
 
 
 @LIFTS
@@ -171,7 +171,7 @@ def test_epochs_without_a_step_are_an_error(monkeypatch):
 class Ranking(Proxy):
     """Orders designs by their first coordinate."""
 
-    name = "ranking"
+    name = "own-ranking"
     abilities = frozenset({"order"})
 
     def schedule(self, data):
@@ -209,7 +209,7 @@ def test_a_ranking_has_no_predicted_scores(tmp_path):
 
 def test_an_update_that_needs_scores_refuses_a_ranking(monkeypatch):
     monkeypatch.setattr(Ranked, "needs", frozenset({"values"}))
-    with pytest.raises(mbo.RecipeError, match='needs a proxy with "values", which "ranking" lacks'):
+    with pytest.raises(mbo.RecipeError, match='needs a proxy with "values", which "own-ranking" lacks'):
         mbo.run(mbo.Recipe(proxy=Ranking(), update=Ranked()), TASK, seeds=1)
 
 

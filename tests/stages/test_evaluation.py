@@ -157,6 +157,21 @@ def test_several_oracles_score_every_design():
     }
 
 
+class Measured(Answer):
+    """An oracle of measurements that differ by 5."""
+
+    def spread(self, designs):
+        return np.array([5.0, 0.0])
+
+
+@pytest.mark.parametrize("minimize", [False, True])
+def test_measurements_of_a_design_have_a_spread(minimize):
+    table = ([[0.0, 0.0], [1.0, 1.0]], [10.0, 30.0])
+    asked = Task("bowl", *table, oracle=Measured(np.array([20.0, 50.0])), minimize=minimize)
+    scores = OracleEvaluation().score(DESIGNS, asked)
+    assert scores["measurement_std"].tolist() == pytest.approx([0.25, 0])
+
+
 def test_a_set_of_one_oracle_is_that_oracle():
     assert OracleEvaluation().score(DESIGNS, several(a=[20, 50])).keys() == {"raw", "normalised"}
 

@@ -208,8 +208,6 @@ FOUR = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
          'lab: column "tmp_C" of the space is not in the table\n\nhint: did you mean "temp_C"?'),
         (lab(), {"target": "yield", "space": Space((Real("gas"),))},
          'lab: cell "N2" in row 0 of column "gas" is not a number'),
-        (lab(), {"target": "yield", "space": Space((Category("gas", ("N2", "Ar")),))},
-         'lab: unknown level "air" in row 1 of column "gas"'),
         (lab(), {"target": "yield", "space": "missing.toml"}, "cannot read the space file missing.toml"),
         (lab()[["exp_id", "temp_C"]], {"y": FOUR}, 'lab: column "exp_id" cannot be searched: a name for each row'),
         (pd.concat([lab(), lab()[["gas"]]], axis=1), {"target": "yield"}, 'duplicate column "gas" in the table'),

@@ -31,6 +31,8 @@ ODD = [
     Sequence("tokens", 3, classes=5),
     Sequence("selfies", 2, ("[C]", "[=O]"), "[C]"),
     Sequence("dna", 4, "ACGT"),
+    Category("gas", ("N2", "air"), {"mass": (28.0, 29.0)}, ("Ar", "304")),
+    Sequence("rna", 4, "ACG-", "-", outside=("N", "U")),
     Fixed("kept", 5),
     Fixed("operator", "Kim"),
     Fixed("held", 0.5, Real("held", (0, 1), 0.25)),

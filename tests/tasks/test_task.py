@@ -61,7 +61,6 @@ def with_value(value: float) -> list[list[float]]:
         (REAL, np.ma.masked_equal(Y, 5.0), None, "mine: y has 1 masked values, the first in row 2"),
         (np.array([[1], [2], [2**63 + 1]], np.uint64), Y, None, "mine: x has whole numbers above 2**53"),
         (["AC", "GT", "CC"], Y, Space.continuous(2), "mine: x holds words, and the space is continuous"),
-        (["AC", "GT", "CX"], Y, Space.discrete(2, alphabet="ACGT"), 'unknown letter "X" in row 2'),
         (["AC", "G", "CC"], Y, Space.discrete(2, alphabet="ACGT"), "has 1 letters, not 2"),
         (["AC", "GT", "CC"], Y, FOUR, 'letter "A" in row 0 of column "x" is not a number'),
         ([["slow", "1.2"], ["fast", "3"], ["slow", ""]], Y, None, "column \"x1\" cannot be searched"),

@@ -242,3 +242,26 @@ STAGES = {
 def test_a_bad_stage_fails_one_check(base, body, checks, install):
     """The check of the rule it breaks, and no other."""
     assert failing(install({"odd": offering(base, body)}, requires=BOUNDS)) == checks
+
+
+OUTSIDE = {
+    "an adversary": (
+        "ShiftDesigns",
+        "def mine(self, key, state, model, start, batch):\n"
+        "    found, _ = super(Odd, self).mine(key, state, model, start, batch)\n"
+        "    return found._replace(x=found.x + 1), state",
+        "mined-inside",
+    ),
+    "an update": (
+        "KeepBetter",
+        "def step(self, key, state, data, number):\n"
+        "    state, info = super(Odd, self).step(key, state, data, number)\n"
+        "    return state._replace(x=state.x + 1), info",
+        "stays-inside",
+    ),
+}
+
+
+@pytest.mark.parametrize(("base", "body", "check"), OUTSIDE.values(), ids=OUTSIDE)
+def test_a_move_out_of_the_space_fails(base, body, check, install):
+    assert failing(install({"odd": offering(base, body)}, requires=BOUNDS), "mixed") == {check}

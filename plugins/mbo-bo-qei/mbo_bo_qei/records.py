@@ -23,21 +23,6 @@ class Observed(NamedTuple):
     """(n,) of the noise that is in y, known"""
 
 
-class Effort(NamedTuple):
-    """The effort of the search for a batch."""
-
-    samples: int
-    """of the posterior, for the expectation"""
-    restarts: int
-    """starts of L-BFGS-B"""
-    raw_samples: int
-    """batches drawn in the box, of which the most promising are the starts"""
-    at_once: int
-    """starts optimised together"""
-    iterations: int
-    """the most iterations per start"""
-
-
 class Found(NamedTuple):
     """The result of a round."""
 

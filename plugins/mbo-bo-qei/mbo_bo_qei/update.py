@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
+from mbo_gp.records import Effort
 from torch import Tensor
 
-from mbo_bo_qei.records import Effort, Found, Hyperparameters, Observed, joined, ranked, taken
+from mbo_bo_qei.records import Found, Hyperparameters, Observed, joined, ranked, taken
 from mbo_core.functional import keys
 from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Proxy, Update, check_starts, option, stage_option
 

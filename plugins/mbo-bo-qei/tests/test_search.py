@@ -9,8 +9,10 @@ import pytest
 import torch
 from mbo_bo_qei import search as module
 from mbo_bo_qei.gp import fitted
-from mbo_bo_qei.records import Effort, Observed
+from mbo_bo_qei.records import Observed
 from mbo_bo_qei.search import exactly, expected_improvement, search
+from mbo_gp import library
+from mbo_gp.records import Effort
 from torch.distributions import Normal
 
 from mbo_core.functional import keys
@@ -96,7 +98,7 @@ def test_library_gets_the_effort(model, monkeypatch):
         asked.update(options, samples=acquisition.sampler.sample_shape.numel(), best=acquisition.best_f.item())
         return BOX, BOX.sum()
 
-    monkeypatch.setattr(module, "optimize_acqf", asks)
+    monkeypatch.setattr(library, "optimize_acqf", asks)
     with exactly():
         module.proposal(model, torch.tensor(0.3).double(), BOX, 7, Effort(64, 3, 17, 2, 23))
     assert asked.pop("bounds") is BOX
@@ -140,7 +142,7 @@ def test_only_the_library_sees_its_warnings():
 
 @pytest.mark.parametrize("error", module.NUMERICAL)
 def test_where_arithmetic_breaks_down_nothing_is_found(error, monkeypatch):
-    more = {"current_x": None} if error is module.OptimizationGradientError else {}
+    more = {"current_x": None} if error is library.OptimizationGradientError else {}
 
     def breaks(*_):
         raise error("not positive definite", **more)

@@ -11,8 +11,9 @@ from itertools import pairwise
 import pytest
 import torch
 from mbo_bo_qei import search as module
-from mbo_bo_qei.records import Effort, Found
+from mbo_bo_qei.records import Found
 from mbo_bo_qei.update import BOQEI
+from mbo_gp.records import Effort
 
 from mbo_core.functional import keys
 from mbo_core.stages import Data, EncodedSpace, Prediction, Proxy, Schedule, top

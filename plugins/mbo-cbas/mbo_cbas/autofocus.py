@@ -15,7 +15,7 @@ from mbo_cbas.density import LatentSource, WithDensity
 from mbo_cbas.weights import effective, self_normalised
 from mbo_core.functional import batches, keys
 from mbo_core.runs.seeds import mode
-from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, State, Update, option, stage_option
+from mbo_core.stages import Ability, Batch, Data, Info, Key, Proxy, State, Update, option, stage_option, state_and_info
 
 REFRESH = int.from_bytes(b"refresh", "big")
 """Folded into a step's key for the refresh. The key itself goes to the wrapped update, which thus draws the same
@@ -77,6 +77,10 @@ class Autofocus(Update):
         "refresh after the refit of the search model (released code), or before scoring from step 2 on (paper)",
     )
     epochs: int = option(10, "passes over the training rows per refresh; 0 never refreshes", at_least=0)
+    steps: int | None = option(
+        None, "gradient steps per refresh, in place of epochs: as many on a large table as on a small one",
+        at_least=1, instead_of="epochs",
+    )  # fmt: skip
     normalise: bool = option(False, "scale the weights to average 1: the paper; the released code does not")
     unusable: Literal["drop", "keep"] = option(
         "drop",
@@ -113,10 +117,10 @@ class Autofocus(Update):
         """That of the wrapped update."""
         return self.inner.length(data)
 
-    def init(self, key: Key, data: Data, proxy_state: State) -> AutofocusState:
+    def init(self, key: Key, data: Data, proxy_state: State) -> tuple[AutofocusState, Info]:
         """The start of the wrapped update."""
-        inner = self.inner.init(key, data, proxy_state)
-        return AutofocusState(inner, proxy_state, keys.fold_in(key, REFRESH))
+        inner, info = state_and_info(self.inner.init(key, data, proxy_state))
+        return AutofocusState(inner, proxy_state, keys.fold_in(key, REFRESH)), info
 
     def step(self, key: Key, state: AutofocusState, data: Data, number: int) -> tuple[AutofocusState, Info]:
         """One step of the wrapped update, and one refresh."""
@@ -151,7 +155,7 @@ class Autofocus(Update):
     def _refresh(
         self, key: Key, state: AutofocusState, data: Data, *, skip: bool = False
     ) -> tuple[AutofocusState, Info]:
-        if not self.epochs:
+        if not self.epochs and self.steps is None:
             return state, {}
         weight_key, train_key = keys.split(key)
         weights = self.weights(weight_key, state, data)
@@ -161,7 +165,7 @@ class Autofocus(Update):
         return state._replace(proxy=proxy), {**info, "refresh_loss": loss}
 
     def _train(self, key: Key, proxy: State, data: Data, v: Tensor, idle: Tensor) -> tuple[State, Tensor]:
-        """The proxy after the epochs of a refresh, or unchanged if `idle` () is true, and its mean loss ()."""
+        """The proxy after a refresh, or unchanged if `idle` () is true, and its mean loss ()."""
         looped = mode(self.proxy) == "loop"
         if looped and bool(idle):
             return proxy, v.new_zeros(())
@@ -174,7 +178,7 @@ class Autofocus(Update):
 
     def _batches(self, key: Key, data: Data, v: Tensor) -> Iterator[tuple[Batch, Key]]:
         """The batches of a refresh, weighted by v, each with a key; split and bootstrap are new."""
-        schedule = replace(self.proxy.schedule(data), epochs=self.epochs, steps=None)
+        schedule = replace(self.proxy.schedule(data), epochs=self.epochs, steps=self.steps)
         for epoch in batches.epochs(key, len(data.y), schedule):
             for rows, step_key in epoch.steps():
                 batch = batches.take(data, epoch.order, rows)

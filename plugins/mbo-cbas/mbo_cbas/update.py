@@ -121,6 +121,7 @@ class CbAS(Update):
     name: ClassVar[str] = "cbas"
     from_designs: ClassVar[bool] = False
     infos: ClassVar[Mapping[str, str]] = {
+        "prior_loss": "the prior's loss, the mean over the last epoch of its training before the search",
         "loss": "the search model's loss, the mean over the last epoch",
         "threshold": "gamma",
         "predicted": "the mean predicted score of the samples",
@@ -154,15 +155,16 @@ class CbAS(Update):
         """The number of steps."""
         return self.iterations
 
-    def init(self, key: Key, data: Data, proxy_state: Any) -> CbASState:
+    def init(self, key: Key, data: Data, proxy_state: Any) -> tuple[CbASState, Info]:
         """Train the prior, and copy it for the search model."""
         start_key, fit_key, draw_key = keys.split(key, 3)
         vae, ones = self.model(data.space), torch.ones_like(data.y)
         start = vae.start(start_key, data.x.shape[1])
-        trained, _ = fit(vae, fit_key, start, data.x, ones, self._prior_schedule)
+        trained, loss = fit(vae, fit_key, start, data.x, ones, self._prior_schedule)
         x = data.space.project(vae.sample(draw_key, trained.params, self.candidates))
         threshold = torch.full_like(data.y[0], -torch.inf)
-        return CbASState(x, trained.params, vae.resume(trained.params), threshold, proxy_state)
+        state = CbASState(x, trained.params, vae.resume(trained.params), threshold, proxy_state)
+        return state, {"prior_loss": loss}
 
     def step(self, key: Key, state: CbASState, data: Data, number: int) -> tuple[CbASState, Info]:
         """Draw, weight and refit; the candidates are fresh draws of the search model."""

@@ -158,7 +158,7 @@ def made():
 
     def make(kind="real", proxy=PROXY, **options):
         update = CbAS(proxy=proxy, **{**SMALL, "batch_size": 40, "candidates": 16, **options})
-        return update, update.init(KEY, DATA[kind], proxy.init(keys.key(9), DATA[kind])), DATA[kind]
+        return update, update.init(KEY, DATA[kind], proxy.init(keys.key(9), DATA[kind]))[0], DATA[kind]
 
     return make
 
@@ -169,7 +169,7 @@ def focused():
 
     def make(kind="real", **options):
         update = Autofocus(proxy=PROXY, inner=CBAS, **{"epochs": 2, **options})
-        return update, update.init(KEY, DATA[kind], PROXY.init(keys.key(9), DATA[kind])), DATA[kind]
+        return update, update.init(KEY, DATA[kind], PROXY.init(keys.key(9), DATA[kind]))[0], DATA[kind]
 
     return make
 
@@ -185,6 +185,6 @@ def sliding():
         proxy = CountingProxy(log=log)
         inner = SlidingNormal(proxy=proxy, log=log, by=by)
         update = Autofocus(proxy=proxy, inner=inner, **{"epochs": 1, **options})
-        return update, update.init(KEY, data, proxy.init(KEY, data)), data, log
+        return update, update.init(KEY, data, proxy.init(KEY, data))[0], data, log
 
     return make

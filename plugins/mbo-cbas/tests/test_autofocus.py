@@ -61,6 +61,17 @@ def test_batch_weights_are_bootstrap_times_v(focused, ensemble):
     assert len(found) == 8
 
 
+@pytest.mark.parametrize("rows", [30, ROWS])
+def test_steps_count_the_same_on_any_table(focused, rows):
+    """On 30 rows they are five passes over the 20 that are trained on, on 90 two and a half over the 80."""
+    update, state, data = focused(epochs=0, steps=5)
+    few = replace(data, x=data.x[:rows], y=data.y[:rows], w=data.w[:rows])
+    assert len(list(update._batches(KEY, few, torch.ones(rows)))) == 5
+    after, info = update._refresh(KEY, state, few)
+    assert info["refreshed"] == 1
+    assert after.proxy.optimiser.steps == 5 + state.proxy.optimiser.steps
+
+
 @pytest.mark.parametrize("shuffle", ["shared", "own"])
 def test_members_with_own_batches_have_row_weights(encoded, ensemble, cbas, shuffle):
     proxy = replace(ensemble, shuffle=shuffle, bootstrap=False)
@@ -72,7 +83,7 @@ def test_members_with_own_batches_have_row_weights(encoded, ensemble, cbas, shuf
 @KINDS
 def test_without_a_refresh_it_is_the_wrapped_update(focused, cbas, kind):
     update, state, data = focused(kind, epochs=0)
-    plain = cbas.init(KEY, data, state.proxy)
+    plain, _ = cbas.init(KEY, data, state.proxy)
     for number in range(3):
         key = keys.fold_in(KEY, number)
         (state, info), (plain, expected) = update.step(key, state, data, number), cbas.step(key, plain, data, number)
@@ -84,7 +95,7 @@ def test_without_a_refresh_it_is_the_wrapped_update(focused, cbas, kind):
 @KINDS
 def test_fully_flattened_weights_give_plain_training(focused, ensemble, cbas, kind):
     update, state, data = focused(kind, flatten=0.0)
-    plain, proxy = cbas.init(KEY, data, state.proxy), state.proxy
+    (plain, _), proxy = cbas.init(KEY, data, state.proxy), state.proxy
     for number in range(2):
         key = keys.fold_in(KEY, number)
         state, _ = update.step(key, state, data, number)
@@ -165,7 +176,7 @@ def test_skipped_refresh_does_not_train_looped_proxy(encoded, counting_proxy, sl
     for skip_below, calls in ((1e9, 0), (0.0, 1)):
         update = Autofocus(proxy=proxy, inner=sliding_normal(proxy=proxy), epochs=1, skip_below=skip_below)
         data = replace(encoded["real"], x=torch.zeros(4, 1), y=torch.arange(4.0))
-        after, _ = update.step(KEY, update.init(KEY, data, proxy.init(KEY, data)), data, 0)
+        after, _ = update.step(KEY, update.init(KEY, data, proxy.init(KEY, data))[0], data, 0)
         assert len(log) == after.proxy == calls
 
 
@@ -187,7 +198,7 @@ def test_the_wrapped_search_gets_the_steps_number(encoded, counting_proxy, slidi
 
     proxy = counting_proxy()
     update = Autofocus(proxy=proxy, inner=Numbered(proxy=proxy), epochs=0)
-    state = update.init(KEY, encoded["real"], proxy.init(KEY, encoded["real"]))
+    state, _ = update.init(KEY, encoded["real"], proxy.init(KEY, encoded["real"]))
     for number in (0, 2):
         state, _ = update.step(KEY, state, encoded["real"], number)
     assert update.designs(state) == 101
@@ -229,7 +240,7 @@ def test_seeds_together_equal_seeds_alone(focused, ensemble, kind, order):
     proxy_state = ensemble.init(keys.key(9), data)
 
     def search(key):
-        state = update.init(key, data, proxy_state)
+        state, _ = update.init(key, data, proxy_state)
         for number in range(2):
             state, info = update.step(keys.fold_in(key, number), state, data, number)
         return state.proxy.params, info["threshold"]

@@ -161,7 +161,7 @@ def test_seeds_together_equal_seeds_alone(made, kind):
     proxy_state = update.proxy.init(keys.key(9), data)
 
     def search(key):
-        state = update.init(key, data, proxy_state)
+        state, _ = update.init(key, data, proxy_state)
         state, info = update.step(keys.fold_in(key, 1), state, data, 0)
         return state.search.params, info["threshold"]
 

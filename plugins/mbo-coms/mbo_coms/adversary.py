@@ -36,5 +36,5 @@ class DesignAscent(Adversary):
         def slope(x: Tensor) -> Tensor:
             return model.input_gradient(start.params, x)
 
-        x = ascend(slope, start.x, self.step_size, self.steps, self.entropy_weight, key)
+        x = ascend(slope, start.x, self.step_size, self.steps, self.entropy_weight, key, batch.project)
         return start._replace(x=x), state

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-import torch
 from torch import Tensor
 from torch.func import grad
 
+from mbo_coms.multiplier import Multiplier, MultiplierState
 from mbo_core.functional import keys
 from mbo_core.functional.nets import Activation, Layers, PointMLP
 from mbo_core.functional.optim import Adam, AdamState
@@ -97,11 +96,7 @@ class Conservative(Proxy):
         """Glorot-uniform weights and the initial multiplier."""
         params = self._net.init(keys.fold_in(key, 0), data.x.shape[1])
         adversary = self.adversary.init(keys.fold_in(key, 1), data)
-        # With a multiplier of exactly 0 the logarithm is never used; 0 keeps it finite.
-        start = math.log(self.initial_multiplier) if self.initial_multiplier else 0.0
-        log_multiplier = torch.full((), start, device=data.x.device)
-        dual = self._dual.init(log_multiplier)
-        return ConservativeState(params, self._adam.init(params), log_multiplier, dual, adversary)
+        return ConservativeState(params, self._adam.init(params), *self._multiplier.init(data.x.device), adversary)
 
     def step(self, key: Key, state: ConservativeState, batch: Batch) -> tuple[ConservativeState, Info]:
         """Mine, then one primal and one dual step, both taken at the same weights."""
@@ -110,12 +105,12 @@ class Conservative(Proxy):
             batch = batch._replace(x=batch.x + self.input_noise * keys.normal(noise_key, batch.x.shape))
         start = Mined(state.params, batch.x)
         mined, adversary = self.adversary.mine(mine_key, state.adversary, self.model(state), start, batch)
-        multiplier = self._multiplier(state)
+        multiplier = self._multiplier.value(_of(state))
         grads, (loss, overestimation) = grad(self._primal, has_aux=True)(mined.params, batch, mined.x, multiplier)
-        # d/d ln(alpha) of mean_i w_i (alpha * limit - alpha * Delta_i): alpha rises while Delta exceeds the limit.
-        slope = multiplier * (batch.w.mean() * self.overestimation_limit - overestimation)
+        params, optimiser = self._adam.step(state.params, grads, state.optimiser)
+        dual = self._multiplier.step(_of(state), overestimation, batch.w.mean())
         info = {"loss": loss, "overestimation": overestimation, "multiplier": multiplier}
-        return self._stepped(state._replace(adversary=adversary), grads, slope), info
+        return ConservativeState(params, optimiser, *dual, adversary), info
 
     def predict(self, state: ConservativeState, x: Tensor) -> Prediction:
         """The network's output, without uncertainty."""
@@ -134,17 +129,8 @@ class Conservative(Proxy):
         return Adam(self.learning_rate)
 
     @property
-    def _dual(self) -> Adam:
-        return Adam(self.multiplier_learning_rate)
-
-    def _multiplier(self, state: ConservativeState) -> Tensor:
-        alpha = state.log_multiplier.exp()
-        return alpha if self.initial_multiplier else torch.zeros_like(alpha)
-
-    def _stepped(self, state: ConservativeState, grads: Layers, slope: Tensor) -> ConservativeState:
-        params, optimiser = self._adam.step(state.params, grads, state.optimiser)
-        log_multiplier, dual = self._dual.step(state.log_multiplier, slope, state.dual_optimiser)
-        return ConservativeState(params, optimiser, log_multiplier, dual, state.adversary)
+    def _multiplier(self) -> Multiplier:
+        return Multiplier(self.initial_multiplier, self.overestimation_limit, self.multiplier_learning_rate)
 
     def _primal(
         self, params: Layers, batch: Batch, mined: Tensor, multiplier: Tensor
@@ -153,3 +139,7 @@ class Conservative(Proxy):
         loss = (batch.w * (value - batch.y) ** 2).mean()
         overestimation = (batch.w * (self._net.apply(params, mined).mean - value)).mean()
         return loss + multiplier * overestimation, (loss, overestimation)
+
+
+def _of(state: ConservativeState) -> MultiplierState:
+    return MultiplierState(state.log_multiplier, state.dual_optimiser)

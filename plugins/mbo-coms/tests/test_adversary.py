@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from mbo_grad_ascent.update import GradientAscent
 
 from mbo_core.functional import keys
 from mbo_core.stages import Batch, Data, EncodedSpace, Mined, Model, NoAdversary, Prediction, SoftLogits
+from mbo_core.stages.projection import Projection
 from mbo_core.tasks import Space, Task
 
 KEY = keys.key(3)
@@ -48,6 +50,15 @@ def test_a_concave_quadratic_is_climbed_geometrically():
     curvature, top = torch.tensor([0.5, 1.0, 2.0, 3.0]), torch.tensor([1.0, 0.0, -1.0, 2.0])
     mined, _ = mine(X, lambda k, x: -0.5 * ((x - top) ** 2 * k).sum(1), curvature, steps=50, step_size=0.05)
     torch.testing.assert_close(mined.x, top + (1 - 0.1 * curvature) ** 50 * (X - top))
+
+
+def test_each_move_ends_in_the_space():
+    """The bound is at 1; designs that go beyond it before they are projected fall far below."""
+    space = replace(DATA.space, projection=Projection(torch.full((4,), -torch.inf).double(), torch.ones(4).double()))
+    batch = Batch(torch.zeros(1, 4), torch.zeros(1), torch.ones(1), space)
+    steep = model(lambda w, x: torch.where(x.detach() > 1.5, -10 * x, x).sum(1))
+    mined, _ = DesignAscent(steps=4, step_size=0.5).mine(KEY, (), steep, Mined((), batch.x), batch)
+    assert torch.equal(mined.x, torch.ones(1, 4))
 
 
 def test_without_steps_the_designs_stay():

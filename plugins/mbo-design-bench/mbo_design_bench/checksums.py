@@ -1,18 +1,22 @@
 """The checksums of data files: recorded when a file arrives, and compared on each later use.
 
-They are kept in `SHA256SUMS` in the files' folder, which `sha256sum -c SHA256SUMS` reads as well.
+Those of TF Bind 8 and 10, taken from Design-Bench's own files, are known before the first fetch. Recorded ones are kept
+in `SHA256SUMS` in the files' folder, which `sha256sum -c SHA256SUMS` reads as well.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from importlib.resources import files
 from pathlib import Path
 
 from mbo_core.errors import TaskError
 from mbo_design_bench import data
+from mbo_design_bench.layout import Layout
 
 NAME = "SHA256SUMS"
+PUBLISHED = "DESIGN_BENCH_SHA256SUMS"
 AGAIN = "remove it and run `mbo data fetch` to record the present files"
 LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
@@ -31,6 +35,24 @@ def sha256(path: Path) -> str:
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror}", data.UNREADABLE) from error
     return digest.hexdigest()
+
+
+def published(layout: Layout) -> dict[str, str]:
+    """The checksums of Design-Bench's own files of a data set, by name; empty if they are not known."""
+    if not layout.summed:
+        return {}
+    lines = files("mbo_design_bench").joinpath(PUBLISHED).read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("  ") for line in lines]
+    return {path.rpartition("/")[2]: digest for digest, path in pairs if path.startswith(f"{layout.folder}/")}
+
+
+def known(folder: Path, layout: Layout) -> dict[str, str]:
+    """The published checksums of a data set's files, and the recorded ones of its folder for what is not published.
+
+    Raises:
+        TaskError: for an unreadable record.
+    """
+    return {**recorded(folder), **published(layout)}
 
 
 def recorded(folder: Path) -> dict[str, str]:
@@ -64,21 +86,22 @@ def record(path: Path, digest: str) -> None:
 
 
 def verify(path: Path, known: dict[str, str]) -> bool:
-    """Compare a file with its recorded checksum; False if none is recorded.
+    """Compare a file with its checksum; False if none is known.
 
     Args:
         path: the file.
-        known: the recorded checksums of its folder.
+        known: checksums by name.
 
     Raises:
-        TaskError: for a file that changed.
+        TaskError: for a file that differs.
     """
     if path.name not in known:
         return False
     found = sha256(path)
     if found != known[path.name]:
         raise TaskError(
-            f"checksum mismatch: {path} changed since it arrived; SHA-256 {found}, recorded {known[path.name]}",
+            f"checksum mismatch: {path} changed since it arrived, or is not the published file; "
+            f"SHA-256 {found}, expected {known[path.name]}",
             "remove the file and fetch it again with `mbo data fetch`",
         )
     return True

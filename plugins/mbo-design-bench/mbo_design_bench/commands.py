@@ -189,7 +189,7 @@ def _checksums(facts: Facts, place: Path | None) -> str:
         names, folder = [place.name] if place else [], place.parent if place else Path()
     else:
         names, folder = facts.layout.files(), place
-    known = checksums.recorded(folder)
+    known = checksums.known(folder, facts.layout)
     return f"{sum(name in known for name in names)} of {len(names)}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mbo_core.errors import RecipeError, nearest
 from mbo_core.tasks import Space
-from mbo_design_bench import facts_beyond
+from mbo_design_bench import facts_beyond, packed
 from mbo_design_bench.layout import Archive, Facts, Layout
 
 DNA = tuple("ACGT")
@@ -25,7 +25,7 @@ BOUNDS = {"bounds": "numbers outside the robot's bounds are clipped, as in desig
 
 TF_BIND_8 = Facts(
     "TFBind8-Exact-v0",
-    Layout("tf_bind_8-SIX6_REF_R1", "tf_bind_8", 1, Space.discrete(8, 4, DNA)),
+    Layout("tf_bind_8-SIX6_REF_R1", "tf_bind_8", 1, Space.discrete(8, 4, DNA), summed=True),
     percentiles=(0, 50),
     y_min=0.0,
     y_max=1.0,
@@ -46,12 +46,16 @@ TF_BIND_8 = Facts(
 
 TF_BIND_10 = Facts(
     "TFBind10-Exact-v0",
-    Layout("tf_bind_10-pho4", "tf_bind_10", 84, Space.discrete(10, 4, DNA)),
+    Layout("tf_bind_10-pho4", "tf_bind_10", 84, Space.discrete(10, 4, DNA), summed=True),
     percentiles=(0, 50),
     y_min=-1.8585268,
     y_max=2.1287067,
+    rows=8_321_066,
     limit=10_000,
     best=0.467,
+    archive=Archive(
+        "tf_bind_10_pho4.npz", "a6f0578069240d2fb6869374750b9370cb688aba34ecaccbe5d2e641d85844d2", read=packed.read
+    ),
     summary="DNA 10-mers beside the core that the transcription factor Pho4 binds; every design was measured",
     source="BET-seq counts of Pho4 (figshare 5728467), as processed for Design-Bench",
     licence="that of the deposit, figshare 5728467; Design-Bench names none for its copy",
@@ -68,7 +72,8 @@ TF_BIND_10 = Facts(
         "visible_rows_before_the_draw": 4_161_482,
         "replicates": (
             "each 10-mer was measured up to 4 times and each measurement is two rows, the 10-mer and its complement "
-            "(not reversed); the oracle answers with the last row of a design, so its other rows may differ"
+            "(not reversed), so that a design has 5 to 8 rows; the oracle answers with the last, and designs.csv has "
+            "the standard deviation over all of them as measurement_std"
         ),
         "sign": "y is the ddG of the source, so a larger y means weaker binding",
     },

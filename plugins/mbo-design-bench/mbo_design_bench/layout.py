@@ -26,6 +26,7 @@ class Layout:
         shards: the number of pairs of files.
         space: the space of its designs.
         mirrored: whether the community mirror holds it.
+        summed: whether the checksums of Design-Bench's own files are known, see `checksums.published`.
     """
 
     folder: str
@@ -33,6 +34,7 @@ class Layout:
     shards: int
     space: Space
     mirrored: bool = True
+    summed: bool = False
 
     def names(self, shard: int) -> tuple[str, str]:
         """The files of one shard, x and y.

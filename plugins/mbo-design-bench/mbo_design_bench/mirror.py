@@ -61,7 +61,7 @@ def fetch(facts: Facts, root: Path, bar: Bar = lambda *_: None) -> int:
     folder, names = root / facts.layout.folder, facts.layout.files()
     fetched = 0
     for number, name in enumerate(names, 1):
-        known = checksums.recorded(folder)
+        known = checksums.known(folder, facts.layout)
         if data.exists(folder / name):
             _adopt(folder / name, known, facts)
             continue
@@ -73,6 +73,7 @@ def fetch(facts: Facts, root: Path, bar: Bar = lambda *_: None) -> int:
 def _adopt(path: Path, known: dict[str, str], facts: Facts) -> None:
     if not checksums.verify(path, known):
         shards.check(path, facts.layout)
+    if path.name not in checksums.recorded(path.parent):
         checksums.record(path, checksums.sha256(path))
 
 
@@ -86,8 +87,9 @@ def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
         digest = checksums.sha256(part.path)
         if known is not None and digest != known:
             raise TaskError(
-                f"checksum mismatch: {url} changed since the first fetch; SHA-256 {digest}, recorded {known}",
-                f"if you trust the new file, remove its line from {path.parent / checksums.NAME}",
+                f"checksum mismatch: {url} changed since the first fetch, or is not the published file; "
+                f"SHA-256 {digest}, expected {known}",
+                _distrust(path, facts),
             )
         shards.check(part.path, facts.layout, path.name, origin=url)
         # Recorded first: a file without a checksum would count as the user's own.
@@ -102,6 +104,12 @@ def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
     finally:
         if part is not None:
             part.drop()
+
+
+def _distrust(path: Path, facts: Facts) -> str:
+    if path.name in checksums.published(facts.layout):
+        return f"it is not Design-Bench's file; set another mirror in {VARIABLE}, or {IMPORT}"
+    return f"if you trust the new file, remove its line from {path.parent / checksums.NAME}"
 
 
 def _download(url: str, part: Part, bar: Any) -> None:

@@ -90,7 +90,7 @@ def _hinted(facts: Facts) -> Iterator[None]:
 def from_folder(home: Path, facts: Facts) -> Rows:
     """All rows of a folder of shards; errors as in `read`."""
     with _hinted(facts):
-        known = checksums.recorded(home)
+        known = checksums.known(home, facts.layout)
         for name in facts.layout.files():
             if data.exists(home / name):
                 checksums.verify(home / name, known)

@@ -161,7 +161,7 @@ def test_an_untrained_oracle_is_named_with_its_command(small, folder, empty):
 def ten(monkeypatch):
     """TF Bind 10 on 3-mers: 64 designs, each with two rows."""
     layout = Layout("tf_bind_10-pho4", "tf_bind_10", 4, Space.discrete(3, 4, facts.DNA))
-    known = replace(facts.TF_BIND_10, layout=layout, limit=10, y_min=0.0, y_max=127.0)
+    known = replace(facts.TF_BIND_10, layout=layout, limit=10, rows=128, y_min=0.0, y_max=127.0)
     for name, value in {"FACTS": known, "LENGTH": 3, "CUBE": (4, 4, 4)}.items():
         monkeypatch.setattr(tf_bind_10, name, value)
     return known
@@ -183,6 +183,15 @@ def test_tf_bind_10_scores_the_last_row(ten, empty):
     assert task.y.max() <= 63.5
     assert np.array_equal(task.y, np.sort(task.y))
     assert (task.y_min, task.y_max) == (0, 127)
+
+
+def test_measurements_of_a_design_have_a_spread(ten, empty):
+    x, y = every_design_twice()
+    shards.write(empty / "tf_bind_10-pho4", ten.layout, x, y)
+    task = tf_bind_10.load()
+    own = np.array([y[(x == design).all(axis=1)].std() for design in x[:9]])
+    assert np.allclose(task.oracle.spread(x[:9]), own, atol=1e-12)
+    assert task.info.notes["median_measurement_std_normalised"] > 0
 
 
 def test_a_table_with_gaps_is_no_oracle(ten):

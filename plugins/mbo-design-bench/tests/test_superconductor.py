@@ -78,14 +78,14 @@ def test_a_seed_decides_the_forest(superconductor_task, superconductor_folder):
 
 
 def test_design_scores_same_alone(superconductor_task):
-    designs = np.random.default_rng(0).permutation(superconductor_task.x)[:200] * 1.01
+    designs = np.random.default_rng(0).permutation(superconductor_task.x)[:40] * 1.01
     batch = superconductor_task.oracle.score(designs)
     alone = [superconductor_task.oracle.score(design[None])[0] for design in designs]
     with joblib.parallel_config(n_jobs=2):
         threads = superconductor_task.oracle.score(designs)
     assert np.array_equal(batch, alone)
     assert np.array_equal(batch, threads)
-    assert len(set(batch)) > 100
+    assert len(set(batch)) > 20
 
 
 def test_no_design_scores_nothing(superconductor_task):

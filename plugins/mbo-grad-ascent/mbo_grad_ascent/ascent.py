@@ -24,9 +24,15 @@ def slope_of(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
 
 
 def ascend(
-    slope: Callable[[Tensor], Tensor], x: Tensor, step_size: float, steps: int, entropy_weight: float, key: Key
+    slope: Callable[[Tensor], Tensor],
+    x: Tensor,
+    step_size: float,
+    steps: int,
+    entropy_weight: float,
+    key: Key,
+    project: Callable[[Tensor], Tensor] = lambda x: x,
 ) -> Tensor:
-    """Take plain gradient steps: no momentum, clipping or constraint; designs interact only through the entropy.
+    """Take plain gradient steps: no momentum or clipping; designs interact only through the entropy.
 
     `x <- x + step_size * sqrt(d) * d/dx [ sum_i score(x_i) + n * entropy_weight * H(x) ]` with
     `H(x) = mean_ik (x_ik - x_pi(i)k)^2` over a fresh random pairing pi in each step (COMs, released code).
@@ -38,13 +44,16 @@ def ascend(
         steps: their number.
         entropy_weight: c_ent; 0 in every published setting.
         key: for the pairings.
+        project: what each step ends with, e.g. the map into the space.
 
     Returns:
         (n, d), carrying no gradient.
     """
     length = scaled(step_size, x)
     for number in range(steps):
-        x = x + length * direction(slope, x, entropy_weight, keys.fold_in(key, number))
+        # Deriving a key costs as much as the gradient of a small network, and only the pairing is drawn with it.
+        pairing = keys.fold_in(key, number) if entropy_weight else key
+        x = project(x + length * direction(slope, x, entropy_weight, pairing))
     return x.detach()
 
 

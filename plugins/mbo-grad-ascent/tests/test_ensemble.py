@@ -35,10 +35,9 @@ def member(nest, number):
 
 def own(batch, number):
     """What one member sees of a batch."""
-    ranks = (each.ndim for each in PLAIN)
-    return Batch(
-        *(each[number : number + 1] if each.ndim > rank else each for each, rank in zip(batch, ranks, strict=True))
-    )
+    ranks = [each.ndim for each in PLAIN[:3]]
+    tensors = zip(batch[:3], ranks, strict=True)
+    return Batch(*(each[number : number + 1] if each.ndim > rank else each for each, rank in tensors))
 
 
 def published_loss(proxy, state, batch, counts):

@@ -59,7 +59,10 @@ class Latent(Encoding):
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(200, "passes over the designs", at_least=0)
     batch_size: int = option(128, "designs per step", at_least=1)
-    held_out: int = option(0, "designs set aside at random and not trained on", at_least=0, share=HELD_OUT)
+    held_out: int = option(
+        0, "designs set aside at random and not trained on; 200 in RoMA's code", at_least=0, share=HELD_OUT
+    )
+    drop_last: bool = option(False, "leave out an epoch's incomplete last batch, as RoMA's code does")
     codes: Literal["sample", "mean"] = option(
         "sample", "a design's latent: one draw of its posterior (released code), or the posterior's mean"
     )
@@ -95,7 +98,7 @@ class Latent(Encoding):
         tokens = torch.tensor(table.x)
         vae = self._vae(length, classes)
         x = one_hot(tokens, classes).flatten(1).float()
-        schedule = Schedule(self.epochs, self.batch_size, self.held_out)
+        schedule = Schedule(self.epochs, self.batch_size, self.held_out, self.drop_last)
         start = vae.start(start_key, length * classes)
         trained, _ = fit(vae, fit_key, start, x, torch.ones_like(x[:, 0]), schedule)
         high, low = keys.bits(factor_key, (2, length))

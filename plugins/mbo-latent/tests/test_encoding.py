@@ -44,6 +44,13 @@ def trained():
     return made()
 
 
+def test_an_incomplete_batch_can_be_left_out():
+    whole, dropped = (made(1, batch_size=96, drop_last=drop)[1] for drop in (False, True))
+    assert not torch.equal(whole.params["decoder"][0]["weight"], dropped.params["decoder"][0]["weight"])
+    same = [made(1, batch_size=len(TASK.x), drop_last=drop)[1].params["decoder"][0]["weight"] for drop in (False, True)]
+    assert torch.equal(*same)
+
+
 def test_the_constants_are_those_of_the_released_code():
     assert written(Latent()) == {
         "use": "latent",
@@ -54,6 +61,7 @@ def test_the_constants_are_those_of_the_released_code():
         "epochs": 200,
         "batch_size": 128,
         "held_out": 0,
+        "drop_last": False,
         "codes": "sample",
         "encoder_std": "softplus",
         "std_lower": 0.5,

@@ -163,7 +163,8 @@ class NormalisedLikelihood(Update):
         total = self.batch_size + rest
         y = torch.cat([real.y.expand(members, -1), state.labels[:, None].expand(-1, rest)], dim=1)
         weight = torch.full_like(x[:, 0], self._weight(data) * total / rest)
-        return Batch(torch.cat([real.x, x]), y, torch.cat([real.w * (total / self.batch_size), weight]))
+        w = torch.cat([real.w * (total / self.batch_size), weight])
+        return Batch(torch.cat([real.x, x]), y, w, data.space)
 
     def normalised(self, proxy_state: Any, x: Tensor, bins: Bins) -> Normalised:
         """The conditional NML distributions of designs x (n, d)."""

@@ -55,14 +55,18 @@ class Smooth(Proxy):
     batch, the adversary moves the weights on (x~, y), the gradient is taken there, each of its tensors is clipped,
     and Adam steps from the weights unmoved. Softplus, because `local-adaptation` differentiates the input gradient.
 
-    Released code against paper: the loss is a Gaussian likelihood whose standard deviation is kept within 0.1 and
-    0.3 by frozen bounds, where the paper has a squared error (`loss = "squared"`: the standard deviation is then the
-    root mean square of recent errors, the same for all designs).
+    Released code against paper: the loss is a Gaussian likelihood whose standard deviation starts within 0.1 and 0.3
+    and whose bounds are trained with the weights, where the paper has a squared error (`loss = "squared"`: the standard
+    deviation is then the root mean square of recent errors, the same for all designs). The adversary moves weights,
+    never the bounds: the released rule, a leading dimension above 1, leaves them out.
     """
 
     adversary: Adversary = stage_option("moves the weights to where the loss is highest")
     loss: Literal["nll", "squared"] = option(
         "nll", 'Gaussian negative log-likelihood as in the released code, or "squared" error as in the paper'
+    )
+    bounds: Literal["trained", "frozen"] = option(
+        "trained", "whether the bounds of the standard deviation are trained, or stay at 0.1 and 0.2"
     )
     input_noise: float = option(
         0.2, "std of normal noise added to the designs, once a batch: mining and gradient share it", at_least=0.0
@@ -121,7 +125,7 @@ class Smooth(Proxy):
     def _net(self) -> GaussianMLP | ResidualMLP:
         if self.loss == "squared":
             return ResidualMLP(self.hidden)
-        return GaussianMLP(self.hidden, "softplus", bounds="frozen")
+        return GaussianMLP(self.hidden, "softplus", bounds=self.bounds)
 
     @property
     def _adam(self) -> Adam:

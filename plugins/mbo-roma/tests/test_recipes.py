@@ -19,6 +19,7 @@ ADVERSARY = {"use": "weight-ascent", "radius": 5e-3, "steps": 20, "biases": True
 PROXY = {
     "use": "smooth",
     "loss": "nll",
+    "bounds": "trained",
     "input_noise": 0.2,
     "clip_norm": 1.0,
     "hidden": [64, 64],
@@ -52,6 +53,8 @@ AUTOENCODER = {
     "learning_rate": 1e-3,
     "epochs": 200,
     "batch_size": 128,
+    "held_out": 200,
+    "drop_last": True,
     "codes": "sample",
 }
 PAPER = {
@@ -124,6 +127,11 @@ def test_the_quick_preset_only_shortens(name):
         changed = differences(*(written(getattr(recipe, section)) for recipe in (quick, base)))
         assert changed.keys() <= shorter
     assert quick.proxy.epochs == 10
+
+
+def test_a_quick_autoencoder_is_trained_shortly():
+    base, quick = (resolved("roma", "discrete", None, preset) for preset in (None, "quick"))
+    assert differences(written(quick.encoding), written(base.encoding)) == {"epochs": 20}
 
 
 @pytest.mark.parametrize("kind", KINDS)

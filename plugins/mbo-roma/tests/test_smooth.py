@@ -16,7 +16,7 @@ from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
 from mbo_core.functional.nets import GaussianMLP, bounded_std, gaussian_nll
 from mbo_core.functional.optim import Adam
-from mbo_core.stages import Adversary, Batch, Data, EncodedSpace, NoAdversary
+from mbo_core.stages import Adversary, Batch, Data, EncodedSpace, Mined, NoAdversary
 
 KEY = keys.key(3)
 X = keys.normal(keys.key(5), (300, 4))
@@ -138,7 +138,7 @@ def test_without_an_adversary_there_is_one_loss():
 
 
 def test_std_stays_within_bounds_far_away():
-    stage = proxy()
+    stage = proxy(bounds="frozen")
     many = torch.stack([stage.predict(stage.init(keys.key(seed), DATA), 1e3 * X).std for seed in range(20)])
     for std in (many, stage.predict(train(stage)[0], 1e3 * X).std):
         assert std.min() >= 0.1 - 1e-7
@@ -146,19 +146,30 @@ def test_std_stays_within_bounds_far_away():
     assert many.max() - many.min() > 0.19
 
 
-def test_the_bounds_of_the_std_are_never_trained():
+@pytest.mark.parametrize("bounds", ["trained", "frozen"])
+def test_the_bounds_of_the_std_are_trained(bounds):
     start = proxy().init(KEY, DATA)
-    after, _ = train(proxy(WeightAscent()), 10)
-    assert after.params["upper"] == start.params["upper"]
-    assert after.params["lower"] == start.params["lower"]
+    after, _ = train(proxy(WeightAscent(), bounds=bounds), 10)
+    kept = bounds == "frozen"
+    assert (after.params["upper"] == start.params["upper"]) == kept
+    assert (after.params["lower"] == start.params["lower"]) == kept
     assert not same(after.params["layers"], start.params["layers"])
+
+
+def test_the_adversary_never_moves_the_bounds():
+    stage = proxy(WeightAscent(radius=0.5))
+    state, _ = train(stage, 10)
+    moved, _ = stage.adversary.mine(KEY, (), stage.model(state), Mined(state.params, BATCH.x), BATCH)
+    assert moved.params["upper"] == state.params["upper"]
+    assert moved.params["lower"] == state.params["lower"]
+    assert not same(moved.params["layers"], state.params["layers"])
 
 
 def test_the_likelihood_is_that_of_a_bounded_gaussian():
     stage = proxy()
     state, _ = train(stage, 5)
     mean, raw = _trunk(state.params["layers"], BATCH.x).T
-    std = bounded_std(raw, torch.tensor(0.2).log(), torch.tensor(0.1).log())
+    std = bounded_std(raw, state.params["upper"], state.params["lower"])
     torch.testing.assert_close(stage.predict(state, BATCH.x).mean, mean)
     torch.testing.assert_close(stage.predict(state, BATCH.x).std, std)
     density = torch.distributions.Normal(mean, std).log_prob(BATCH.y)
@@ -229,7 +240,7 @@ def test_constant_scores_are_learned():
 def test_the_network_is_the_cores_softplus_network():
     stage = proxy()
     state = stage.init(KEY, DATA)
-    expected = GaussianMLP((16, 16), "softplus", "frozen").apply(state.params, BATCH.x)
+    expected = GaussianMLP((16, 16), "softplus").apply(state.params, BATCH.x)
     assert torch.equal(stage.model(state).loss(state.params, BATCH), gaussian_nll(expected, BATCH.y).mean())
 
 

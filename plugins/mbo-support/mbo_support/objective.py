@@ -41,7 +41,8 @@ class Support(Objective):
     @property
     def needs(self) -> frozenset[Ability]:
         """Scores, as a distance is weighed against them, and what the discounted objective needs."""
-        return frozenset({"values"}) | self.of.needs
+        needed: frozenset[Ability] = self.of.needs | {"values"}
+        return needed
 
     def init(self, key: Key, data: Data) -> SupportState:
         """The rows."""

@@ -26,6 +26,7 @@ def test_ruff_is_content(command):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_mypy_is_content():
     done = tool("mypy", *map(str, PACKAGES))
     assert done.returncode == 0, done.stdout

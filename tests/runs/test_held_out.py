@@ -80,7 +80,7 @@ class InPlace(Counting):
 class Ranking(Counting):
     """Predicts an order only: the right one after a number of steps of its own, else the reverse."""
 
-    name = "ranking"
+    name = "own-ranking"
     abilities = frozenset({"order"})
 
     def predict(self, state, x):

@@ -20,7 +20,7 @@ TOP = Path(__file__).parents[2]
 PLANS = (
     Plan.of("plain"),
     Plan.of("modular", style="torch"),
-    Plan.of("kernel", ["proxy:kernel-ridge", "update:kernel-moves"], "closed-form"),
+    Plan.of("kernels", ["proxy:own-kernel-ridge", "update:kernel-moves"], "closed-form"),
     Plan.of("signed", ["adversary:signed-step"]),
     Plan.of("guarded", ["proxy:guarded-network", "adversary:guarded-step"]),
     Plan.of("ranges", ["encoding:min-max"]),

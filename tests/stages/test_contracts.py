@@ -171,7 +171,7 @@ def test_epochs_without_a_step_are_an_error(monkeypatch):
 class Ranking(Proxy):
     """Orders designs by their first coordinate."""
 
-    name = "ranking"
+    name = "own-ranking"
     abilities = frozenset({"order"})
 
     def schedule(self, data):
@@ -209,7 +209,7 @@ def test_a_ranking_has_no_predicted_scores(tmp_path):
 
 def test_an_update_that_needs_scores_refuses_a_ranking(monkeypatch):
     monkeypatch.setattr(Ranked, "needs", frozenset({"values"}))
-    with pytest.raises(mbo.RecipeError, match='needs a proxy with "values", which "ranking" lacks'):
+    with pytest.raises(mbo.RecipeError, match='needs a proxy with "values", which "own-ranking" lacks'):
         mbo.run(mbo.Recipe(proxy=Ranking(), update=Ranked()), TASK, seeds=1)
 
 

@@ -26,5 +26,7 @@ def read(path: Path) -> dict[str, NDArray[Any]]:
     code = found["code"]
     if code.dtype.kind not in "iu" or code.ndim != 1 or not len(code) or code.min() < 0 or code.max() >= 4**LENGTH:
         raise TaskError(f"{path}: codes are not whole numbers from 0 to {4**LENGTH - 1}")
-    shifts = np.arange(2 * LENGTH - 2, -1, -2, dtype=np.uint32)
-    return {"x": (code.astype(np.uint32)[:, None] >> shifts & 3).astype(np.int8), "y": found["y"]}
+    x = np.empty((len(code), LENGTH), dtype=np.int8)
+    for position in range(LENGTH):
+        x[:, position] = code >> 2 * (LENGTH - 1 - position) & 3
+    return {"x": x, "y": found["y"]}

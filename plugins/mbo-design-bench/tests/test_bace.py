@@ -35,6 +35,7 @@ def encoded(*smiles: str) -> np.ndarray:
     return np.array([bace_csv.encode(text) for text in smiles])
 
 
+@pytest.mark.slow  # its forest takes seconds to grow
 def test_the_visible_half(task):
     assert task.x.shape == (757, 174)
     assert (task.y_min, task.y_max) == pytest.approx((2.5445461, 10.522879))
@@ -45,6 +46,7 @@ def test_the_visible_half(task):
     assert FACTS.info.notes["best_visible_normalised"] == pytest.approx(task.normalise(task.y).max(), abs=6e-4)
 
 
+@pytest.mark.slow  # its forest takes seconds to grow
 def test_every_molecule_comes_back_from_its_tokens(task, bace_file):
     from rdkit.Chem import CanonSmiles
 
@@ -55,6 +57,7 @@ def test_every_molecule_comes_back_from_its_tokens(task, bace_file):
     assert [bace.smiles(x[row]) for row in tried] == [CanonSmiles(texts[row]) for row in tried]
 
 
+@pytest.mark.slow  # its forest takes seconds to grow
 def test_any_tokens_spell_a_molecule(task):
     designs = np.random.default_rng(0).integers(0, 50, (200, 174))
     written = [task.cells(design) for design in designs]
@@ -62,6 +65,7 @@ def test_any_tokens_spell_a_molecule(task):
     assert np.isfinite(task.oracle.score(designs)).all()
 
 
+@pytest.mark.slow  # its forest takes seconds to grow
 def test_equal_molecules_have_equal_scores(task):
     designs = np.concatenate([task.x[:20], encoded("CCO", "OCC")])
     scores = task.oracle.score(designs)
@@ -70,6 +74,7 @@ def test_equal_molecules_have_equal_scores(task):
     assert task.oracle.score(designs[:0]).shape == (0,)
 
 
+@pytest.mark.slow  # its forest takes seconds to grow
 def test_design_without_atoms_has_lowest_score(task):
     nothing = np.zeros((2, 174), np.int64)
     nothing[1, :3] = bace_csv.TOKENS.index("[Branch1]")
@@ -87,6 +92,7 @@ def test_the_oracle_refuses_what_is_no_design(design):
         bace.MoleculeForest(None, 0.0).score(design)
 
 
+@pytest.mark.slow  # its forest takes seconds to grow
 def test_proposals_are_printed_as_smiles(task, tmp_path):
     (tmp_path / "best.toml").write_text("[update]\nuse = 'none'")
     proposed = mbo.run(tmp_path / "best.toml", task, seeds=1).frame()["smiles"]

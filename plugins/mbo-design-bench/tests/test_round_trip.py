@@ -26,7 +26,13 @@ EXACT = {
 }
 
 
-@pytest.mark.parametrize("offer", EXACT.values(), ids=EXACT)
+CASES = [
+    pytest.param(offer, id=name, marks=[pytest.mark.slow] if offer.info.oracle == "simulator" else [])
+    for name, offer in EXACT.items()
+]
+
+
+@pytest.mark.parametrize("offer", CASES)
 def test_a_row_encoded_and_decoded_scores_its_label(offer: TaskOffer):
     if (reason := offer.unready()) is not None:
         pytest.skip(f"not ready here: {reason}")

@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from linear_operator import to_linear_operator
 
 if TYPE_CHECKING:
-    from mbo_gp.proxy import ProcessState
+    from mbo_gp.conditioning import ProcessState
 
 
 class Process(Model):  # type: ignore[misc]

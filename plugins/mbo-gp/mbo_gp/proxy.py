@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,38 +12,13 @@ from torch import Tensor
 from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages import Ability, Data, Info, Key, Prediction, Proxy, Schedule, option
+from mbo_gp.conditioning import AT_ONCE, ProcessState, exact, induced, inducing
 from mbo_gp.fit import Rows, most_likely
-from mbo_gp.kernels import Hyper, Kernel, covariance
-from mbo_gp.layout import Layout, layout
+from mbo_gp.kernels import Kernel, covariance
+from mbo_gp.layout import layout
 
 if TYPE_CHECKING:
     from mbo_gp.posterior import Process
-
-JITTER = 1e-8
-"""Added to the variance of inducing points, in units of the kernel's variance."""
-BEST = 0.1
-"""The share of the inducing points that are the rows with the best scores; the others are drawn at random."""
-AT_ONCE = 4096
-"""Rows whose covariances are held in memory together."""
-
-
-class ProcessState(NamedTuple):
-    """The fitted process.
-
-    With k the covariances of a design and the rows x, the posterior has the mean `mean + k . weights` and the variance
-    `s - |known k|^2 + |shared k|^2`.
-    """
-
-    x: Tensor
-    """(m, d) features of the rows or inducing points"""
-    weights: Tensor
-    """(m,)"""
-    known: Tensor
-    """(m, m)"""
-    shared: Tensor
-    """(m, m) for inducing points, else (0, m)"""
-    hyper: Hyper
-    layout: Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +67,12 @@ class GaussianProcess(Proxy):
         place = layout(data)
         every = Rows(place.features(data.x), data.y.double(), data.w.double())
         order = keys.permutation(key, len(data.y))
-        seen = _taken(every, order[: self.likelihood_rows])
+        seen = Rows(*(part[order[: self.likelihood_rows]] for part in every))
         hyper, likelihood = most_likely(self.kernel, place, seen, self.noise, self.iterations)
-        state = self._posterior(place, hyper, every, order)
+        if len(data.y) > self.rows:
+            state = induced(self.kernel, place, hyper, every, inducing(every, order, self.rows))
+        else:
+            state = exact(self.kernel, place, hyper, every)
         lengths = hyper.lengthscales
         told = (likelihood / len(seen.y), hyper.noise, hyper.scales.sum(), lengths.min(), lengths.max())
         left = (max(0, len(data.y) - most) for most in (self.rows, self.likelihood_rows))
@@ -118,48 +96,3 @@ class GaussianProcess(Proxy):
         learned = (k @ state.known.mT).square().sum(-1) - (k @ state.shared.mT).square().sum(-1)
         variance = state.hyper.scales.sum() - learned
         return state.hyper.mean + k @ state.weights, variance.clamp_min(1e-12).sqrt()
-
-    def _posterior(self, place: Layout, hyper: Hyper, rows: Rows, order: Tensor) -> ProcessState:
-        """Exact for few rows: with K the covariance of the noisy scores, `known` is the inverse of its factor."""
-        if len(rows.y) > self.rows:
-            return self._induced(place, hyper, rows, _inducing(rows, order, self.rows))
-        noisy = covariance(self.kernel, hyper, place, rows.x, rows.x) + torch.diag(hyper.noise / rows.w)
-        known = _inverse(torch.linalg.cholesky(noisy))
-        weights = known.mT @ (known @ (rows.y - hyper.mean))
-        return ProcessState(rows.x, weights, known, known[:0], hyper, place)
-
-    def _induced(self, place: Layout, hyper: Hyper, rows: Rows, points: Tensor) -> ProcessState:
-        """All rows through inducing points.
-
-        With K = L L' the covariance of the points, k that of points and rows, and A = L^-1 k / std of the noise:
-        known = L^-1,   shared = chol(1 + A A')^-1 L^-1,   weights = shared' shared k (y - mean) / noise.
-        """
-        own = covariance(self.kernel, hyper, place, points, points)
-        own = own + JITTER * hyper.scales.sum() * torch.eye(len(own), dtype=own.dtype, device=own.device)
-        known = _inverse(torch.linalg.cholesky(own))
-        gram, pull = torch.eye(len(own), dtype=own.dtype, device=own.device), torch.zeros_like(own[0])
-        for x, y, w in zip(*(torch.split(part, AT_ONCE) for part in rows), strict=True):
-            precise = (w / hyper.noise).sqrt()
-            a = known @ covariance(self.kernel, hyper, place, points, x) * precise
-            gram, pull = gram + a @ a.mT, pull + a @ ((y - hyper.mean) * precise)
-        inner = _inverse(torch.linalg.cholesky(gram))
-        shared = inner @ known
-        return ProcessState(points, shared.mT @ (inner @ pull), known, shared, hyper, place)
-
-
-def _inducing(rows: Rows, order: Tensor, count: int) -> Tensor:
-    """The features of inducing points, (count, d): the best rows and random others."""
-    best = torch.sort(rows.y, descending=True, stable=True).indices[: int(BEST * count)]
-    others = order[~torch.isin(order, best)][: count - len(best)]
-    return rows.x[torch.cat([best, others])]
-
-
-def _taken(rows: Rows, places: Tensor) -> Rows:
-    return Rows(*(part[places] for part in rows))
-
-
-def _inverse(factor: Tensor) -> Tensor:
-    """The inverse of a lower triangular matrix."""
-    ones = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
-    found: Tensor = torch.linalg.solve_triangular(factor, ones, upper=False)
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -43,13 +44,14 @@ def _acquisition(process: Process, known: Known, kind: Acquisition, samples: int
 
 
 def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effort) -> tuple[Tensor, Tensor]:
-    """By L-BFGS-B jointly where all are free numbers; else design by design, each given those before it."""
+    """Design by design, each given those before it; free numbers then all together, from there."""
     more = {**coordinates.constraints, "fixed_features": coordinates.fixed or None}
-    bound = bool(coordinates.equalities or coordinates.inequalities)
     if not coordinates.levels and not coordinates.grids:
-        starts = _starts(acquisition, coordinates, batch, effort) if bound else None
-        return jointly(acquisition, coordinates.box, batch, effort, batch_initial_conditions=starts, **more)
+        one_by_one = _one_by_one(acquisition, coordinates, batch, effort, more)
+        once = effort._replace(restarts=1)
+        return jointly(acquisition, coordinates.box, batch, once, batch_initial_conditions=one_by_one[None], **more)
     options: dict[str, Any] = {"batch_limit": effort.at_once, "init_batch_limit": 256}
+    bound = bool(coordinates.equalities or coordinates.inequalities)
     if bound:
         # Twice the starts, drawn at random: the library's own choice among more of them takes seconds for each design.
         options["initialization_strategy"] = "random"
@@ -67,12 +69,27 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
     return x, value
 
 
-def _starts(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effort) -> Tensor:
-    """Batches (restarts, batch, s) that keep the sums: the library's way to draw some takes seconds."""
+def _one_by_one(
+    acquisition: Any, coordinates: Coordinates, batch: int, effort: Effort, more: Mapping[str, Any]
+) -> Tensor:
+    """A batch (batch, s) of numbers, each chosen given those before it."""
+    pending = acquisition.X_pending
+    chosen = coordinates.box[:0]
+    for _ in range(batch):
+        starts = _starts(acquisition, coordinates, effort)
+        found, _ = jointly(acquisition, coordinates.box, 1, effort, batch_initial_conditions=starts, **more)
+        chosen = torch.cat([chosen, found])
+        acquisition.set_X_pending(chosen if pending is None else torch.cat([pending, chosen]))
+    acquisition.set_X_pending(pending)
+    return chosen
+
+
+def _starts(acquisition: Any, coordinates: Coordinates, effort: Effort) -> Tensor:
+    """Designs (restarts, 1, s) that keep the sums: the library's way to draw some takes seconds."""
     low, high = coordinates.box
-    drawn = low + (high - low) * torch.rand(effort.raw_samples, batch, len(low), dtype=low.dtype)
+    drawn = low + (high - low) * torch.rand(effort.raw_samples, 1, len(low), dtype=low.dtype, device=low.device)
     inside = coordinates.of(coordinates.space.project(coordinates.encoded(drawn)))
     with torch.no_grad():
-        values = torch.cat([acquisition(few) for few in torch.split(inside, effort.at_once)])
+        values = acquisition(inside)
     starts: Tensor = initialize_q_batch(inside, values, effort.restarts)[0]
     return starts

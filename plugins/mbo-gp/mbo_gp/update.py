@@ -47,9 +47,9 @@ class SearchState(NamedTuple):
 class QAcquisition(Update):
     """Batches with the largest q-log-expected improvement (Ament et al. 2023), each given those before it.
 
-    Where all coordinates are free numbers, the designs of a batch move together by L-BFGS-B. With levels, letters or
-    steps botorch's mixed search finds one design after another, each given the others. Sums, bounds and what is held
-    are constraints of both. Steps that a sum binds, and those of many values, are taken by decoding.
+    One design after another is found given those before it: free numbers by L-BFGS-B, with levels, letters or steps by
+    botorch's mixed search. Where all are free numbers the batch then moves together. Sums, bounds and what is held are
+    constraints. Steps that a sum binds, and those of many values, are taken by decoding.
     """
 
     proxy: Proxy = stage_option("the Gaussian process")

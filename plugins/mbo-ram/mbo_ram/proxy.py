@@ -83,9 +83,7 @@ class Ranking(Proxy):
     augment: bool = option(
         False, "draw each list from all rows of the step (list augmentation), instead of cutting these into lists"
     )
-    overestimation_limit: float = option(
-        0.5, "tau, under an adversary that moves designs: see `conservative`", discrete=2.0
-    )
+    overestimation_limit: float = option(0.5, "tau, in standardised scores", discrete=2.0)
     initial_multiplier: float = option(0.1, "alpha before training; exactly 0 leaves it at 0", at_least=0.0)
     multiplier_learning_rate: float = option(0.01, "of Adam on ln alpha; 0 fixes alpha", at_least=0.0)
     hidden: tuple[int, ...] = option((2048, 2048), "width of each hidden layer", at_least=1)

@@ -127,8 +127,8 @@ class Supported(_Base):
 
     It holds any proxy with values and uncertainty, trains it as that proxy says, and never moves its weights otherwise.
     The form `as-released` is the search transform of SPADE (arXiv:2605.11246) with d = log(R + 1e-8) in standardised
-    columns; it is hardly conservative: with the released constants a design at twice the spread of 40 columns loses
-    .01 standard deviations of the scores, and where rows are dense the mean is raised.
+    columns; it is hardly conservative: the released constants charge .014 standard deviations of the scores for each
+    doubling of the distance, and where rows are dense the mean is raised.
     """
 
     name: ClassVar[str] = "supported"

@@ -6,6 +6,7 @@ and `2 (m - m^2)` the variance.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -113,5 +114,6 @@ def earlier(x: Tensor, high: Tensor, low: Tensor, time: float, then: float, nois
     """
     m, n = share(time), share(then)
     fresh = fresh_variance(time, then)
-    kept = ((variance(n) - fresh) / variance(m)) ** 0.5 * (x - (1 - m) * high - m * low)
-    return (1 - n) * high + n * low + kept + randomness * fresh**0.5 * noise
+    spread = math.sqrt((variance(n) - fresh) / variance(m))
+    kept = spread * (x - (1 - m) * high - m * low)
+    return (1 - n) * high + n * low + kept + randomness * math.sqrt(fresh) * noise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import optree
 import torch
@@ -15,7 +15,7 @@ from torch.func import grad_and_value
 from mbo_core.functional import keys
 from mbo_core.functional.nets import Layer, Layers, dense
 from mbo_core.functional.optim import Adam, AdamState
-from mbo_core.stages import Key
+from mbo_core.stages import Key, Params
 from mbo_root.bridge import Examples
 
 STD = 0.02
@@ -123,8 +123,10 @@ class Trainer:
             return weights
         if steps % EVERY:
             return average
-        mixed: Weights = optree.tree_map(lambda old, new: torch.lerp(new, old, self.decay), average, weights)
-        return mixed
+        return cast(Weights, optree.tree_map(self._mixed, cast(Params, average), cast(Params, weights)))
+
+    def _mixed(self, old: Tensor, new: Tensor) -> Tensor:
+        return torch.lerp(new, old, self.decay)
 
 
 def _layer(key: Key, inputs: int, outputs: int) -> Layer:

@@ -56,7 +56,7 @@ def pairs():
 def trainer():
     """Makes a small trainer."""
 
-    def make(decay=0.0, average_from=0, **options):
-        return Trainer((16,), 1e-2, 32, **{"patience": 200, **options}, decay=decay, average_from=average_from)
+    def make(decay=0.0, average_from=0, rate=1e-2):
+        return Trainer((16,), rate, 32, patience=200, decay=decay, average_from=average_from)
 
     return make

@@ -40,7 +40,7 @@ UPDATE = {
 }
 DISCRETE = {"lengthscale": 6.25, "variance": 6.25, "spread": 0.04, "step_size": 0.05}
 RECOMMENDED = {"tune": True, "spread": 0.25, "guidance": 0.0, "swapped": False}
-SMALL = ["candidates=10", "epochs=20", "steps=20", "functions=2", "points=40", "pair_steps=20", "hidden=[32]"]
+SMALL = ["candidates=10", "epochs=10", "steps=10", "functions=2", "points=40", "pair_steps=20", "hidden=[32]"]
 
 
 class Sum:

@@ -74,7 +74,7 @@ class Transport(Update):
     variance: float = option(1.0, "of the functions, v0", above=0.0, discrete=6.25)
     noise: float = option(0.01, "variance of a row's score", above=0.0)
     spread: float = option(
-        0.25, "both are multiplied by 1 + U(-spread, spread), anew for each function", at_least=0.0, at_most=0.9,
+        0.25, "both are multiplied by 1 + U(-spread, spread), drawn for each function", at_least=0.0, at_most=0.9,
         discrete=0.04,
     )  # fmt: skip
     points: int = option(1024, "number of the best rows from which pairs are made", at_least=1)

@@ -55,7 +55,7 @@ def test_the_likeliest_process_is_smooth_for_a_plane(start, data):
     assert found.noise < 0.01
 
 
-def test_one_step_on_a_plane_is_twice_the_slope():
+def test_ends_are_two_steps_apart_after_one():
     a, x = torch.tensor([1.0, -2.0, 0.5]), torch.zeros(4, 3)
     up, down = (climbed(lambda x: a.expand_as(x), x, step, 1, identity) for step in (0.05, -0.05))
     assert torch.allclose(up - down, (2 * 0.05 * a).expand(4, 3))

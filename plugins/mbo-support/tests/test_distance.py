@@ -135,7 +135,7 @@ def test_the_objective_discounts_another():
     assert objective.needs == {"values", "order", "uncertainty"}
 
 
-def test_a_single_design_has_the_unit_of_its_encoding():
+def test_a_single_design_has_its_encodings_unit():
     rows = rows_of(KEY, data_of(torch.ones(9, 2)), ALL, None)
     assert len(rows.x) == 1
     found = distances(rows, torch.tensor([[1.0, 1.0], [1.0, 1.0 + math.e]]), 1)

@@ -76,7 +76,7 @@ def test_mean_and_floor_share_the_distance():
     torch.testing.assert_close((plain().mean - found.mean) / 0.5, (found.std - 9.0) / 2.0, rtol=1e-3, atol=1e-4)
 
 
-def test_as_released_raises_the_mean_where_rows_are_dense():
+def test_as_released_raises_means_among_dense_rows():
     """The released logarithm is negative below a distance of 1."""
     found = predicted(SupportedGradients(inner=INNER, **{**RELEASED, "neighbours": 1}), DATA.x)
     assert (found.mean > plain(x=DATA.x).mean).all()

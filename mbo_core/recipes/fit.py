@@ -21,6 +21,7 @@ def check(recipe: Recipe, kind: Kind, registry: Registry, mistakes: Mistakes) ->
         if isinstance(stage, Update):
             _check_abilities(stage, recipe.proxy, registry, mistakes)
     _check_moves(recipe, registry, mistakes)
+    _check_excluded(all_stages(recipe), mistakes)
 
 
 def _check_abilities(update: Update, proxy: Proxy, registry: Registry, mistakes: Mistakes) -> None:
@@ -39,6 +40,15 @@ def _check_moves(recipe: Recipe, registry: Registry, mistakes: Mistakes) -> None
         against = f'adversary "{adversary.name}", which moves {_words(lacking)}'
         fact = f'proxy "{proxy.name}" cannot be trained against {against}'
         mistakes.add("", fact, fits)
+
+
+def _check_excluded(stages: list[Stage], mistakes: Mistakes) -> None:
+    """Note stages that another one excludes."""
+    held = {f"{one.role} {one.name}": one for one in stages}
+    for stage in held.values():
+        for other in stage.excludes.keys() & held.keys():
+            fact = f'{stage.role} "{stage.name}" does not fit {held[other].role} "{held[other].name}"'
+            mistakes.add("", f"{fact}: {stage.excludes[other]}", "use one of the two")
 
 
 def all_stages(recipe: Recipe) -> list[Stage]:

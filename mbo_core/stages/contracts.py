@@ -66,6 +66,8 @@ class Stage(ABC):
     """Notes by the name of an info, shown for a trial if that info is not 0 at its last step."""
     lift: ClassVar[Literal["vmap", "loop"]] = "vmap"
     """How the core runs many seeds: `loop` for a stage with Python control flow or an external library."""
+    excludes: ClassVar[Mapping[str, str]] = {}
+    """Why a stage cannot be in the same recipe, by its role and name: `{"objective near-data": "..."}`."""
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         """A stage that remembers which options it was given, as the others may depend on the kind of space."""

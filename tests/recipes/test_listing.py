@@ -25,6 +25,7 @@ def accepts(recipe: Recipe, kind: str, rows: int) -> bool:
     return True
 
 
+@pytest.mark.slow  # by default every method runs on one kind, in test_limits.py
 @pytest.mark.parametrize("name", INSTALLED.methods)
 def test_listing_holds_the_kinds(name):
     """Each of them takes a table of 20 rows, and refuses one row."""

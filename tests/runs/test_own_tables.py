@@ -188,7 +188,9 @@ FAR = {
 }
 
 
-@pytest.mark.parametrize("method", FAR)
+@pytest.mark.parametrize(
+    "method", [pytest.param(name, marks=[] if name == "grad-ascent" else [pytest.mark.slow]) for name in FAR]
+)
 def test_bounds_hold_where_a_search_leaves_the_data(method):
     """The score rises with the pH, of which there is nothing beyond 14; without bounds a note says how far it went."""
     draw = np.random.default_rng(0)

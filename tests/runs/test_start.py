@@ -31,7 +31,13 @@ def texts(result: mbo.Result) -> list[str]:
     return [note.text for note in result.notes]
 
 
-@pytest.mark.parametrize("method", INSTALLED.methods)
+MOVES, DRAWS = "grad-ascent", "cbas"
+"""One that starts from the designs, and one that ignores them."""
+METHODS = [pytest.param(name, marks=[] if name in (MOVES, DRAWS) else [pytest.mark.slow]) for name in INSTALLED.methods]
+"""The others hold and start in test_random_spaces.py too."""
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_holds_and_starts(method):
     task = mbo.Task("oven", oven(), target="rate")
     small = [one for one in assignments(method, INSTALLED, "mixed", candidates=8) if ".held_out" not in one]

@@ -83,7 +83,11 @@ def test_the_kit_passes_on_each_package(site):
     assert " passed" in passing(site, "-k", "conformance")
 
 
-@pytest.mark.parametrize("plan", SINGLES, ids=lambda plan: plan.slug)
+@pytest.mark.parametrize(
+    "plan",
+    [SINGLES[0], *(pytest.param(plan, marks=pytest.mark.slow) for plan in SINGLES[1:])],
+    ids=lambda plan: plan.slug,
+)
 def test_a_single_file_runs_with_its_recipe(plan, tmp_path, monkeypatch):
     monkeypatch.setenv("MBO_PLUGINS", "coms,grad-ascent")
     create(plan, tmp_path, mbo.installed())

@@ -42,7 +42,7 @@ def test_an_offer_needs_no_download(name: str, empty):
     assert (task.name, task.kind, task.info) == (offer.name, offer.kind, offer.info)
 
 
-SLOW = {"BACE", "HopperController-Gym-v0"}
+SLOW = {"BACE", "HopperController-Gym-v0", "TFBind10-Exact-v0"}
 """Their own tests have loaded them, and hold their facts to be right."""
 
 

@@ -43,7 +43,7 @@ def ratios(centre, moved) -> list[float]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("steps", [1, 20, 100])
+@pytest.mark.parametrize("steps", [1, 20, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("radius", [5e-4, 5e-3, 1.0])
 @pytest.mark.parametrize("objective", [wavy, linear])
 def test_no_tensor_leaves_the_ball(objective, radius, steps, dtype):

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from mbo_core.errors import TaskError
 from mbo_core.functional import batches
 from mbo_core.stages import Ability, Batch, Data, Info, Key, Model, Prediction, Proxy, Schedule, option
 from mbo_kernel.kernels import Kernel, KernelName
@@ -79,10 +80,12 @@ class KernelRidge(Proxy):
         """No epochs: `init` fits it.
 
         Raises:
-            TaskError: for fewer than two rows.
+            TaskError: for fewer than two rows, or rows of one design, whose likelihood has no maximum.
         """
         schedule = Schedule(epochs=0, batch_size=1)
         batches.check_rows(schedule, len(data.y))
+        if bool((data.x == data.x[:1]).all()):
+            raise TaskError("the data have one design, and a kernel needs two", "add rows of other designs")
         return schedule
 
     def init(self, key: Key, data: Data) -> tuple[KernelState, Info]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages import CANDIDATES, Ability, Data, Info, Key, Update, check_starts, option, top
 from mbo_root import functions
@@ -121,8 +122,10 @@ class Transport(Update):
         return frozenset()
 
     def check(self, data: Data) -> None:
-        """Refuse data with fewer rows than candidates."""
+        """Refuse data with fewer rows than candidates, or a single row."""
         check_starts(data, self.candidates)
+        if len(data.y) < 2:
+            raise TaskError("the data have one row, and a transport needs two", "add rows of other designs")
 
     def length(self, data: Data) -> int:
         """The number of epochs and of steps after them."""

@@ -137,7 +137,7 @@ OPEN = {
     **dict.fromkeys(("forest-supported", "perturbed-rows"), TABULAR),
     **dict.fromkeys((name for name in METHODS if name.endswith("-evolution")), TABULAR),
 }
-"""What is known and not mended yet; a space drawn kindly may pass."""
+"""Known faults that are not fixed yet; a run passes if none of its spaces shows them."""
 MARKED = [
     pytest.param(name, marks=[pytest.mark.xfail(reason=OPEN[name], strict=False)] if name in OPEN else [])
     for name in METHODS

@@ -117,14 +117,18 @@ class Program:
             self._sums(),
             *self._choices(),
         ]
-        result = milp(
-            np.concatenate([np.zeros(total), np.ones(count)]),
-            integrality=np.concatenate([self._integral(), np.zeros(count)]),
-            bounds=self._bounds(),
-            constraints=rows,
-            options={"mip_rel_gap": 0.0, "time_limit": SECONDS},
-        )
-        return None if result.x is None else np.asarray(result.x[:total])
+        # HiGHS ends some programs that have a solution with a solve error, but not without its presolve.
+        for presolve in (True, False):
+            result = milp(
+                np.concatenate([np.zeros(total), np.ones(count)]),
+                integrality=np.concatenate([self._integral(), np.zeros(count)]),
+                bounds=self._bounds(),
+                constraints=rows,
+                options={"mip_rel_gap": 0.0, "time_limit": SECONDS, "presolve": presolve},
+            )
+            if result.x is not None:
+                return np.asarray(result.x[:total])
+        return None
 
     def _spread(self) -> Values:
         """How each number rises with all variables, (numbers, variables)."""

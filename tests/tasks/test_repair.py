@@ -58,6 +58,41 @@ def test_repair_in_a_thousand_spaces(space: Space) -> None:
     _nearest(space)
 
 
+AWKWARD = [
+    (
+        Space(
+            (
+                Real("a", (-0.375, 2.75), values=(-0.375, 0.375, 0.625, 2.5, 2.75)),
+                Whole("b", (-5, -2)),
+                Real("c", (3.75, 5)),
+                Real("d", (3.75, 5)),
+            ),
+            (Linear({"a": 1, "c": 1}, 5.5, 7), Linear({"a": 1, "d": 1, "b": 2, "c": 1}, 5.25, 6.75)),
+        ),
+        [2.5, -2.0, 3.947781899597808, 4.5],
+    ),
+    (
+        Space(
+            (
+                Real("a", (-1.25, 8.75)),
+                Real("b", (-1.25, 8.75)),
+                Real("c", (0.15, 0.25), step=0.05),
+                Whole("d", (-5, -4)),
+            ),
+            (Linear({"c": 1, "a": 1, "b": 1, "d": 1}, -0.3261315261373916, -0.3261315261373916),),
+        ),
+        [2.90817897397172, 0.6303153372025464, 0.15078526313985227, -4.015411090468266],
+    ),
+]
+"""Spaces with a design near, of which HiGHS says that its presolve met an error."""
+
+
+@pytest.mark.parametrize(("space", "wanted"), AWKWARD, ids=["settings", "a tight sum"])
+def test_a_failed_presolve_is_not_an_empty_space(space: Space, wanted: list[float]) -> None:
+    found = space.repair(np.array([wanted]))
+    assert space.contains(found).all()
+
+
 def test_sums_and_steps_hold_at_once() -> None:
     found = BLEND.repair(np.random.default_rng(0).uniform(-0.2, 1.2, (200, 5)) * [1, 1, 1, 1, 100])
     assert (found[:, :4].sum(1).round(12) == 1).all()

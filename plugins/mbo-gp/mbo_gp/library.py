@@ -14,13 +14,14 @@ from mbo_gp.records import Effort
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # gpytorch compiles with torch.jit, which torch calls deprecated
-    from botorch.exceptions.errors import CandidateGenerationError, OptimizationGradientError
+    from botorch.exceptions.errors import CandidateGenerationError, InfeasibilityError, OptimizationGradientError
     from botorch.optim import optimize_acqf
     from gpytorch import settings
     from linear_operator.utils.errors import NanError, NotPSDError
 
 NUMERICAL = (
     CandidateGenerationError,
+    InfeasibilityError,  # of designs drawn within sums that leave hardly any room
     NanError,
     NotPSDError,
     OptimizationGradientError,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -47,7 +46,13 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
     """Design by design, each given those before it; free numbers then all together, from there."""
     more = {**coordinates.constraints, "fixed_features": coordinates.fixed or None}
     if not coordinates.levels and not coordinates.grids:
-        one_by_one = _one_by_one(acquisition, coordinates, batch, effort, more)
+
+        def starts(acq_function: Any, **_: Any) -> Tensor:
+            return _starts(acq_function, coordinates, effort)
+
+        one_by_one, _ = jointly(
+            acquisition, coordinates.box, batch, effort, sequential=True, ic_generator=starts, **more
+        )
         once = effort._replace(restarts=1)
         return jointly(acquisition, coordinates.box, batch, once, batch_initial_conditions=one_by_one[None], **more)
     options: dict[str, Any] = {"batch_limit": effort.at_once, "init_batch_limit": 256}
@@ -67,21 +72,6 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
         **more,
     )
     return x, value
-
-
-def _one_by_one(
-    acquisition: Any, coordinates: Coordinates, batch: int, effort: Effort, more: Mapping[str, Any]
-) -> Tensor:
-    """A batch (batch, s) of numbers, each chosen given those before it."""
-    pending = acquisition.X_pending
-    chosen = coordinates.box[:0]
-    for _ in range(batch):
-        starts = _starts(acquisition, coordinates, effort)
-        found, _ = jointly(acquisition, coordinates.box, 1, effort, batch_initial_conditions=starts, **more)
-        chosen = torch.cat([chosen, found])
-        acquisition.set_X_pending(chosen if pending is None else torch.cat([pending, chosen]))
-    acquisition.set_X_pending(pending)
-    return chosen
 
 
 def _starts(acquisition: Any, coordinates: Coordinates, effort: Effort) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,13 +47,8 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
     """Design by design, each given those before it; free numbers then all together, from there."""
     more = {**coordinates.constraints, "fixed_features": coordinates.fixed or None}
     if not coordinates.levels and not coordinates.grids:
-
-        def starts(acq_function: Any, **_: Any) -> Tensor:
-            return _starts(acq_function, coordinates, effort)
-
-        one_by_one, _ = jointly(
-            acquisition, coordinates.box, batch, effort, sequential=True, ic_generator=starts, **more
-        )
+        greedy: dict[str, Any] = {"sequential": True, "ic_generator": partial(_starts, coordinates, effort)}
+        one_by_one, _ = jointly(acquisition, coordinates.box, batch, effort, **greedy, **more)
         once = effort._replace(restarts=1)
         return jointly(acquisition, coordinates.box, batch, once, batch_initial_conditions=one_by_one[None], **more)
     options: dict[str, Any] = {"batch_limit": effort.at_once, "init_batch_limit": 256}
@@ -74,12 +70,12 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
     return x, value
 
 
-def _starts(acquisition: Any, coordinates: Coordinates, effort: Effort) -> Tensor:
+def _starts(coordinates: Coordinates, effort: Effort, acq_function: Any, **_: Any) -> Tensor:
     """Designs (restarts, 1, s) that keep the sums: the library's way to draw some takes seconds."""
     low, high = coordinates.box
     drawn = low + (high - low) * torch.rand(effort.raw_samples, 1, len(low), dtype=low.dtype, device=low.device)
     inside = coordinates.of(coordinates.space.project(coordinates.encoded(drawn)))
     with torch.no_grad():
-        values = acquisition(inside)
+        values = acq_function(inside)
     starts: Tensor = initialize_q_batch(inside, values, effort.restarts)[0]
     return starts

@@ -21,7 +21,6 @@ from mbo_core.errors import StoreError
 from mbo_core.runs.store import Folder, fresh, to_json, write
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import space_text
-from mbo_propose.cells import safe
 from mbo_propose.record import Proposals
 from mbo_propose.wishes import Wishes
 
@@ -50,12 +49,7 @@ def store(made: Proposals) -> None:
 
 def write_frame(made: Proposals, frame: Any, path: Path) -> None:
     """Write a frame in the dialect of the table; a spreadsheet runs no cell of it."""
-    unfinished = path.with_name(f"{path.name}.part")
-    if made.given.table is not None:
-        made.given.table.write(frame, unfinished)
-    else:
-        frame.map(safe).rename(columns=safe).to_csv(unfinished, index=False)
-    os.replace(unfinished, path)
+    made.notes += made.given.table.write(frame, path)
 
 
 def _plain(wishes: Wishes) -> dict[str, Any]:

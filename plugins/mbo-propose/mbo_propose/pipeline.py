@@ -91,8 +91,7 @@ def opened(table: Any, wishes: Wishes) -> Proposals:
     given = open_table(table, wishes)
     made = Proposals(wishes, given, rows(given.task.space, given.reasons))
     made.notes += given.notes
-    if given.table is not None:
-        made.unit = given.table.units.get(wishes.target, "")
+    made.unit = given.unit
     planned(DEFAULT if wishes.recipe == "auto" else wishes.recipe, given.task, [0], wishes.start)
     made.seconds = time.perf_counter() - begun
     return made
@@ -138,7 +137,6 @@ def _search(made: Proposals, report: Report | None) -> None:
     seeds = range(wishes.seed, wishes.seed + SEEDS)
     fitted = fit(made.recipe, task, seeds, wishes.start, made.folder, report)
     made.trace = {seed: [dict(step) for step in trial.steps] for seed, trial in fitted.result.trials.items()}
-    made.notes += [note.text for note in fitted.result.notes if note.source != "table"]
     spacing = Spacing.of(given.task.space, given.tried, wishes.seed)
     made.spacing = (spacing.unit, spacing.reach)
     search = Search(

@@ -127,7 +127,7 @@ def _quick(cells: list[str], sign: Sign) -> tuple[NDArray[np.float64], bool]:
     """The plain numbers among texts, NaN for the others, and whether all of them are written as whole ones."""
     import pandas
 
-    texts = cells if sign == "." else [_pointed(cell) for cell in cells]
+    texts = cells if sign == "." else _pointed(cells)
     found = pandas.to_numeric(pandas.Series(texts, dtype=object), errors="coerce")
     values = np.array(found.to_numpy(dtype=np.float64, na_value=np.nan))
     held = np.flatnonzero(np.isfinite(values))
@@ -136,9 +136,11 @@ def _quick(cells: list[str], sign: Sign) -> tuple[NDArray[np.float64], bool]:
     return values, all(_is_whole(texts[place]) for place in held)
 
 
-def _pointed(cell: str) -> str:
-    """A number with a decimal comma written with a point; a cell with a point is no plain number then."""
-    return cell.replace(",", ".") if "." not in cell else ""
+def _pointed(cells: list[str]) -> list[str]:
+    """Numbers with a decimal comma written with a point; a cell with a point is no plain number then."""
+    if any("." in cell for cell in cells):
+        return ["" if "." in cell else cell.replace(",", ".") for cell in cells]
+    return "\0".join(cells).replace(",", ".").split("\0")  # a tenth of the time for a million cells
 
 
 def _is_whole(text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from mbo_propose.reading.errors import TableError
 from mbo_propose.reading.numerals import numeral
 
-CHUNK = 20_000
+CHUNK = 2_000
 """So many records are turned into columns at once."""
 HEAD = 50
 """So many records say how wide a table is."""
@@ -43,7 +43,7 @@ def grid_of(label: str, records: Iterable[list[Any]]) -> Grid:
     Raises:
         TableError: for no rows, one column, duplicate or missing names, or a record with too many cells.
     """
-    numbered = ((number, record) for number, record in enumerate(records, 1) if any(cell != "" for cell in record))
+    numbered = ((number, record) for number, record in enumerate(records, 1) if record.count("") < len(record))
     head = list(islice(numbered, HEAD))
     above = _above(head)
     notes = _said_above(head[:above])
@@ -93,9 +93,12 @@ def _fill(label: str, grid: Grid, records: Iterator[Record]) -> None:
     width = len(grid.names)
     short: list[int] = []
     while chunk := list(islice(records, CHUNK)):
-        fitted = [record if len(record) == width else _fitted(label, number, record, width) for number, record in chunk]
-        short += [number for number, record in chunk if len(record) < width]
         grid.rows += [number for number, _ in chunk]
+        uneven = {place: one for place, one in enumerate(chunk) if len(one[1]) != width}
+        short += [number for number, record in uneven.values() if len(record) < width]
+        fitted = [record for _, record in chunk]
+        for place, (number, record) in uneven.items():
+            fitted[place] = _fitted(label, number, record, width)
         for column, cells in zip(grid.columns, zip(*fitted, strict=True), strict=True):
             column.extend(cells)
     if short:

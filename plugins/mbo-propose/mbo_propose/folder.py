@@ -43,6 +43,7 @@ def store(made: Proposals) -> None:
     assert made.folder is not None
     record = {"format": FORMAT, "wishes": _plain(made.wishes), **made.summary(), **_more(made)}
     write_frame(made, made.frame(), made.folder / "proposals.csv")
+    write_frame(made, made.given.table.frame, made.folder / "table.csv")
     write(made.folder / "space.toml", space_text(made.task.space, made.notes))
     write(made.folder / "proposals.json", to_json(record) + "\n")
 
@@ -63,9 +64,9 @@ def _plain(wishes: Wishes) -> dict[str, Any]:
 def _more(made: Proposals) -> dict[str, Any]:
     known = made.held_out
     return {
-        "verdict_reasons": made.verdict_reasons,
-        "verdict_help": made.verdict_help,
-        "verdict_numbers": made.verdict_numbers,
+        "judged": None if made.judged is None else made.judged.summary(),
+        "helps": made.helps,
+        "calibration": None if made.calibration is None else asdict(made.calibration),
         "reasons": made.reasons,
         "spacing": made.spacing[0],
         "reach": made.spacing[1],

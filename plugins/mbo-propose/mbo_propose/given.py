@@ -70,14 +70,14 @@ def open_table(source: Any, wishes: Wishes) -> Given:
     """The table in a file or a frame.
 
     Args:
-        source: a DataFrame, a mapping of columns, or a file.
+        source: a DataFrame, a mapping of columns, a file, or a table that was read.
         wishes: what is asked for.
 
     Raises:
         RecipeError: for columns that are not there.
         TaskError: for a table that cannot be used.
     """
-    table = read(source, sheet=wishes.sheet)
+    table = source if isinstance(source, Table) else read(source, sheet=wishes.sheet)
     name, columns = table.name, columns_of(table.frame, f"table {table.name}")
     scored_by = target(table, wishes.target, minimize=wishes.minimize or None)
     notes, limits = [str(table.dialect), *table.notes, *scored_by.notes], parse_limits(wishes.limits)
@@ -101,6 +101,7 @@ def open_table(source: Any, wishes: Wishes) -> Given:
     failed = designs_in(name, _rows(used, failed_rows), task.space).x if len(failed_rows) else task.x[:0]
     rows = _first_rows(task, designs_in(name, _rows(whole, np.flatnonzero(kept)), task.space).x, np.flatnonzero(kept))
     notes += [note for note in task.notes if not note.startswith("target ")]  # said already
+    notes += [task.table.replicates.note] if task.table.replicates else []
     notes += ["designs without a score are not proposed again"] if len(failed) else []
     measured = {one.column: _measured(columns, one, task, name, whole, kept) for one in limits}
     return Given(task, table, scored_by.unit, rows, failed, failed_rows, limits, measured, notes, reasons)

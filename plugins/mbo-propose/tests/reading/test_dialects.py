@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pandas as pd
 import pytest
@@ -11,7 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mbo_propose.reading import TableError, read
 
-WORD = st.text("abcxyzäöü°,;'\"|- 3.", min_size=1, max_size=8).map(lambda text: f"k{text}".strip())
+FOREIGN = re.compile("[äöü]{3}|°[a-zäöü]")
+"""What no Western lab sheet holds: it speaks against Windows-1252."""
+WORD = (
+    st.text("abcxyzäöü°,;'\"|- 3.", min_size=1, max_size=8)
+    .filter(lambda text: not FOREIGN.search(text))
+    .map(lambda text: f"k{text}".strip())
+)
 CELLS = {
     "amount": st.integers(-9999, 9999).map(lambda whole: whole / 100),
     "count": st.integers(0, 3000),

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
 from mbo_core.runs.result import Result
+from mbo_propose.backtest import CANDIDATES, DEFAULT
 from mbo_propose.crossing import held_out
 from mbo_propose.given import Given
-from mbo_propose.models import DEFAULT, on, planned, proxies, trained_on
+from mbo_propose.models import on, planned, proxies, trained_on
 from mbo_propose.spacing import Spacing
 from mbo_propose.wishes import Limit
 
@@ -97,7 +98,7 @@ def _kept(given: Given, limit: Limit, seed: int) -> Kept:
     task = on(given.task, given.task.x[there], given.task.sign * values[there])
     rows = trained_on(task, seed)
     task = on(task, task.x[rows], task.y[rows])
-    recipe = planned(DEFAULT, task, [seed]).asked
+    recipe = planned(CANDIDATES[DEFAULT].recipe, task, [seed]).asked
     return Kept(limit, proxies(recipe, task, [seed]), held_out(recipe, task, FOLDS, seed).error)
 
 

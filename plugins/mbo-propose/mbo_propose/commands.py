@@ -16,6 +16,7 @@ from mbo_core.errors import MboError, RecipeError
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("table")
+@click.option("--continue", "before", type=click.Path(path_type=Path), metavar="DIR", help="TABLE holds new results.")
 @click.option("--target", multiple=True, metavar="COLUMN", help="The table's column of scores.")
 @click.option("--minimize", is_flag=True, help="Smaller scores are better.")
 @click.option("--batch", type=int, metavar="N", help="How many designs; 16 by default.")
@@ -32,16 +33,20 @@ from mbo_core.errors import MboError, RecipeError
 @click.option("--out", type=click.Path(path_type=Path), help="The folder; a new one in mbo-proposals by default.")
 @click.option("--dry-run", is_flag=True, help="Print how the table is read and its space; train and store nothing.")
 @json_option
-def propose(table: str, as_json: bool, dry_run: bool, out: Path | None, **options: Any) -> None:
-    """Propose designs that should score better than the rows of TABLE, a CSV, Excel or Parquet file, or -."""
+def propose(table: str, before: Path | None, as_json: bool, dry_run: bool, out: Path | None, **options: Any) -> None:
+    """Propose designs that should score better than the rows of TABLE, a CSV, Excel or Parquet file, or -.
+
+    With --continue DIR, TABLE holds new results: they are added to the table of DIR, and the next batch is proposed as
+    there. Only --batch, --budget and --tiers may be changed.
+    """
+    from mbo_propose.again import continued
     from mbo_propose.folder import new_folder
     from mbo_propose.pipeline import opened, proposed
     from mbo_propose.printing import show
 
     try:
-        wishes = wishes_of(**options)
         with progress() as report, redirect_stdout(sys.stderr):
-            made = opened(table, wishes)
+            made = opened(table, wishes_of(**options)) if before is None else continued(before, table, options)
             if not dry_run:
                 folder = new_folder(out, made.task.name)
                 proposed(made, folder, None if as_json else show, report)

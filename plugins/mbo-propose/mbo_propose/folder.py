@@ -21,7 +21,6 @@ from mbo_core.errors import StoreError
 from mbo_core.runs.store import Folder, fresh, to_json, write
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import space_text
-from mbo_propose.cells import safe
 from mbo_propose.record import Proposals
 from mbo_propose.wishes import Wishes
 
@@ -44,18 +43,14 @@ def store(made: Proposals) -> None:
     assert made.folder is not None
     record = {"format": FORMAT, "wishes": _plain(made.wishes), **made.summary(), **_more(made)}
     write_frame(made, made.frame(), made.folder / "proposals.csv")
+    write_frame(made, made.given.table.frame, made.folder / "table.csv")
     write(made.folder / "space.toml", space_text(made.task.space, made.notes))
     write(made.folder / "proposals.json", to_json(record) + "\n")
 
 
 def write_frame(made: Proposals, frame: Any, path: Path) -> None:
     """Write a frame in the dialect of the table; a spreadsheet runs no cell of it."""
-    unfinished = path.with_name(f"{path.name}.part")
-    if made.given.table is not None:
-        made.given.table.write(frame, unfinished)
-    else:
-        frame.map(safe).rename(columns=safe).to_csv(unfinished, index=False)
-    os.replace(unfinished, path)
+    made.notes += made.given.table.write(frame, path)
 
 
 def _plain(wishes: Wishes) -> dict[str, Any]:
@@ -69,9 +64,9 @@ def _plain(wishes: Wishes) -> dict[str, Any]:
 def _more(made: Proposals) -> dict[str, Any]:
     known = made.held_out
     return {
-        "verdict_reasons": made.verdict_reasons,
-        "verdict_help": made.verdict_help,
-        "verdict_numbers": made.verdict_numbers,
+        "judged": None if made.judged is None else made.judged.summary(),
+        "helps": made.helps,
+        "calibration": None if made.calibration is None else asdict(made.calibration),
         "reasons": made.reasons,
         "spacing": made.spacing[0],
         "reach": made.spacing[1],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import RecipeError, TaskError, nearest
-from mbo_core.tasks.cells import Series, columns_of, is_frame, missing, numbers
+from mbo_core.tasks.cells import Series, columns_of, missing, numbers
 from mbo_core.tasks.frames import designs_in
 from mbo_core.tasks.inference import infer, levels_in
 from mbo_core.tasks.remarks import strangers
@@ -19,6 +18,7 @@ from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.task import Task
 from mbo_propose.gaps import filled
+from mbo_propose.reading import Table, Target, read, target
 from mbo_propose.wishes import Limit, Wishes, parse_limits
 
 FEWEST = 8
@@ -33,24 +33,26 @@ class Given:
 
     Attributes:
         task: the scored designs, replicates merged, and their space with what is fixed.
+        table: the table as it was read.
+        unit: the unit of the target, or "".
         rows: (N,) the row of the table in which each design of the task stands first; the first row is 0.
         failed: (m, length) designs without a score.
         failed_rows: (m,) the rows of the table in which they stand.
         limits: limits on measured columns.
         measured: the measured values of each limited column, (N,) each, NaN where there is none.
         notes: what was decided on the way, a sentence each.
-        table: the table as it was read, to write others in the same dialect; None for a frame.
         reasons: why each column of the space is what it is, by name.
     """
 
     task: Task
+    table: Table
+    unit: str
     rows: NDArray[np.int64]
     failed: NDArray[Any]
     failed_rows: NDArray[np.int64]
     limits: tuple[Limit, ...] = ()
     measured: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    table: Any = None
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -68,55 +70,46 @@ def open_table(source: Any, wishes: Wishes) -> Given:
     """The table in a file or a frame.
 
     Args:
-        source: a DataFrame, a mapping of columns, or a file.
+        source: a DataFrame, a mapping of columns, a file, or a table that was read.
         wishes: what is asked for.
 
     Raises:
         RecipeError: for columns that are not there.
         TaskError: for a table that cannot be used.
     """
-    name, columns, table, notes = _columns(source, wishes)
-    limits = parse_limits(wishes.limits)
+    table = source if isinstance(source, Table) else read(source, sheet=wishes.sheet)
+    name, columns = table.name, columns_of(table.frame, f"table {table.name}")
+    scored_by = target(table, wishes.target, minimize=wishes.minimize or None)
+    notes, limits = [str(table.dialect), *table.notes, *scored_by.notes], parse_limits(wishes.limits)
     _check_columns(columns, wishes, limits)
-    own = {wishes.target, *(one.column for one in limits), *([wishes.error] if wishes.error else [])}
+    own = {scored_by.name, *(one.column for one in limits), *([wishes.error] if wishes.error else [])}
     inputs = {one: cells for one, cells in columns.items() if one not in {*own, *wishes.ignore}}
     notes += [f"{one}: ignored, as asked" for one in wishes.ignore]
     space, reasons, lines = _space(inputs, wishes)
     notes += lines
-    scores = _numbers(columns, wishes.target, "target")
+    scores = scored_by.scores
     scored = np.isfinite(scores)
-    _refuse_few(wishes.target, scored, len(scores))
     used = {one.name: inputs[one.name] for one in space.columns if one.name in inputs}
     known = space.knowing({one: cells[~missing(cells)].tolist() for one, cells in used.items()})
     notes += strangers(space, known)
     whole, kept, said = filled(used, scored)
     notes += said
     weights = _weights(columns, wishes, kept, notes)
-    task = _task(name, whole, scores, kept, weights, known, wishes)
-    _refuse_few(wishes.target, kept, len(scores))
+    _refuse_few(kept)
+    task = _task(name, whole, scored_by, kept, weights, known, wishes)
     failed_rows = np.flatnonzero(~scored & ~np.logical_or.reduce([missing(one) for one in used.values()]))
     failed = designs_in(name, _rows(used, failed_rows), task.space).x if len(failed_rows) else task.x[:0]
     rows = _first_rows(task, designs_in(name, _rows(whole, np.flatnonzero(kept)), task.space).x, np.flatnonzero(kept))
-    notes += [*task.notes, *_failed_note(wishes.target, scored)]
+    notes += [note for note in task.notes if not note.startswith("target ")]  # said already
+    notes += [task.table.replicates.note] if task.table.replicates else []
+    notes += ["designs without a score are not proposed again"] if len(failed) else []
     measured = {one.column: _measured(columns, one, task, name, whole, kept) for one in limits}
-    return Given(task, rows, failed, failed_rows, limits, measured, notes, table, reasons)
-
-
-def _columns(source: Any, wishes: Wishes) -> tuple[str, Columns, Any, list[str]]:
-    if is_frame(source):
-        return "table", columns_of(source), None, []
-    if not isinstance(source, (str, os.PathLike)):
-        raise TaskError(f"table has the unsupported type {type(source).__name__}", "give a file or a DataFrame")
-    from mbo_propose.source import read
-
-    table = read(source, sheet=wishes.sheet)
-    name = "table" if str(source) == "-" else Path(source).stem
-    return name, columns_of(table.frame, f"table {source}"), table, [table.dialect, *table.notes]
+    return Given(task, table, scored_by.unit, rows, failed, failed_rows, limits, measured, notes, reasons)
 
 
 def _check_columns(columns: Columns, wishes: Wishes, limits: tuple[Limit, ...]) -> None:
     """Refuse columns that are not there, or that have two meanings."""
-    asked = [("target", wishes.target), *(("limit", one.column) for one in limits)]
+    asked = [*(("limit", one.column) for one in limits)]
     asked += [("error", wishes.error)] if wishes.error else []
     for what, name in [*asked, *(("ignore", one) for one in wishes.ignore)]:
         if name not in columns:
@@ -127,8 +120,8 @@ def _check_columns(columns: Columns, wishes: Wishes, limits: tuple[Limit, ...]) 
     twice = [name for place, name in enumerate(names) if name in names[:place] or name in wishes.ignore]
     if twice:
         raise RecipeError(f'column "{twice[0]}" is given two meanings', "leave out one of them")
-    if len(columns) < 2:
-        raise TaskError(f"table has only one column: {', '.join(columns)}", "give inputs beside the score")
+    if wishes.target in names:
+        raise RecipeError(f'column "{wishes.target}" is the target and something else', "leave out one of them")
 
 
 def _space(inputs: Columns, wishes: Wishes) -> tuple[Space, dict[str, str], list[str]]:
@@ -156,12 +149,10 @@ def _numbers(columns: Columns, name: str, what: str) -> NDArray[np.float64]:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def _refuse_few(target: str, scored: NDArray[np.bool_], rows: int) -> None:
-    count = int(scored.sum())
-    if not count:
-        raise TaskError(f'no row has a finite score in the column "{target}"', "name another --target")
+def _refuse_few(kept: NDArray[np.bool_]) -> None:
+    count = int(kept.sum())
     if count < FEWEST:
-        fact = f"{count} of {rows} rows can be used, at least {FEWEST} are needed"
+        fact = f"{count} of {len(kept)} rows have a score and all inputs, at least {FEWEST} are needed"
         raise TaskError(fact, f"measure {FEWEST - count} more, or fill in what is missing")
 
 
@@ -186,16 +177,16 @@ def _weights(columns: Columns, wishes: Wishes, kept: NDArray[np.bool_], notes: l
 def _task(
     name: str,
     whole: Columns,
-    scores: NDArray[np.float64],
+    scored_by: Target,
     kept: NDArray[np.bool_],
     weights: NDArray[np.float64] | None,
     space: Space,
     wishes: Wishes,
 ) -> Task:
-    frame = {**_rows(whole, np.flatnonzero(kept)), wishes.target: scores[kept]}
-    task = Task(name, frame, target=wishes.target, minimize=wishes.minimize, weights=weights, space=space)
+    frame = {**_rows(whole, np.flatnonzero(kept)), scored_by.name: scored_by.scores[kept]}
+    task = Task(name, frame, target=scored_by.name, minimize=wishes.minimize, weights=weights, space=space)
     if float(np.ptp(task.y)) == 0:
-        raise TaskError(f'target "{wishes.target}" is {task.best_in_data:g} in every row', "name another --target")
+        raise TaskError(f'target "{scored_by.name}" is {task.best_in_data:g} in every row', "name another --target")
     return task.held(wishes.fix) if wishes.fix else task
 
 
@@ -224,8 +215,3 @@ def _measured(
     for design, value in zip(x[there], values[there], strict=True):
         found.setdefault(design.tobytes(), []).append(float(value))
     return np.array([np.mean(found.get(design.tobytes(), [np.nan])) for design in task.x + 0])
-
-
-def _failed_note(target: str, scored: NDArray[np.bool_]) -> list[str]:
-    count = int((~scored).sum())
-    return [f"{count} of {len(scored)} rows have no {target}; their designs are not proposed again"] if count else []

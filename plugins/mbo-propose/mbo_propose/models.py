@@ -21,9 +21,8 @@ from mbo_core.runs.result import Result
 from mbo_core.runs.watch import Report
 from mbo_core.stages.options import options
 from mbo_core.tasks.task import Task
+from mbo_propose.backtest import CANDIDATES, DEFAULT
 
-DEFAULT = "committee-evolution"
-"""The recipe that `auto` keeps unless there is clear evidence for another."""
 PRESET = "table"
 POOL = 128
 """Designs that a search hands over, of which the proposals are chosen."""
@@ -94,8 +93,15 @@ def fit(
     result = execute(ready, out, "cpu", report)
     if not result.trials:
         raise mbo.MboError(f"recipe {ready.recipe.name} failed: {next(iter(result.failed.values()))}", "try another")
-    values = "values" in ready.recipe.proxy.abilities
-    return Fitted(task, result, result if values else proxies(planned(DEFAULT, task, seeds).asked, task, seeds))
+    if "values" in ready.recipe.proxy.abilities:
+        return Fitted(task, result, result)
+    return Fitted(task, result, proxies(judge_of(recipe, task), task, seeds))
+
+
+def judge_of(recipe: Any, task: Task) -> mbo.Recipe:
+    """The resolved recipe itself if its proxy predicts scores, else the default one."""
+    asked = planned(recipe, task, [0]).asked
+    return asked if "values" in asked.proxy.abilities else planned(CANDIDATES[DEFAULT].recipe, task, [0]).asked
 
 
 def proxies(recipe: mbo.Recipe, task: Task, seeds: Sequence[int]) -> Result:

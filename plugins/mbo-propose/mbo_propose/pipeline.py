@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,12 @@ from mbo_core.runs.watch import Report
 from mbo_propose.audit import gaps
 from mbo_propose.chances import Kept, Success, learned_limits, learned_success, together
 from mbo_propose.choosing import choose
-from mbo_propose.crossing import HeldOut, held_out, lower_bounds
+from mbo_propose.crossing import FOLDS, HeldOut, held_out, lower_bounds
 from mbo_propose.flags import Facts, Known, flags
 from mbo_propose.folder import store
 from mbo_propose.given import Given, open_table
-from mbo_propose.judging import judge
-from mbo_propose.models import DEFAULT, Fitted, fit, of_rows, planned, trained_on
+from mbo_propose.judging import advise, judge, recipe_of
+from mbo_propose.models import Fitted, fit, judge_of, of_rows, planned, trained_on
 from mbo_propose.pool import Pool, Tier, gather
 from mbo_propose.record import Proposal, Proposals
 from mbo_propose.spaces import rows
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SEEDS = 3
-"""Proxies whose predictions are averaged."""
+"""Proxies whose predictions are averaged, if there is time."""
+HELD_OUT = 0.3
+"""The share of the budget for proxies that are trained on parts of the rows; as much is for the search."""
 GOOD = 64
 """The best rows of the space, which are changed to find designs near them."""
 
@@ -85,15 +87,21 @@ def proposed(made: Proposals, out: Path | None, show: Show | None = None, report
     return made
 
 
+def searched(made: Proposals, count: int) -> Proposals:
+    """So many proposals for a table that was judged."""
+    found = replace(made, wishes=replace(made.wishes, batch=count, tiers=None), notes=list(made.notes))
+    _search(found, None)
+    return found
+
+
 def opened(table: Any, wishes: Wishes) -> Proposals:
     """The table and its space, before any work."""
     begun = time.perf_counter()
     given = open_table(table, wishes)
     made = Proposals(wishes, given, rows(given.task.space, given.reasons))
     made.notes += given.notes
-    if given.table is not None:
-        made.unit = given.table.units.get(wishes.target, "")
-    planned(DEFAULT if wishes.recipe == "auto" else wishes.recipe, given.task, [0], wishes.start)
+    made.unit = given.unit
+    planned(recipe_of(wishes.recipe), given.task, [0], wishes.start)
     made.seconds = time.perf_counter() - begun
     return made
 
@@ -109,13 +117,16 @@ class Search:
     limits: list[Kept]
 
     def score(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """What designs (n, length) are ranked by: predictions, and first of all what is likely to work."""
+        """What designs (n, length) are ranked by: the expected score, where what fails counts as the worst score.
+
+        An unlikely design comes after all likely ones, the likelier first.
+        """
+        y = self.given.task.y
         found = self.given.task.sign * self.fitted.predict(x).mean
-        width = 10 * float(np.ptp(self.given.task.y)) + float(np.ptp(found))
+        width = 10 * float(np.ptp(y)) + float(np.ptp(found))
         for chance in (self.succeeding(x), self.kept(x)):
             if chance is not None:
-                # An unlikely design comes after all likely ones, the likelier first.
-                found = found - np.where(chance < 0.5, width * (2 - chance), 0.0)
+                found = chance * found + (1 - chance) * y.min() - np.where(chance < 0.5, width, 0.0)
         return np.asarray(found)
 
     def succeeding(self, x: NDArray[Any]) -> NDArray[np.float64] | None:
@@ -135,10 +146,14 @@ def _search(made: Proposals, report: Report | None) -> None:
         made.notes.append(
             f"trained on {len(task.y):,} of {len(given.task.y):,} designs: the best and a random part of the others"
         )
-    seeds = range(wishes.seed, wishes.seed + SEEDS)
-    fitted = fit(made.recipe, task, seeds, wishes.start, made.folder, report)
+    judging = judge_of(made.chosen, task)
+    begun, time_for = time.perf_counter(), HELD_OUT * wishes.budget
+    made.held_out = held_out(judging, task, seed=wishes.seed, seconds=time_for)
+    folds = FOLDS * len(made.held_out.rows) / len(task.y)
+    each = 2 * (time.perf_counter() - begun) / folds  # a search takes about as long as a training
+    seeds = range(wishes.seed, wishes.seed + max(1, min(SEEDS, int(time_for / each))))
+    fitted = fit(made.chosen, task, seeds, wishes.start, made.folder, report)
     made.trace = {seed: [dict(step) for step in trial.steps] for seed, trial in fitted.result.trials.items()}
-    made.notes += [note.text for note in fitted.result.notes if note.source != "table"]
     spacing = Spacing.of(given.task.space, given.tried, wishes.seed)
     made.spacing = (spacing.unit, spacing.reach)
     search = Search(
@@ -148,10 +163,10 @@ def _search(made: Proposals, report: Report | None) -> None:
     pool = gather(given.tried, fitted.found, _good(given), spacing, search.score, wishes.seed)
     chosen = choose(pool, spacing, wishes.count, wishes.tiers)
     made.notes += _fewer(len(chosen), wishes, given)
-    made.held_out = held_out(planned(fitted.judge.recipe, task, [0]).asked, task, seed=wishes.seed)
     if len(chosen):
         made.x = pool.x[chosen]
         made.proposals = described(made, search, made.held_out, pool, chosen)
+        advise(made)
 
 
 def _good(given: Given) -> NDArray[Any]:
@@ -166,6 +181,7 @@ def described(made: Proposals, search: Search, known: HeldOut, pool: Pool, chose
     task, x, seed = made.task, pool.x[chosen], made.wishes.seed
     predicted, near = search.fitted.predict(x), search.spacing.nearest(x)
     gap, best = gaps(search.fitted, search.spacing, x, seed), made.best_place
+    spread = known.total(predicted.std)
     lower = lower_bounds(known, predicted.mean, task.sign)
     success, kept = search.succeeding(x), search.kept(x)
     facts = Facts(x, near.distance, task.sign * predicted.mean, gap, success, kept)
@@ -178,7 +194,7 @@ def described(made: Proposals, search: Search, known: HeldOut, pool: Pool, chose
         one = Proposal(
             design=cells,
             predicted=mean,
-            spread=float(predicted.std[row]) * known.inflation,
+            spread=float(spread[row]),
             lower=lower[row],
             distance=float(near.distance[row]),
             nearest_row=int(made.given.tried_rows[near.place[row]]),

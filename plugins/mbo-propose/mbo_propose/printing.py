@@ -16,17 +16,15 @@ def show(stage: str, made: Proposals) -> None:
 def _space(made: Proposals) -> None:
     for note in made.notes:
         click.echo(note)
+    if made.calibration is not None:
+        click.echo(f"the last batch: {made.calibration.sentence}")
     print_table(["column", "kind", "range", "step", "levels", "why"], [one.cells() for one in made.columns], "space")
 
 
 def _verdict(made: Proposals) -> None:
-    words = {
-        "supports": "this table supports an improvement",
-        "weakly": "this table supports an improvement only weakly",
-        "does not": "this table does not support an improvement",
-    }
-    click.echo(f"verdict: {words[made.verdict]}")
-    for line in (*made.verdict_reasons, *made.verdict_help):
+    assert made.judged is not None
+    click.echo(f"verdict: {made.judged.sentence}")
+    for line in made.judged.reasons:
         click.echo(f"  {line}")
     click.echo(f"recipe: {made.recipe}")
     for line in made.reasons:
@@ -38,6 +36,8 @@ def _proposals(made: Proposals) -> None:
     if made.proposals:
         _designs(made)
         _trust(made)
+    for line in made.helps:
+        click.echo(f"what would help: {line}")
     if made.folder:
         click.echo(f"stored in {made.folder}")
 
@@ -65,9 +65,17 @@ def _trust(made: Proposals) -> None:
     print_table(heads, lines, "how far to trust them")
     click.echo("lower: reached by 9 of 10 such designs; gap: what an adversary takes off within half a spacing")
     click.echo("distance: to the nearest tried design, in spacings of the data")
+    for (flag, why), places in _by_reason(made).items():
+        click.echo(f"  {flag}: {why}: {', '.join(places)}")
+
+
+def _by_reason(made: Proposals) -> dict[tuple[str, str], list[str]]:
+    """The numbers of the proposals with each flag and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
     for place, one in enumerate(made.proposals, 1):
         if one.why:
-            click.echo(f"  {place}: {one.flag}: {one.why}")
+            found.setdefault((one.flag, one.why), []).append(str(place))
+    return found
 
 
 def _unit(made: Proposals) -> str:

@@ -16,6 +16,8 @@ from mbo_propose.wishes import Wishes
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from mbo_propose.again import Calibration
+    from mbo_propose.backtest import Backtest, Verdict
     from mbo_propose.crossing import HeldOut
     from mbo_propose.flags import Flag
     from mbo_propose.given import Given
@@ -31,7 +33,7 @@ class Proposal:
     Attributes:
         design: its cells, by column.
         predicted: the predicted score.
-        spread: the standard deviation of the prediction, scaled so that it fits the errors on held-out rows.
+        spread: the standard deviation of its error: the error on held-out rows, more where the proxies are unsure.
         lower: the score that it reaches with a chance of 90 % (at most, if smaller is better); None: cannot tell.
         distance: to the nearest tried design, in units of the data's spacing.
         nearest_row: the row of that design in the table; the first is 0.
@@ -75,18 +77,18 @@ class Proposals:
         given: the table.
         columns: the columns of the space, as they are printed.
         recipe: the name of the recipe.
+        chosen: the recipe, as `mbo.run` takes it.
         reasons: why it was chosen, a sentence each.
-        verdict: whether the table supports an improvement: `supports`, `weakly` or `does not`.
-        verdict_reasons: why, a sentence each.
-        verdict_help: what would help most, a sentence each.
-        verdict_numbers: what the verdict rests on, by name.
-        backtest: what each recipe did in the backtest, as plain values.
+        tested: what each recipe did in the backtest; None if a recipe was asked for.
+        judged: the verdict on the table with its reasons and numbers.
+        helps: what would help most, a sentence each.
         held_out: predictions for rows by proxies that were not trained on them.
         trace: the infos of each step of training and search, by seed.
         x: (n, length) the proposed designs, raw.
         proposals: the same with what is known of each, in the order of the batch.
         unit: the unit of the target, or "".
         spacing: the median distance of a tried design to its nearest, in standard deviations; and the reach.
+        calibration: how well the last batch was predicted, where this one continues it.
         notes: what was decided, a sentence each.
         seconds: the wall time.
         folder: where they are stored, or None.
@@ -96,18 +98,18 @@ class Proposals:
     given: Given
     columns: list[ColumnRow] = field(default_factory=list)
     recipe: str = ""
+    chosen: Any = None
     reasons: list[str] = field(default_factory=list)
-    verdict: str = ""
-    verdict_reasons: list[str] = field(default_factory=list)
-    verdict_help: list[str] = field(default_factory=list)
-    verdict_numbers: dict[str, Any] = field(default_factory=dict)
-    backtest: dict[str, Any] = field(default_factory=dict)
+    tested: Backtest | None = None
+    judged: Verdict | None = None
+    helps: list[str] = field(default_factory=list)
     held_out: HeldOut | None = None
     trace: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     x: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0)))
     proposals: list[Proposal] = field(default_factory=list)
     unit: str = ""
     spacing: tuple[float, float] = (1.0, 1.0)
+    calibration: Calibration | None = None
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     folder: Path | None = None
@@ -116,6 +118,11 @@ class Proposals:
     def task(self) -> Task:
         """The table as methods see it."""
         return self.given.task
+
+    @property
+    def verdict(self) -> str:
+        """`supports`, `weakly`, `does not`, or "" before it is known."""
+        return "" if self.judged is None else self.judged.word
 
     @property
     def best_tried(self) -> float:
@@ -143,7 +150,7 @@ class Proposals:
             "space": [one.plain() for one in self.columns],
             "best_tried": self.best_tried,
             "proposals": [one.plain() for one in self.proposals],
-            "backtest": self.backtest,
+            "backtest": {} if self.tested is None else self.tested.summary(),
             "notes": self.notes,
             "seconds": round(self.seconds, 3),
             "folder": str(self.folder) if self.folder else None,

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from mbo_core.tasks.amounts import CODES, words_of
 from mbo_core.tasks.cells import Series
 from mbo_core.tasks.inference import NUMERIC
+from mbo_propose.reading.formulas import is_held, released
 from mbo_propose.reading.missing import EMPTY_TEXTS, is_limit, is_missing
 from mbo_propose.reading.numerals import Numeral, Sign, numeral, shown
 from mbo_propose.reading.units import is_unit
 
-RUN = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell starts with that a spreadsheet would run."""
 _NAMES = (
     "catalyst catalysts ligand ligands solvent solvents base reagent reagents additive additives substrate substrates "
     "well wells plate plates position pos slot vial vials tube rack operator supplier vendor strain clone cell "
@@ -223,9 +222,9 @@ def _texts(
 
     texts = [cell.strip() for cell in cells]
     absent = Counter(text for text in texts if text in EMPTY_TEXTS)
-    released = sum(is_held(text) for text in texts)
-    kept: list[Any] = [None if text in EMPTY_TEXTS else _released(text) for text in texts]
-    notes = _said_of_texts(name, absent, released)
+    held = sum(is_held(text) for text in texts)
+    kept: list[Any] = [None if text in EMPTY_TEXTS else released(text) for text in texts]
+    notes = _said_of_texts(name, absent, held)
     if strangers and plain >= NUMERIC * (len(cells) - absent.total()):
         notes.append(f"{name}: read as texts, for not all cells are numbers: {shown(strangers)}")
     if units is not None and len(units) > 1:
@@ -239,18 +238,9 @@ def _texts(
     )  # fmt: skip
 
 
-def _said_of_texts(name: str, absent: Counter[str], released: int) -> list[str]:
+def _said_of_texts(name: str, absent: Counter[str], held: int) -> list[str]:
     words = Counter({word: count for word, count in absent.items() if word})
     notes = [f"{name}: {words.total()} cells read as empty: {shown(words)}"] if words else []
-    if released:
-        notes.append(f"{name}: {released} cells read without the ' that keeps a spreadsheet from running them")
+    if held:
+        notes.append(f"{name}: {held} cells read without the ' that keeps a spreadsheet from running them")
     return notes
-
-
-def is_held(text: str) -> bool:
-    """Whether a ' at the start keeps a spreadsheet from running a cell."""
-    return text[:1] == "'" and text.lstrip("'").startswith(RUN)
-
-
-def _released(text: str) -> str:
-    return text[1:] if is_held(text) else text

@@ -13,7 +13,7 @@ SAMPLE = 1 << 16
 NAMES = {
     "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
     "utf-32": "UTF-32", "cp1252": "Windows-1252", "cp1250": "Windows-1250", "cp1251": "Windows-1251",
-    "cp1253": "Windows-1253", "cp1254": "Windows-1254", "mac_roman": "Mac Roman", "cp932": "Shift JIS",
+    "cp1253": "Windows-1253", "mac_roman": "Mac Roman", "cp932": "Shift JIS",
     "gb18030": "GB 18030", "big5": "Big5", "euc_kr": "EUC-KR", "koi8_r": "KOI8-R",
 }  # fmt: skip
 """What people call the encodings that are looked for."""
@@ -25,7 +25,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_OTHERS = ["cp1250", "cp1251", "cp1253", "cp1254", "cp932", "gb18030", "big5", "euc_kr", "koi8_r", "mac_roman"]
+_OTHERS = ["cp1250", "cp1251", "cp1253", "cp932", "gb18030", "big5", "euc_kr", "koi8_r", "mac_roman"]
 _WESTERN = frozenset("äöüÄÖÜßéèàçêâîôûëïñáíóúåæøÅÆØÉÈÀÇÑ°µ²³±·½¼€‰“”„…®™§\u00d7\u2013\u2014\u2018\u2019\u00b4\u00a0")
 """What Western European lab sheets hold beyond ASCII."""
 _FOREIGN = re.compile(r"[^\W\d_a-zA-Z]{3}|[²³±·½¼°\u00d7][a-zß-ÿ]")

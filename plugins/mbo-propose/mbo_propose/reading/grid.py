@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from mbo_propose.reading.errors import TableError
+from mbo_propose.reading.formulas import released
 from mbo_propose.reading.numerals import numeral
 
 CHUNK = 2_000
@@ -62,7 +63,8 @@ def grid_of(label: str, records: Iterable[list[Any]]) -> Grid:
 def _above(head: list[Record]) -> int:
     """How many lines stand above the header: titles and comments, narrower than the table."""
     filled = [sum(cell != "" for cell in record) for _, record in head]
-    width = Counter(len(record) for _, record in head).most_common(1)[0][0] if head else 0
+    widths = Counter(len(record) for _, record in head)
+    width = max(widths, key=lambda one: (widths[one], one), default=0)
     for place, (_, record) in enumerate(head):
         comment = str(record[0]).startswith("#") and len(record) != width
         title = filled[place] == 1 and (width > 2 or len(record) < width) and max(filled[place:]) > 2
@@ -81,7 +83,7 @@ def _said_above(above: list[Record]) -> list[str]:
 
 
 def _names(label: str, record: list[Any]) -> list[str]:
-    names = [str(cell).strip().lstrip("\ufeff") for cell in record]
+    names = [released(str(cell).strip()) for cell in record]
     said = [name for name in names if name]
     if said and all(numeral(name, ".") or numeral(name, ",") for name in said):
         fact = f"table {label} has no line of column names: the first line is {', '.join(said[:4])}"

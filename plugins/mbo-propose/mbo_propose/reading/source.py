@@ -96,6 +96,4 @@ def _zipped(label: str, content: bytes) -> Form:
         return "excel"
     if b"opendocument" in content[:200]:
         raise TableError(f"table {label} is an OpenDocument file", AS_CSV)
-    raise TableError(
-        f"table {label} is an archive (zip), no workbook", "unpack it; give .npz files to `mbo run --task`"
-    )
+    raise TableError(f"table {label} is a zip archive, no workbook", "unpack it; give .npz files to `mbo run --task`")

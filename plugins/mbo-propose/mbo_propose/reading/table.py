@@ -116,10 +116,6 @@ def _from_text(name: str, label: str, content: bytes) -> Table:
 
 def _from_grid(name: str, grid: Grid, dialect: Dialect, notes: list[str]) -> Table:
     below = take_below(grid)
-    if not grid.rows:
-        raise TableError(
-            f"table {name} has column names and a line of units, and no rows", "give one row per experiment"
-        )
     rows = np.array(grid.rows)
     columns = dict(zip(grid.names, grid.columns, strict=True))
     grid.columns = []

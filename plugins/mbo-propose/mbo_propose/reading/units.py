@@ -18,7 +18,8 @@ _BASE = "|".join(re.escape(one) for one in sorted({*_ALONE.split(), "µ", "μ"},
 _SYMBOL = f"(?:{_BASE}|{_PREFIXES}(?:{'|'.join(_PREFIXED.split())}|Å|Ω|ohm|bar))"
 _POWER = r"(?:\^?[-\u2212]?\d|[²³]|\u207b?[\u00b9\u00b2\u00b3\u2070-\u2079])?"
 _TERM = rf"(?:\d{{1,3}} ?)?{_SYMBOL}{_POWER}"
-_UNIT = re.compile(rf"(?:1\s*/\s*)?{_TERM}(?:\s*(?:[/*·\u00d7.]|\s)\s*{_TERM}){{0,4}}")
+_NEGATIVE = r"(?:\^?[-\u2212]\d|\u207b[\u00b9\u00b2\u00b3\u2070-\u2079])"
+_UNIT = re.compile(rf"(?:1\s*/\s*)?{_TERM}(?:\s*[/*·\u00d7.]\s*{_TERM}|\s{_SYMBOL}{_NEGATIVE}){{0,4}}")
 _BRACKETS = re.compile(r"[\[(]([^\[\]()]{1,20})[\])]")
 
 _PER = {"min", "h", "s", "d", "l", "L", "ml", "mL", "g", "kg", "mg", "m", "cm", "mol"}

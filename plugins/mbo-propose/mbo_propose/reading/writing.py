@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mbo_core.tasks.cells import is_numeric
-from mbo_propose.reading.columns import RUN, is_held
 from mbo_propose.reading.dialect import Dialect
 from mbo_propose.reading.errors import TableError
-from mbo_propose.reading.numerals import numeral
+from mbo_propose.reading.formulas import safe
 
 
 def write(frame: Any, path: Path, dialect: Dialect) -> list[str]:
@@ -36,19 +35,6 @@ def write(frame: Any, path: Path, dialect: Dialect) -> list[str]:
     content, notes = _encoded(_text(frame, dialect), dialect)
     store.write(path, content)
     return notes
-
-
-def safe(text: str) -> str:
-    """A text that no spreadsheet runs: behind a ' if it starts like a formula and is no number.
-
-    >>> safe("=1+1"), safe("-5"), safe("DMF"), safe("-OMe")
-    ("'=1+1", '-5', 'DMF', "'-OMe")
-    """
-    if is_held(text):
-        return f"'{text}"
-    if not text.startswith(RUN) or numeral(text, ".") or numeral(text, ","):
-        return text
-    return f"'{text}"
 
 
 def spelt(cell: Any, sign: str = ".", behind: str = "") -> str:

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mbo_propose.pipeline import propose, propose_from
+    from mbo_propose.proposer import Proposer
     from mbo_propose.record import Proposals
     from mbo_propose.wishes import Wishes
 
-_HOMES = {"Proposals": "record", "Wishes": "wishes", "propose": "pipeline", "propose_from": "pipeline"}
-__all__ = ["Proposals", "Wishes", "propose", "propose_from"]
+_HOMES = {
+    "Proposals": "record",
+    "Proposer": "proposer",
+    "Wishes": "wishes",
+    "propose": "pipeline",
+    "propose_from": "pipeline",
+}
+__all__ = ["Proposals", "Proposer", "Wishes", "propose", "propose_from"]
 
 
 def __getattr__(name: str) -> Any:

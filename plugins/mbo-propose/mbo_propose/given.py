@@ -13,6 +13,7 @@ from mbo_core.errors import RecipeError, TaskError, nearest
 from mbo_core.tasks.cells import Series, columns_of, missing, numbers
 from mbo_core.tasks.frames import designs_in
 from mbo_core.tasks.inference import infer, levels_in
+from mbo_core.tasks.numbers import Number
 from mbo_core.tasks.remarks import strangers
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
@@ -120,7 +121,7 @@ def _check_columns(columns: Columns, wishes: Wishes, limits: tuple[Limit, ...]) 
     twice = [name for place, name in enumerate(names) if name in names[:place] or name in wishes.ignore]
     if twice:
         raise RecipeError(f'column "{twice[0]}" is given two meanings', "leave out one of them")
-    if wishes.target in names:
+    if wishes.target in (*names, *wishes.ignore):
         raise RecipeError(f'column "{wishes.target}" is the target and something else', "leave out one of them")
 
 
@@ -187,7 +188,14 @@ def _task(
     task = Task(name, frame, target=scored_by.name, minimize=wishes.minimize, weights=weights, space=space)
     if float(np.ptp(task.y)) == 0:
         raise TaskError(f'target "{scored_by.name}" is {task.best_in_data:g} in every row', "name another --target")
+    if not space.near(task.x).any():
+        listed = "; ".join(f"{one.name}: {one.bounds[0]:g} to {one.bounds[1]:g}" for one in _bounded(space))
+        raise TaskError(f"no row lies in the space ({listed})", "loosen its bounds: there is nothing to start from")
     return task.held(wishes.fix) if wishes.fix else task
+
+
+def _bounded(space: Space) -> list[Number]:
+    return [one for one in space.columns if isinstance(one, Number)]
 
 
 def _rows(columns: Columns, rows: NDArray[np.int64]) -> Columns:

@@ -195,7 +195,7 @@ def described(made: Proposals, search: Search, known: HeldOut, pool: Pool, chose
             design=cells,
             predicted=mean,
             spread=float(spread[row]),
-            lower=lower[row],
+            lower=None if marks[row] == "do not trust" else lower[row],
             distance=float(near.distance[row]),
             nearest_row=int(made.given.tried_rows[near.place[row]]),
             gap=float(gap[row]),

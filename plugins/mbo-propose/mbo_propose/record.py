@@ -34,7 +34,8 @@ class Proposal:
         design: its cells, by column.
         predicted: the predicted score.
         spread: the standard deviation of its error: the error on held-out rows, more where the proxies are unsure.
-        lower: the score that it reaches with a chance of 90 % (at most, if smaller is better); None: cannot tell.
+        lower: the score that it reaches with a chance of 90 % (at most, if smaller is better); None: cannot tell,
+            as of a design that is not to be trusted.
         distance: to the nearest tried design, in units of the data's spacing.
         nearest_row: the row of that design in the table; the first is 0.
         gap: how far the adversary makes the prediction worse within half a spacing, in the target's unit.

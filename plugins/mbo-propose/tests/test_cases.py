@@ -53,6 +53,7 @@ def test_missing_inputs_are_counted(quick, blend, gaps, said):
     assert len(made.frame()) == 2
 
 
+@pytest.mark.slow
 def test_less_can_be_better(quick, blend):
     less = quick(blend.assign(score=-blend["score"]), minimize=True, batch=4)
     more = quick(blend, batch=4)
@@ -61,6 +62,7 @@ def test_less_can_be_better(quick, blend):
     assert [one.gain for one in less.proposals] == pytest.approx([one.gain for one in more.proposals], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_bounds_hold_only_for_proposals(quick, clogs, tmp_path):
     space = tmp_path / "space.toml"
     space.write_text("[columns.temp]\nbounds = [40.0, 80.0]\n")
@@ -82,6 +84,7 @@ def test_a_small_space_gives_what_is_left(quick):
     assert any("1 of 16 designs could be proposed" in note for note in made.notes)
 
 
+@pytest.mark.slow
 def test_whole_numbers_are_amounts(quick):
     rng = np.random.default_rng(4)
     frame = pd.DataFrame({"temp": rng.integers(20, 91, 40), "hours": rng.integers(1, 25, 40)})
@@ -90,6 +93,7 @@ def test_whole_numbers_are_amounts(quick):
     assert made.frame()["predicted"].max() < 1.5 * made.best_tried
 
 
+@pytest.mark.slow
 def test_sequences_keep_their_lengths(quick):
     rng = np.random.default_rng(5)
     words = ["".join(rng.choice(list("ACDEFGHIKL"), rng.choice([7, 8]))) for _ in range(40)]
@@ -108,6 +112,7 @@ def test_noise_is_not_trusted(quick):
     assert made.helps
 
 
+@pytest.mark.slow
 def test_measured_columns_can_be_limited(quick, clogs):
     frame = clogs.dropna().assign(cost=lambda one: one["temp"] / 10)
     made = quick(frame, limits=("cost<=7",), batch=4)
@@ -124,6 +129,7 @@ def test_measured_errors_weigh_the_rows(clogs):
     assert "sd" not in made.task.space.names
 
 
+@pytest.mark.slow
 def test_replicates_are_pooled(quick, blend):
     made = quick(pd.concat([blend, blend.assign(score=blend["score"] + 2)]), batch=2)
     assert len(made.task.y) == len(blend.drop_duplicates(["resin", "filler", "oil", "temp_C"]))
@@ -131,6 +137,7 @@ def test_replicates_are_pooled(quick, blend):
     assert any("pooled standard deviation" in note for note in made.notes)
 
 
+@pytest.mark.slow
 def test_columns_can_be_fixed(quick, blend):
     assert set(quick(blend, fix={"temp_C": "80"}, batch=3).frame()["temp_C"]) == {80}
 

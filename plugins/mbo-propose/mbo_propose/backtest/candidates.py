@@ -10,7 +10,7 @@ import mbo_core as mbo
 from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.values import AnyRecipe
 
-DEFAULT = "committee"
+DEFAULT = "committee-evolution"
 """The candidate that is chosen where the backtest is not clear."""
 
 FOREST = "perturbed-rows"
@@ -41,27 +41,26 @@ def _evolved(name: str, **proxy: Any) -> Mapping[str, Any]:
 
 
 _PROCESS = {"use": "gaussian-process", "kernel": "product", "likelihood_rows": 300, "iterations": 50}
-_ADDITIVE = {"use": "gaussian-process", "kernel": "additive", "likelihood_rows": 150, "iterations": 30}
-_BOOSTING = {"use": "boosting", "members": 4}
-_STEPS = {"hidden": [64, 64], "learning_rate": 3e-3, "steps": 200, "keep": "last", "held_out": 0}
+_TERMS = {"use": "gaussian-process", "kernel": "additive", "likelihood_rows": 150, "iterations": 30}
+_ADDITIVE_GP = _evolved("additive-gp-evolution", **_TERMS)
+_STEPS = {"hidden": [64, 64], "learning_rate": 5e-3, "steps": 120, "keep": "last", "held_out": 0}
 _NETWORKS = {"use": "ensemble", "members": 5, "bootstrap": True, **_STEPS}
 _CONSERVATIVE = {"use": "conservative", "overestimation_limit": 2.0, **_STEPS}
 _COMS = {
     **_evolved("coms-evolution", **_CONSERVATIVE),
     "adversary": {"use": "design-ascent", "steps": 10, "step_size": 0.1},
 }
-_COMMITTEE = {"use": "committee", "first": _BOOSTING, "second": {"use": "ridge"}, "third": _PROCESS}
 
 CANDIDATES: Mapping[str, Candidate] = {
     one.name: one
     for one in (
         Candidate(FOREST, FOREST, "table", "a forest on perturbed rows"),
-        Candidate("main-effects", "ridge-evolution", "table", "main effects by ridge regression"),
-        Candidate("gp", _evolved("gp", **_PROCESS), words="a Gaussian process of all columns together"),
-        Candidate(DEFAULT, _evolved(DEFAULT, **_COMMITTEE), words="boosted trees, main effects and a Gaussian process"),
-        Candidate("additive-gp", _evolved("additive-gp", **_ADDITIVE), words="a Gaussian process of one term a column"),
-        Candidate("networks", _evolved("networks", **_NETWORKS), words="small networks"),
-        Candidate("coms", _COMS, words="a small network kept from over-valuing designs"),
+        Candidate("ridge-evolution", "ridge-evolution", "table", "main effects by ridge regression"),
+        Candidate("gp-evolution", _evolved("gp-evolution", **_PROCESS), words="a Gaussian process of all columns"),
+        Candidate(DEFAULT, DEFAULT, "table", "boosted trees and main effects together"),
+        Candidate("additive-gp-evolution", _ADDITIVE_GP, words="a Gaussian process of one term a column"),
+        Candidate("networks-evolution", _evolved("networks-evolution", **_NETWORKS), words="small networks"),
+        Candidate("coms-evolution", _COMS, words="a small network kept from over-valuing designs"),
     )
 }
 """What is always tried, the cheapest first."""

@@ -61,7 +61,10 @@ def _kernels(x: Values) -> Iterator[Values]:
     squared = cdist(moving, moving, "sqeuclidean")
     for width in WIDTHS:
         yield np.exp(-squared / (2 * width**2 * moving.shape[1]))
-    yield np.mean([np.exp(-((one[:, None] - one) ** 2) / 2) for one in moving.T], axis=0)
+    total = np.zeros_like(squared)
+    for one in moving.T:
+        total += np.exp(-((one[:, None] - one) ** 2) / 2)
+    yield total / moving.shape[1]
 
 
 def left_out_neighbour(x: Values, y: Values) -> Values:

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mbo_propose.backtest import CANDIDATES, Candidate, backtest, candidates
+from mbo_propose.backtest import CANDIDATES, Candidate, backtest, candidates, running
+from mbo_propose.backtest.ranking import TooLate
 from mbo_propose.backtest.running import chance, picks
 from mbo_propose.backtest.splits import rows_of, some_rows, split
 
@@ -106,11 +107,46 @@ def test_what_fails_is_left_out_with_its_reason(table, told):
     assert found.left_out["nothing"] == "its predictions are not finite"
 
 
-def test_the_time_is_kept_and_said(table, told):
-    found = backtest(table(60), [told(1.0)], repeats=500, budget=1.0)
-    assert 1 <= len(found.gains("told 1")) < 500
-    assert found.seconds < 5
-    assert f"after {len(found.gains('told 1'))} of 500 repeats" in found.notes[0]
+@pytest.fixture
+def clock(monkeypatch):
+    """Makes each training take the seconds that a candidate names as its recipe, by a clock of its own."""
+    now = [0.0]
+
+    def predicted(one, task, x, seed, seconds):
+        now[0] += min(one.recipe, seconds)
+        if one.recipe > seconds:
+            raise TooLate
+        return x[:, 0]
+
+    monkeypatch.setattr(running, "predicted", predicted)
+    monkeypatch.setattr(running, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+
+def timed(**seconds: float) -> list[Candidate]:
+    """Candidates that take so long."""
+    return [Candidate(name, each) for name, each in seconds.items()]
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_time_is_kept_and_said(table):
+    found = backtest(table(60), timed(one=1.0, two=2.0), repeats=50, budget=25)
+    assert (len(found.gains("one")), found.seconds) == (8, 24)
+    assert found.notes == ["the time ended after 8 of 50 repeats"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_costly_recipes_make_room_for_repeats(table):
+    found = backtest(table(60), timed(cheap=1.0, costly=9.0, never=100.0), budget=60, repeats=10)
+    assert len(found.gains("cheap")) == 10
+    assert "a training takes 9.0 s" in found.left_out["costly"]
+    assert "10 s and more" in found.left_out["never"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_no_time_at_all_is_said(table):
+    found = backtest(table(60), timed(one=1.0), budget=0)
+    assert found.left_out == {"one": "the time ended before it"}
+    assert found.cannot_tell == "no recipe could be tried"
 
 
 @pytest.mark.parametrize(("rows", "levels", "reason"), [(30, 30, "30 distinct designs"), (60, 2, "the same score")])

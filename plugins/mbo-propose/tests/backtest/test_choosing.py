@@ -99,7 +99,7 @@ EVEN = [0.5, 0.6, 0.55, 0.5, 0.62, 0.58]
     ],
 )
 def test_the_default_is_left_on_clear_evidence(gains, chosen):
-    choice = choose(found(**gains))
+    choice = choose(found(**gains), "committee")
     assert (choice.recipe.name, choice.switched) == (chosen, chosen != "committee")
     assert chosen in choice.reasons[0]
 
@@ -108,21 +108,21 @@ def test_many_comparisons_ask_for_more():
     """A difference that is enough for one rival is not for eight."""
     better = [one + 0.25 + 0.06 * (-1) ** i for i, one in enumerate(EVEN)]
     others = {f"other{i}": [one + 0.05 * (-1) ** (i + j) for j, one in enumerate(EVEN)] for i in range(7)}
-    assert choose(found(committee=EVEN, gp=better)).recipe.name == "gp"
-    assert choose(found(committee=EVEN, gp=better, **others)).recipe.name == "committee"
+    assert choose(found(committee=EVEN, gp=better), "committee").recipe.name == "gp"
+    assert choose(found(committee=EVEN, gp=better, **others), "committee").recipe.name == "committee"
 
 
 def test_unsure_backtests_keep_the_default():
     record = found(committee=[0.1] * 6, gp=[0.9] * 6)
     record.cannot_tell = "noise"
-    assert choose(record).reasons[0] == "the backtest cannot tell: noise"
-    assert not choose(record).switched
+    assert choose(record, "committee").reasons[0] == "the backtest cannot tell: noise"
+    assert not choose(record, "committee").switched
 
 
 def test_a_default_that_failed_is_replaced_and_said():
     record = found(committee=[0.1] * 6, gp=[0.4] * 6, networks=[0.3] * 6)
     record.left_out["committee"] = "no such plugin"
     del record.picks["committee"]
-    choice = choose(record)
+    choice = choose(record, "committee")
     assert choice.recipe.name == "gp"
     assert "no such plugin" in choice.reasons[0]

@@ -57,15 +57,9 @@ def test_tables_are_refused(refused, content, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--batch", "0"], "batch"),
-        (["--target", "score", "--target", "heat"], "several targets"),
-        (["--limit", "heat<=3", "--limit", "heat>=5"], "heat"),
-        (["--limit", "cost<=3"], 'unknown column "cost" for --limit'),
         (["--ignore", "haet"], 'did you mean "heat"?'),
         (["--error", "gas"], 'error "gas" holds no numbers'),
-        (["--fix", "gas=H2"], "H2"),
         (["--sheet", "Data"], "has no sheets"),
-        (["--recipe", "comittee"], "comittee"),
     ],
     ids=" ".join,
 )
@@ -82,6 +76,11 @@ def test_a_folder_that_cannot_be_made(refused, tmp_path):
     (tmp_path / "taken").write_text("kept")
     assert "taken" in refused(GOOD, "--out", str(tmp_path / "taken"))
     assert (tmp_path / "taken").read_text() == "kept"
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full/proposals.csv").write_text("kept")
-    assert "full" in refused(GOOD, "--out", str(tmp_path / "full"))
+
+
+def test_a_thousand_levels_are_read(tmp_path):
+    rows = [f"A-{row % 1000},{row % 7},{row}" for row in range(2000)]
+    (tmp_path / "lab.csv").write_text("\n".join(["additive,heat,score", *rows]))
+    done = CliRunner().invoke(propose, [str(tmp_path / "lab.csv"), "--target", "score", "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "category of 1000 levels" in " ".join(done.output.split())

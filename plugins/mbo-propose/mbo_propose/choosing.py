@@ -1,4 +1,4 @@
-"""Which designs of a pool are proposed: the best that keep a distance from each other, by tiers if asked."""
+"""Which designs of a pool are proposed: the best of each tier that keep a distance from each other."""
 
 from __future__ import annotations
 
@@ -16,26 +16,38 @@ HALVINGS = 5
 Places = NDArray[np.int64]
 
 
+def usual(count: int) -> tuple[int, int, int]:
+    """How many designs of each tier a batch has unless a person says: most are safe, one of sixteen explores.
+
+    >>> usual(16), usual(4), usual(1)
+    ((12, 3, 1), (3, 1, 0), (1, 0, 0))
+    """
+    stretch, explore = round(3 * count / 16), count // 16
+    return count - stretch - explore, stretch, explore
+
+
 def choose(pool: Pool, spacing: Spacing, count: int, asked: tuple[int, int, int] | None) -> Places:
-    """The places of the proposals in the pool, best first.
+    """The places of the proposals in the pool, tier by tier, best first.
 
     Each is the best that is left and lies half a spacing from those before; where too few do, the distance is halved,
-    in the end given up.
+    in the end given up. Where a tier of the usual batch has too few designs, the nearest of the others fill up.
 
     Args:
         pool: designs that may be proposed.
         spacing: distances.
         count: how many are wanted.
-        asked: how many of each tier; None for any.
+        asked: how many of each tier; None for the usual ones.
     """
     points = spacing.to_points(pool.x)
     order = np.argsort(-pool.score, kind="stable")
-    if asked is None:
-        return _spread(points, order, count)
     taken = np.zeros(0, dtype=np.int64)
-    for tier, wanted in zip(Tier, asked, strict=True):
+    for tier, wanted in zip(Tier, asked or usual(count), strict=True):
         own = order[pool.tier[order] == tier]
         taken = np.concatenate([taken, _spread(points, own, wanted, taken)])
+    if asked is None:
+        others = order[~np.isin(order, taken)]
+        nearest = others[np.argsort(pool.tier[others], kind="stable")]
+        taken = np.concatenate([taken, _spread(points, nearest, count - len(taken), taken)])
     return taken[np.lexsort((-pool.score[taken], pool.tier[taken]))]
 
 

@@ -59,7 +59,8 @@ class Wishes:
         error: the column with the standard deviation of each score.
         start: designs to search from: a frame or a CSV file.
         fix: columns that proposals keep at a value.
-        tiers: how many designs within the spacing of the data, a stretch from it, and beyond; None for any.
+        tiers: how many designs within the spacing of the data, a stretch from it, and beyond; None for the usual
+            ones, most of them safe.
         budget: the most seconds for backtest, training and search.
         sheet: the sheet of an Excel workbook.
         seed: the first seed of all that is random.

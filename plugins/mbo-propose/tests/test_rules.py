@@ -106,6 +106,14 @@ def test_each_tier_gets_its_number():
     assert choose(pool, spacing, 9, (9, 0, 0)).tolist() == [0]
 
 
+def test_most_of_a_batch_is_safe():
+    """Whatever a proxy promises far away; where safe designs are too few, the nearest others fill up."""
+    pool, spacing = pool_of(np.array([[1.5], [2.5], [3.5], [10.3], [10.8], [15.0], [16.0]]), [*range(7)])
+    assert pool.tier.tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert choose(pool, spacing, 4, None).tolist() == [2, 1, 0, 4]
+    assert choose(pool, spacing, 6, None).tolist() == [2, 1, 0, 4, 3, 6]
+
+
 def known(predicted, observed):
     return HeldOut(np.arange(len(predicted)), np.array(observed), np.array(predicted), np.ones(len(predicted)))
 

@@ -49,7 +49,10 @@ import mbo_core
 from mbo_core.testing import cases
 assert mbo_core.__file__.startswith({str(tmp_path)!r}), mbo_core.__file__
 found = mbo_core.installed()
+from importlib.metadata import entry_points
+tools = {{point.dist.name for point in entry_points(group="mbo.commands")}}
 idle = [name for name, plugin in found.manager.list_name_plugin() if not found.manager.get_hookcallers(plugin)]
+idle = [name for name in idle if f"mbo-{{name}}" not in tools]
 print(json.dumps([[p.distribution for p in found.plugins], sorted(found.methods), len(found.stages) + len(found.tasks),
                   idle, found.problems]))
 cheap = [case for case in cases({folder.name.removeprefix("mbo-")!r}) if case.check.name in {{"settings", "fits"}}]

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from mbo_core.errors import Mistakes, nearest
-from mbo_core.recipes.words import ABOUT, DEFAULT_ENCODINGS, LISTING, MEASURED, PUBLISHED, ROLES, RUN, TABLES
+from mbo_core.recipes.words import ABOUT, DEFAULT_ENCODINGS, FLAGS, LISTING, MEASURED, PUBLISHED, ROLES, RUN, TABLES
 from mbo_core.toml import Document, Sourced, Table, assignment, plain, subtable
 
 
@@ -68,7 +68,7 @@ _RUN: dict[str, tuple[type, str]] = {
 
 def check_facts(document: Document, mistakes: Mistakes) -> None:
     """Note facts about a method with the wrong type."""
-    facts = {"method": {"mix": _FACTS["mix"]}, "listing": {key: _FACTS[key] for key in LISTING}}
+    facts = {"method": {key: _FACTS[key] for key in FLAGS}, "listing": {key: _FACTS[key] for key in LISTING}}
     for table, tests in facts.items():
         for key, (holds, form) in tests.items():
             value = subtable(document.table, table).get(key)
@@ -77,7 +77,7 @@ def check_facts(document: Document, mistakes: Mistakes) -> None:
 
 
 _FACTS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "mix": (lambda value: isinstance(value, bool), "true or false"),
+    **dict.fromkeys(FLAGS, (lambda value: isinstance(value, bool), "true or false")),
     "kinds": (
         lambda value: isinstance(value, list) and bool(value) and set(value) <= set(DEFAULT_ENCODINGS),
         f"a list of {' and '.join(DEFAULT_ENCODINGS)}",

@@ -83,6 +83,7 @@ def _method() -> Schema:
         "paper": {**TEXT, "description": "where it was published, e.g. arXiv:2107.06882"},
         "code": {**TEXT, "description": "the released code it follows, with its commit"},
         "mix": {"type": "boolean", "description": "whether it mixes stages of several methods"},
+        "try_on_tables": {"type": "boolean", "description": "whether tools that choose a method may try it on a table"},
         "deviations": {**TEXTS, "description": "differences from the paper or the released code"},
         "requires": {**TEXTS, "description": "the required distributions, e.g. mbo-coms>=0.1"},
         "unpackaged": {"type": "object", "description": "the place of each stage that is not installed by a package"},

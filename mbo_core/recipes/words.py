@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from mbo_core.tasks.space import Kind
 
 
-ABOUT = ("name", "summary", "paper", "code", "mix", "deviations", "requires", "unpackaged")
+ABOUT = ("name", "summary", "paper", "code", "mix", "try_on_tables", "deviations", "requires", "unpackaged")
 """The keys of `[method]`. They describe this recipe only; none is inherited through `extends`."""
+
+FLAGS = ("mix", "try_on_tables")
+"""Those that are true or false. With `try_on_tables` a method asks to be tried on people's tables by tools that choose
+one for them, such as `mbo propose`: it has to train in seconds on a few hundred rows."""
 
 ORIGIN = ("paper", "code", "deviations")
 """The keys that no longer apply once a stage is replaced."""

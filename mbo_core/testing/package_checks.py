@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -65,7 +66,7 @@ def _module(package: Package) -> str:
 
 
 def hooks(package: Package) -> None:
-    """Each function named like a hook is marked as one, and the plugin has a hook or a recipe."""
+    """Each function named like a hook is marked as one, and the plugin has a hook, a recipe or a command."""
     plugin, mark = _loaded(package), f"{hookspecs.PROJECT}_impl"
     functions = inspect.getmembers(plugin, inspect.isroutine)
     for name, function in functions:
@@ -75,8 +76,16 @@ def hooks(package: Package) -> None:
                 f"{name} is not marked as a hook, so it is never called",
                 "decorate it with @hookimpl",
             )
-    offers = any(hasattr(function, mark) for _, function in functions) or recipes(package.plugin)
-    demand(offers, "the plugin has neither a hook nor a recipe", "implement mbo_stages or mbo_tasks")
+    hooked = any(hasattr(function, mark) for _, function in functions)
+    offers = hooked or recipes(package.plugin) or _commands(package.plugin)
+    demand(offers, "the plugin has no hook, no recipe and no command", "implement mbo_stages or mbo_tasks")
+
+
+def _commands(plugin: Plugin) -> list[str]:
+    """The commands that a plugin's distribution adds to `mbo`."""
+    points = entry_points(group=hookspecs.COMMANDS)
+    own = canonicalize_name(plugin.distribution)
+    return [point.name for point in points if point.dist and canonicalize_name(point.dist.name) == own]
 
 
 def _loaded(package: Package) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from toy_stages import refusal
 
 import mbo_core
 from mbo_core.errors import MboError
@@ -33,3 +34,8 @@ def test_listing_holds_the_kinds(name):
     fits = {kind: fit for kind, fit in fits_kinds(document, INSTALLED).items() if isinstance(fit, Recipe)}
     assert list(fits) == plain(document.table["listing"])["kinds"]
     assert all(accepts(fit, kind, 20) and not accepts(fit, kind, 1) for kind, fit in fits.items())
+
+
+@pytest.mark.parametrize("key", ["mix", "try_on_tables"])
+def test_flags_of_a_method_are_true_or_false(key):
+    assert refusal(f"[method]\n{key} = 1").mistakes[0][0].endswith(f"method.{key} must be true or false")

@@ -165,7 +165,7 @@ def test_the_command_reports_checks_and_failures(install, monkeypatch):
     monkeypatch.setattr("mbo_core.plugins.registry.installed", lambda without=(): registry)
     done = CliRunner().invoke(main, ["plugins", "check", "odd"])
     assert done.exit_code == 1
-    assert "hooks[odd] failed: the plugin has neither a hook nor a recipe" in done.stdout
+    assert "hooks[odd] failed: the plugin has no hook, no recipe and no command" in done.stdout
     assert "hint: implement mbo_stages or mbo_tasks" in done.stdout
     assert "4 passed, 1 failed, 0 waived, 0 skipped" in done.stdout
     assert "checking odd" in done.stderr

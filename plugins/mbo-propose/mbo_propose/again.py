@@ -1,0 +1,149 @@
+"""The next batch: new results are added to the table, and show how well the last batch was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mbo_core.errors import RecipeError, nearest
+from mbo_core.tasks.cells import columns_of
+from mbo_core.tasks.frames import designs_in
+from mbo_core.tasks.space import Space
+from mbo_core.tasks.space_file import read_space
+from mbo_propose.folder import load_record
+from mbo_propose.pipeline import opened
+from mbo_propose.reading import Table, read
+from mbo_propose.record import Proposals
+from mbo_propose.wishes import Wishes, parse_budget, parse_tiers
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well a batch was predicted; scores as people have them.
+
+    Attributes:
+        rows: the new rows with a score.
+        matched: how many of them are designs of the batch.
+        predicted: what was predicted for these.
+        observed: what was measured.
+        flags: their flags.
+        error: the root mean squared error.
+        bias: the mean of predicted minus observed.
+        bounded: how many of them had a lower bound.
+        reached: how many of these were at least as good.
+    """
+
+    rows: int
+    matched: int
+    predicted: tuple[float, ...]
+    observed: tuple[float, ...]
+    flags: tuple[str, ...]
+    error: float
+    bias: float
+    bounded: int
+    reached: int
+
+    @property
+    def sentence(self) -> str:
+        """One line for people."""
+        off = f"predictions were off by {self.error:.3g} (root mean square), on average {abs(self.bias):.3g}"
+        which = "too high" if self.bias > 0 else "too low"
+        bound = f"; {self.reached} of {self.bounded} reached their lower bound" if self.bounded else ""
+        return f"{self.matched} of {self.rows} new rows are proposals; {off} {which}{bound}"
+
+
+def continued(folder: Path, results: Any, options: Mapping[str, Any]) -> Proposals:
+    """The table of a batch with new results, ready for the next batch.
+
+    Args:
+        folder: the folder of the batch.
+        results: a file or a frame with the inputs and the target of new experiments.
+        options: what differs from the last batch: `batch`, `budget`, `tiers`, as on the command line.
+
+    Raises:
+        StoreError: for a folder that holds no proposals.
+        MboError: for results that cannot be used, or of which no row is a proposal.
+    """
+    record = load_record(folder)
+    wishes = _wishes(record["wishes"], folder, options)
+    space, new = read_space(folder / "space.toml"), read(results)
+    known = _calibration(record, space, new, wishes)
+    made = opened(_joined(read(folder / "table.csv"), new), wishes)
+    made.calibration = known
+    return made
+
+
+def _wishes(said: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Wishes:
+    before = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    changed: dict[str, Any] = {"space": folder / "space.toml", "start": None, "sheet": None}
+    if options.get("tiers"):
+        changed |= {"tiers": parse_tiers(options["tiers"]), "batch": None}
+    if options.get("batch") is not None:
+        changed |= {"batch": options["batch"], "tiers": changed.get("tiers")}
+    if options.get("budget"):
+        changed["budget"] = parse_budget(str(options["budget"]))
+    return Wishes(**{**before, **changed})
+
+
+def _joined(old: Table, new: Table) -> Table:
+    """The old table with the new rows below."""
+    import pandas
+
+    strange = [str(name) for name in new.frame.columns if name not in old.frame.columns]
+    if len(strange) == len(new.frame.columns):
+        raise RecipeError(f"new results have no column of the table: {', '.join(strange)}", "name them alike")
+    kept = new.frame.drop(columns=strange)
+    frame = pandas.concat([old.frame, kept], ignore_index=True)
+    said = [f"not in the table, and ignored: {', '.join(strange)}"] if strange else []
+    rows = np.arange(1, len(frame) + 1)
+    return replace(old, frame=frame, rows=rows, notes=[*new.notes, *said, f"{len(kept)} new rows were added"])
+
+
+def _calibration(record: Mapping[str, Any], space: Space, new: Table, wishes: Wishes) -> Calibration:
+    """How well the new rows were predicted.
+
+    Raises:
+        RecipeError: for a missing column, or rows of which none is a proposal.
+    """
+    columns = columns_of(new.frame, "new results")
+    for name in (*space.names, wishes.target):
+        if name not in columns:
+            raise RecipeError(f'new results have no column "{name}"', nearest(name, columns))
+    scores = np.asarray(columns[wishes.target], dtype=np.float64)
+    there = np.flatnonzero(np.isfinite(scores))
+    x = designs_in("new results", {name: columns[name].iloc[there] for name in space.names}, space).x
+    place = _proposed(record["proposals"], space)
+    pairs = [
+        (place[one.tobytes()], scores[row]) for row, one in zip(there, x + 0, strict=True) if one.tobytes() in place
+    ]
+    if not pairs:
+        fact = f"none of {len(scores)} new rows is a proposal of the last batch"
+        raise RecipeError(fact, "to add other rows, put them into the table and propose without --continue")
+    return _of_pairs(pairs, len(there), -1 if wishes.minimize else 1)
+
+
+def _proposed(proposals: list[Mapping[str, Any]], space: Space) -> dict[bytes, Mapping[str, Any]]:
+    cells = {name: [one["design"][name] for one in proposals] for name in space.names}
+    found = designs_in("proposals", cells, space).x + 0
+    return {design.tobytes(): one for design, one in zip(found, proposals, strict=True)}
+
+
+def _of_pairs(pairs: list[tuple[Mapping[str, Any], float]], rows: int, sign: int) -> Calibration:
+    predicted = np.array([one["predicted"] for one, _ in pairs])
+    observed = np.array([score for _, score in pairs])
+    bounds = [(one["lower"], score) for one, score in pairs if one["lower"] is not None]
+    return Calibration(
+        rows=rows,
+        matched=len(pairs),
+        predicted=tuple(predicted.tolist()),
+        observed=tuple(observed.tolist()),
+        flags=tuple(one["flag"] for one, _ in pairs),
+        error=float(np.sqrt(((predicted - observed) ** 2).mean())),
+        bias=float((predicted - observed).mean()),
+        bounded=len(bounds),
+        reached=sum(sign * score >= sign * bound for bound, score in bounds),
+    )

@@ -1,0 +1,156 @@
+"""`mbo propose` from end to end: what it prints, stores and refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from mbo_propose import Proposer
+from mbo_propose.commands import propose
+
+KEYS = "verdict recipe asked space best_tried proposals backtest notes seconds folder"
+OF_EACH = "design predicted spread lower distance nearest_row gap flag tier"
+
+
+def run(*arguments):
+    return CliRunner().invoke(propose, [str(one) for one in arguments])
+
+
+@pytest.fixture
+def oven():
+    """Half of the whole heats from 20 to 79, of which 63 is best, and a gas."""
+    heat = 20 + np.random.default_rng(0).permutation(60)[:30]
+    frame = pd.DataFrame({"heat": heat, "gas": ["N2", "=air()", "+Ar"] * 10})
+    return frame.assign(score=(90 - (heat - 63.0) ** 2 / 30).round(2))
+
+
+@pytest.fixture
+def lab(oven, tmp_path):
+    """The same as a German spreadsheet writes it."""
+    path = tmp_path / "lab.csv"
+    oven.to_csv(path, index=False, sep=";", decimal=",")
+    return path
+
+
+def test_json_has_all_that_is_known(quick, lab, oven, tmp_path):
+    done = run(lab, "--target", "score", "--batch", 4, "--recipe", "ridge-evolution", "--out", tmp_path / "o", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert " ".join(found) == KEYS
+    assert " ".join(found["proposals"][0]) == OF_EACH
+    assert found["asked"] == len(found["proposals"]) == 4
+    assert found["best_tried"] == oven["score"].max()
+    heat, gas = found["space"]
+    assert (heat["kind"], heat["lower"], heat["upper"], heat["step"]) == (
+        "whole",
+        oven["heat"].min(),
+        oven["heat"].max(),
+        1,
+    )
+    assert gas["levels"] == ["+Ar", "=air()", "N2"]
+
+
+def test_the_folder_speaks_the_dialect(lab, tmp_path, quick):
+    out = tmp_path / "out"
+    done = run(lab, "--target", "score", "--batch", 3, "--recipe", "ridge-evolution", "--out", out)
+    assert done.exit_code == 0, done.output
+    head, *rows = (out / "proposals.csv").read_text().splitlines()
+    assert head.startswith("heat;gas;predicted;spread;lower;distance;nearest_row;gap;flag;tier")
+    assert len(rows) == 3
+    assert not any(row.split(";")[1].startswith(("=", "+")) for row in rows)
+    assert {"space.toml", "recipe.toml", "run.json", "table.csv"} <= {one.name for one in out.iterdir()}
+    for said in (
+        "delimiter ';', decimal comma",
+        "verdict: the table",
+        "best tried: 90",
+        "all proposals have|proposals",
+    ):
+        assert any(part in done.output for part in said.split("|")), done.output
+
+
+def test_a_dry_run_only_prints_the_space(lab, tmp_path):
+    done = run(lab, "--target", "score", "--out", tmp_path / "out", "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "category of 3 levels" in done.output
+    assert "verdict" not in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_new_results_continue_a_batch(quick, lab, oven, tmp_path):
+    first = run(
+        lab, "--target", "score", "--batch", 3, "--recipe", "ridge-evolution", "--out", tmp_path / "a", "--json"
+    )
+    designs = [one["design"] for one in json.loads(first.stdout)["proposals"]]
+    new = pd.DataFrame(designs).assign(score=lambda one: 91 - (one["heat"] - 63.0) ** 2 / 30)
+    new.iloc[:2].to_csv(tmp_path / "new.csv", index=False)
+    done = run("--continue", tmp_path / "a", tmp_path / "new.csv", "--batch", 2, "--out", tmp_path / "b")
+    assert done.exit_code == 0, done.output
+    assert "the last batch: 2 of 2 new rows are proposals; predictions were off by" in done.output
+    known = json.loads((tmp_path / "b" / "proposals.json").read_text())
+    assert known["calibration"]["observed"] == pytest.approx(new["score"].iloc[:2].tolist())
+    tried = {tuple(one.values()) for one in designs[:2]} | set(oven[["heat", "gas"]].itertuples(index=False, name=None))
+    assert not tried & {tuple(one["design"].values()) for one in known["proposals"]}
+    assert len(pd.read_csv(tmp_path / "b" / "table.csv", sep=";")) == 32
+
+
+@pytest.mark.slow
+def test_results_of_other_designs_are_refused(quick, lab, oven, tmp_path):
+    run(lab, "--target", "score", "--batch", 2, "--recipe", "ridge-evolution", "--out", tmp_path / "a")
+    oven.head(3).to_csv(tmp_path / "new.csv", index=False)
+    done = run("--continue", tmp_path / "a", tmp_path / "new.csv", "--out", tmp_path / "b")
+    assert (done.exit_code, "none of 3 new rows is a proposal" in done.output) == (2, True)
+    assert not (tmp_path / "b").exists()
+
+
+BAD = {
+    "no file": (["missing.csv", "--target", "score"], "does not exist"),
+    "no target": (["lab.csv"], "missing --target"),
+    "wrong target": (["lab.csv", "--target", "scoer"], 'unknown target "scoer"'),
+    "text": (["lab.csv", "--target", "gas"], "column of texts"),
+    "two targets": (["lab.csv", "--target", "score", "--target", "heat"], "several targets"),
+    "no batch": (["lab.csv", "--target", "score", "--batch", "0"], "batch has 0 designs"),
+    "huge batch": (["lab.csv", "--target", "score", "--batch", "1000000"], "batch has 1,000,000 designs"),
+    "limits": (["lab.csv", "--target", "score", "--limit", "heat<=1", "--limit", "heat>=2"], "contradict"),
+    "unknown limit": (["lab.csv", "--target", "score", "--limit", "cost<=1"], 'unknown column "cost" for --limit'),
+    "text limit": (["lab.csv", "--target", "score", "--limit", "gas<=1"], "holds no numbers"),
+    "ignored": (["lab.csv", "--target", "score", "--ignore", "score"], "is the target and something else"),
+    "recipe": (["lab.csv", "--target", "score", "--recipe", "ridge-evolutoin"], "ridge-evolutoin"),
+    "fixed": (["lab.csv", "--target", "score", "--fix", "gas=O2"], "O2"),
+    "taken": (["lab.csv", "--target", "score", "--out", "full"], "exists and is not an empty folder"),
+    "start": (["lab.csv", "--target", "score", "--start", "none.csv"], "none.csv"),
+    "no batch before": (["lab.csv", "--continue", "full"], "holds no proposals"),
+    "all outside": (["lab.csv", "--target", "score", "--space", "far.toml"], "no row lies in the space"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD.values(), ids=list(BAD))
+def test_bad_input_has_one_clear_message(arguments, said, lab, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/kept.txt").write_text("mine")
+    (tmp_path / "far.toml").write_text("[columns.heat]\nbounds = [200, 300]\n")
+    done = run(*arguments)
+    assert done.exit_code == 2, done.output
+    assert said in done.output
+    assert "hint: " in done.output
+    assert {one.name for one in tmp_path.iterdir()} == {"lab.csv", "full", "far.toml"}
+    assert [one.name for one in (tmp_path / "full").iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize("rows", [0, 7])
+def test_few_rows_are_refused(oven, rows, tmp_path):
+    oven.head(rows).to_csv(tmp_path / "few.csv", index=False)
+    done = run(tmp_path / "few.csv", "--target", "score")
+    assert done.exit_code == 2
+    assert "hint: " in done.output
+
+
+@pytest.mark.slow
+def test_a_proposer_is_fitted_and_proposes(oven):
+    model = Proposer("ridge-evolution").fit(oven[["heat", "gas"]], oven["score"])
+    found = model.propose(3)
+    assert len(found) == 3
+    assert model.proposals_.verdict in {"supports", "weakly"}

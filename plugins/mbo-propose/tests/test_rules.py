@@ -1,0 +1,154 @@
+"""The written rules: flags, tiers, spread, lower bounds, distances, limits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mbo_propose.choosing import choose
+from mbo_propose.crossing import HeldOut, lower_bounds
+from mbo_propose.flags import Facts, Known, flags
+from mbo_propose.pool import Pool, tiers
+from mbo_propose.spacing import Spacing
+from mbo_propose.wishes import Wishes, parse_limits
+
+import mbo_core as mbo
+from mbo_core.errors import RecipeError
+
+SPACE = mbo.Space(
+    (mbo.Category("catalyst", ("Pd", "Ni")), mbo.Real("pH", (2.0, 12.0)), mbo.Real("cement", (0.0, 600.0)))
+)
+TRIED = np.array([[0, 4.0, 100.0], [1, 6.0, 200.0], [0, 8.0, 300.0], [1, 9.0, 400.0], [0, 10.0, 550.0]])
+KNOWN = Known(SPACE, TRIED, np.array([10.0, 20.0, 30.0, 40.0, 47.5]), 1.5, 2.0, True)
+
+
+def one(x=(0, 8.0, 310.0), distance=0.5, predicted=48.0, gap=0.1, **more):
+    chances = {name: np.array([value]) for name, value in more.items()}
+    return Facts(np.array([x]), np.array([distance]), np.array([predicted]), np.array([gap]), **chances)
+
+
+def flag(facts, known=KNOWN):
+    return flags(facts, known)[0][0]
+
+
+def test_a_design_among_the_tried_is_close():
+    assert flags(one(), KNOWN) == (["close"], [""])
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"x": (0, 8719.0, 310.0)},
+        {"x": (0, 8.0, 217_000.0)},
+        {"x": (0.1652, 8.0, 310.0)},
+        {"x": (0, -0.23, 310.0)},
+        {"predicted": 4786.0},
+        {"distance": 5.0},
+        {"gap": 9.0},
+        {"success": 0.3},
+        {"kept": 0.1},
+    ],
+    ids=str,
+)
+def test_nonsense_is_not_trusted(nonsense):
+    assert flag(one(**nonsense)) == "do not trust"
+
+
+def test_an_unbounded_space_hides_no_nonsense():
+    free = Known(mbo.Space.continuous(2), np.array([[1.0, 5.0], [2.0, 7.0]]), np.array([1.0, 2.0]), 1.0, 0.1, True)
+    assert flag(Facts(np.array([[1.5, 8719.0]]), *np.array([[0.1], [2.0], [0.0]])), free) == "do not trust"
+
+
+@pytest.mark.parametrize("far", [{"distance": 2.0}, {"x": (0, 11.0, 310.0)}], ids=str)
+def test_beyond_the_data_it_extrapolates(far):
+    assert flag(one(**far)) == "extrapolates"
+
+
+def test_a_level_seen_once_extrapolates():
+    known = Known(SPACE, TRIED[[0, 1, 2, 4]], KNOWN.y[[0, 1, 2, 4]], 1.5, 2.0, True)
+    assert flag(one(x=(1, 8.0, 310.0)), known) == "extrapolates"
+    assert flag(one(), known) == "close"
+
+
+def test_tiers_follow_the_distance():
+    assert tiers(np.array([0.2, 1.0, 1.9, 3.9, 4.1]), reach=4.0).tolist() == [0, 0, 1, 1, 2]
+
+
+def test_spacing_is_the_median_neighbour():
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 2.0], [0.0, 3.0], [0.0, 9.0]])
+    spacing = Spacing.of(mbo.Space.continuous(2), x)
+    near = spacing.nearest(np.array([[0.0, 0.5], [0.0, 9.0]]))
+    assert near.distance.tolist() == pytest.approx([0.5, 0.0])
+    assert near.place.tolist() == [0, 4]
+
+
+def test_two_levels_are_one_apart():
+    x = np.array([[0.0], [1.0]])
+    spacing = Spacing.of(mbo.Space((mbo.Category("gas", ("N2", "air", "Ar")),)), x)
+    assert spacing.nearest(np.array([[2.0]])).distance == pytest.approx(1.0)
+    assert spacing.unit == pytest.approx(1.0)
+
+
+def pool_of(x, score):
+    spacing = Spacing.of(mbo.Space.continuous(1), np.arange(10.0)[:, None])
+    distance = spacing.nearest(x).distance
+    return Pool(x, np.array(score), distance, tiers(distance, spacing.reach)), spacing
+
+
+def test_proposals_keep_a_distance():
+    pool, spacing = pool_of(np.array([[0.5], [0.51], [0.52], [3.5]]), [4.0, 3.0, 2.0, 1.0])
+    assert choose(pool, spacing, 2, None).tolist() == [0, 3]
+    assert sorted(choose(pool, spacing, 4, None).tolist()) == [0, 1, 2, 3]
+
+
+def test_each_tier_gets_its_number():
+    pool, spacing = pool_of(np.array([[0.5], [10.5], [11.0], [20.0], [30.0]]), [1.0, 2.0, 5.0, 9.0, 8.0])
+    assert choose(pool, spacing, 3, (1, 1, 1)).tolist() == [0, 2, 3]
+    assert choose(pool, spacing, 9, (9, 0, 0)).tolist() == [0]
+
+
+def known(predicted, observed):
+    return HeldOut(np.arange(len(predicted)), np.array(observed), np.array(predicted), np.ones(len(predicted)))
+
+
+def reached(rng, sign):
+    """How many of 400 designs reach their bounds, where predictions are too high by 0.3."""
+    truth, fresh = rng.normal(size=600), rng.normal(size=400)
+    rows = known(sign * (truth + 0.3), sign * (truth + rng.normal(scale=0.5, size=600)))
+    bounds = np.array(lower_bounds(rows, sign * (fresh + 0.3), sign), dtype=float)
+    better = sign * (sign * (fresh + rng.normal(scale=0.5, size=400)) - bounds) >= 0
+    return better[np.isfinite(bounds)].mean()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_lower_bounds_hold_for_like_designs(sign):
+    shares = [reached(np.random.default_rng(seed), sign) for seed in range(10)]
+    assert np.mean(shares) == pytest.approx(0.9, abs=0.02)
+
+
+def test_nothing_bounds_what_no_row_reaches():
+    rows = known(np.linspace(0, 1, 100), np.linspace(0, 1, 100))
+    assert lower_bounds(rows, np.array([1.5, 0.4]), 1)[0] is None
+    assert lower_bounds(known([1.0] * 5, [1.0] * 5), np.array([1.0]), 1) == [None]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"batch": 0}, "batch has 0 designs"),
+        ({"batch": 10**6}, "batch has 1,000,000 designs"),
+        ({"batch": 4, "tiers": (1, 1, 1)}, "do not add to the batch"),
+        ({"limits": ("cost<=1", "cost>=2")}, "contradict"),
+        ({"limits": ("cost",)}, 'invalid limit "cost"'),
+        ({"target": ["a", "b"]}, "not one column"),
+        ({"budget": 0}, "budget is 0"),
+    ],
+    ids=str,
+)
+def test_impossible_wishes_are_refused(wrong, said):
+    with pytest.raises(RecipeError, match=said) as caught:
+        Wishes(**{"target": "score", **wrong})
+    assert caught.value.hint
+
+
+def test_limits_of_a_column_are_joined():
+    assert [str(each) for each in parse_limits(["a<=3", "b>=1e2", "a>=1"])] == ["1 <= a <= 3", "100 <= b"]

@@ -47,9 +47,7 @@ def _chart(made: Proposals, column: Column, place: int) -> Chart:
     rows = drawn(made.task.y)
     tried, proposed, look = _places(made, column, made.task.x[rows])
     observed = made.task.as_given(made.task.y[rows])
-    hover = [
-        text(f"row {row}: {score(made, seen)}") for row, seen in zip(made.given.rows[rows], observed, strict=True)
-    ]
+    hover = [text(f"row {row}: {score(made, seen)}") for row, seen in zip(made.given.rows[rows], observed, strict=True)]
     traces = [points("tried", tried, observed, hover, color=GREY, size=5, opacity=0.6)]
     traces += _proposed(made, column, proposed)
     layout = {"xaxis": look, "yaxis": axis(target(made)), "hovermode": "closest", "showlegend": False}

@@ -49,7 +49,7 @@ def _chart(found: Backtest, order: list[str], known: dict[str, Interval], chosen
         "yaxis": {"tickvals": list(range(len(order))), "ticktext": names, "automargin": True, "zeroline": False},
         "showlegend": False,
         "hovermode": "closest",
-        "height": 130 + 26 * len(order),
+        "height": 90 + 30 * len(order),
     }
     return Chart("backtest", "Gain of each recipe on hidden rows of the table", [trace], layout)
 

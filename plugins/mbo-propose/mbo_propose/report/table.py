@@ -93,7 +93,12 @@ def _row(place: int, one: Proposal, names: list[str]) -> list[Cell]:
     cells += [_number(one.distance, f"{one.distance:.2f}"), _number(one.nearest_row, str(one.nearest_row))]
     cells += [_number(chance, f"{chance:.2f}") for chance in (one.success, one.kept) if chance is not None]
     tier = {"safe": "0", "stretch": "1", "explore": "2"}.get(one.tier, one.tier)
-    return [*cells, Cell(one.tier, tier, False), Cell(one.flag, one.flag, False, one.flag), Cell(one.why, one.why, False)]
+    return [
+        *cells,
+        Cell(one.tier, tier, False),
+        Cell(one.flag, one.flag, False, one.flag),
+        Cell(one.why, one.why, False),
+    ]
 
 
 def _given(value: Any) -> Cell:

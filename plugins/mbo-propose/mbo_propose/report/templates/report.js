@@ -2,14 +2,17 @@
 (() => {
   const narrow = () => window.innerWidth < 600;
   const clear = "rgba(0,0,0,0)";
-  const config = { responsive: true, displaylogo: false, displayModeBar: "hover" };
+  const config = { responsive: true, displayModeBar: false };
 
   function layoutOf(one) {
-    const legend = { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, bgcolor: clear };
+    // On a narrow screen the entries stand below each other, and need a room of their own.
+    const entries = one.layout.showlegend === false ? 0 : one.data.length;
+    const top = !entries ? 14 : narrow() ? 14 + 19 * entries : 34;
+    const legend = { orientation: narrow() ? "v" : "h", y: 1.02, yanchor: "bottom", x: 0, bgcolor: clear };
     return {
       paper_bgcolor: clear, plot_bgcolor: clear, font: { size: narrow() ? 11 : 13 }, legend,
-      margin: { l: 50, r: 14, t: 30, b: 44 }, dragmode: narrow() ? false : "zoom",
-      height: one.name.startsWith("among-") ? 300 : 380, ...one.layout,
+      margin: { l: 50, r: 14, t: top, b: 44 }, dragmode: narrow() ? false : "zoom",
+      height: one.name.startsWith("among-") ? 300 : 346 + top, ...one.layout,
     };
   }
 

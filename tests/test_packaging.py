@@ -77,10 +77,20 @@ for case in cheap:
     assert problems == []
 
 
+def required(name: str) -> set[str]:
+    """What a file of requirements asks for, with the files that it names."""
+    lines = (TOP / "plugins" / name).read_text().splitlines()
+    own = {line for line in lines if line and not line.startswith(("#", "-r "))}
+    return own.union(*(required(line[3:]) for line in lines if line.startswith("-r ")))
+
+
 def test_the_requirements_name_every_plugin():
-    lines = (TOP / "plugins/requirements.txt").read_text().splitlines()
-    assert {line[3:] for line in lines if line.startswith("-e ")} == {".", *(f"plugins/{one.name}" for one in PLUGINS)}
-    assert "torch==2.13.0" in lines
+    assert required("requirements.txt") == {"torch==2.13.0", "-e .", *(f"-e plugins/{one.name}" for one in PLUGINS)}
+
+
+def test_the_first_requirements_hold_what_they_need():
+    coms = {f"-e plugins/{one.name}" for one in needed(TOP / "plugins/mbo-coms")}
+    assert required("requirements-coms.txt") == {"torch==2.13.0", "-e .", "-e plugins/mbo-design-bench", *coms}
 
 
 def test_the_extra_all_names_every_plugin():

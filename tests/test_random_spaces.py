@@ -26,7 +26,7 @@ REGISTRY = mbo.installed()
 METHODS = sorted(REGISTRY.methods)
 SMALL = listed(REGISTRY)
 PRESETS = (None, "quick", "table")
-MANY = int(os.environ.get("MBO_SPACES", 53))
+MANY = int(os.environ.get("MBO_SPACES", 27))
 CANDIDATES = 5
 FEWEST = 5
 """Tables of fewer designs hold out none, and may be refused."""
@@ -92,7 +92,7 @@ def small(method: str, kind: Any, preset: str | None) -> tuple[str, ...]:
     return tuple(assignments(method, REGISTRY, kind, preset, CANDIDATES, SMALL))
 
 
-DULL = ("no column can vary", "the data have one design", "the data have a single design")
+DULL = ("the data have one design",)
 """What may be refused whatever the number of rows: data in which nothing differs."""
 
 

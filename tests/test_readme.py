@@ -49,7 +49,7 @@ def execute(code: str) -> dict[str, Any]:
 def test_the_setup_has_two_commands():
     first, second = (text.strip() for text in blocks("sh")[:2])
     run = "mbo run coms --task TFBind8-Exact-v0 --preset quick --seeds 2"
-    assert first == f"pip install -r plugins/requirements.txt && {run}"
+    assert first == f"pip install -r plugins/requirements-coms.txt && {run}"
     assert second == "pip install -r plugins/requirements-dev.txt && pytest"
 
 

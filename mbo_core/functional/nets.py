@@ -21,13 +21,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mbo_core.functional import keys
+from mbo_core.functional.embedding import Embedding, merged
 from mbo_core.stages.data import Batch, Key, Model, Prediction
 
 Activation: TypeAlias = Literal["relu", "leaky-relu", "softplus"]
@@ -171,13 +172,35 @@ class PointMLP:
 
 
 class GaussianParams(TypedDict):
-    """The weights of a `GaussianMLP`."""
+    """The weights of a network that predicts normal distributions."""
 
     layers: Layers
     upper: Tensor
     """(), the bound a_max on the log standard deviation"""
     lower: Tensor
     """(), the bound a_min"""
+    embedding: NotRequired[Tensor]
+    """(K, width), only of a network for one-hot designs that embeds their tokens"""
+
+
+def gaussian_params(
+    net: MLP, key: Key, inputs: int, std_bounds: tuple[float, float] = (0.1, 0.2), embedding: Embedding | None = None
+) -> GaussianParams:
+    """Draw the weights for x of `inputs` coordinates; `std_bounds` are exp(a_min) and exp(a_max) at the start."""
+    layers = net.init(key, embedding.inputs(inputs) if embedding else inputs)
+    lower, upper = (layers[-1]["bias"].new_full((), math.log(std)) for std in std_bounds)
+    params = GaussianParams(layers=layers, upper=upper, lower=lower)
+    if embedding:
+        params["embedding"] = embedding.init(key)
+    return params
+
+
+def layers_of(params: GaussianParams) -> Layers:
+    """The layers, with the embedding, if there is one, multiplied into the first."""
+    if "embedding" not in params:
+        return params["layers"]
+    first, *rest = params["layers"]
+    return (Layer(weight=merged(params["embedding"], first["weight"]), bias=first["bias"]), *rest)
 
 
 @dataclass(frozen=True)
@@ -194,17 +217,13 @@ class GaussianMLP:
     activation: Activation = "leaky-relu"
     bounds: Literal["trained", "frozen"] = "trained"
 
-    def init(self, key: Key, inputs: int) -> GaussianParams:
+    def init(self, key: Key, inputs: int, embedding: Embedding | None = None) -> GaussianParams:
         """Draw the weights for x of `inputs` coordinates; the std starts out within (0.1, 0.3)."""
-        layers = self._trunk.init(key, inputs)
-        bias = layers[-1]["bias"]
-        return GaussianParams(
-            layers=layers, upper=bias.new_full((), math.log(0.2)), lower=bias.new_full((), math.log(0.1))
-        )
+        return gaussian_params(self._trunk, key, inputs, embedding=embedding)
 
     def apply(self, params: GaussianParams, x: Tensor) -> Prediction:
         """Predict the rows of x, (n, inputs)."""
-        mean, raw = self._trunk.apply(params["layers"], x).unbind(-1)
+        mean, raw = self._trunk.apply(layers_of(params), x).unbind(-1)
         upper, lower = params["upper"], params["lower"]
         if self.bounds == "frozen":
             upper, lower = upper.detach(), lower.detach()

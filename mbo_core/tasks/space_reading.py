@@ -93,7 +93,7 @@ class Reading:
             if key not in TYPES:
                 self.mistakes.add(given.where, f'unknown key "{key}" of column "{name}"', nearest(key, TYPES))
             elif not TYPES[key][0](given.value):
-                self.mistakes.add(given.where, f'{key} of column "{name}" is {given.value!r}', f"give {TYPES[key][1]}")
+                self.mistakes.add(given.where, f'column "{name}" has {key} = {given.value!r}', f"give {TYPES[key][1]}")
             else:
                 spec[key] = given
         return _ranged(spec)

@@ -141,7 +141,7 @@ def test_nothing_is_refitted_without_held_out_rows():
 
 @pytest.mark.parametrize("proxy", [Regression, Ensemble])
 def test_a_kept_seed_is_the_same_alone(proxy):
-    made = proxy(hidden=(8,), epochs=20, learning_rate=0.05, batch_size=7, keep="best", refit=True)
+    made = proxy(hidden=(8,), epochs=8, learning_rate=0.05, batch_size=7, keep="best", refit=True)
     together, alone = run(made), mbo.run(mbo.Recipe(proxy=made), TABLE, seeds=[5])
     np.testing.assert_allclose(together.predict(X).means[-1], alone.predict(X).means[0], rtol=1e-4, atol=1e-4)
     assert together.quality[5].error == pytest.approx(alone.quality[5].error, rel=1e-4)

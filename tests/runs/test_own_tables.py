@@ -14,8 +14,8 @@ import mbo_core as mbo
 
 DRAW = np.random.default_rng(5)
 METHODS = {
-    "grad-ascent": ["proxy.hidden=[16]", "proxy.epochs=100", "proxy.learning_rate=0.01", "update.steps=50"],
-    "cma-es": ["proxy.hidden=[16]", "proxy.epochs=100", "proxy.learning_rate=0.01", "update.generations=10"],
+    "grad-ascent": ["proxy.hidden=[16]", "proxy.epochs=30", "proxy.learning_rate=0.03", "update.steps=50"],
+    "cma-es": ["proxy.hidden=[16]", "proxy.epochs=30", "proxy.learning_rate=0.03", "update.generations=10"],
 }
 
 

@@ -22,6 +22,7 @@ from mbo_cbas.weights import (
     without_small,
 )
 from mbo_core.functional import batches, keys
+from mbo_core.functional.embedding import embedding_for, embedding_option
 from mbo_core.stages import (
     CANDIDATES,
     HELD_OUT,
@@ -105,6 +106,7 @@ class CbAS(Update):
     normalise: bool = option(False, "scale the weights of a step to average 1, so that they cannot all vanish")
     latent: int = option(32, "coordinates of z", at_least=1)
     hidden: tuple[int, ...] = option((256,), "width of each hidden layer of encoder and decoder", at_least=1)
+    embedding: int | None = embedding_option()
     beta: float = option(1.0, "weight of the divergence from N(0, I) in both fits", at_least=0.0)
     encoder_std: EncoderStd = option(
         "softplus", "std from the bounded output: softplus is a bug of the released code; exp is what its decoder uses"
@@ -144,11 +146,12 @@ class CbAS(Update):
         return frozenset({"values", "uncertainty"})
 
     def check(self, data: Data) -> None:
-        """Refuse too few rows to train the prior.
+        """Refuse too few rows to train the prior, and an embedding of designs that are not one-hot.
 
         Raises:
             TaskError: with a hint.
         """
+        embedding_for(self.embedding, data.space)
         batches.check_rows(self._prior_schedule, len(data.y))
 
     def length(self, data: Data) -> int:
@@ -159,7 +162,7 @@ class CbAS(Update):
         """Train the prior, and copy it for the search model."""
         start_key, fit_key, draw_key = keys.split(key, 3)
         vae, ones = self.model(data.space), torch.ones_like(data.y)
-        start = vae.start(start_key, data.x.shape[1])
+        start = vae.start(start_key, data.x.shape[1], embedding_for(self.embedding, data.space))
         trained, loss = fit(vae, fit_key, start, data.x, ones, self._prior_schedule)
         x = data.space.project(vae.sample(draw_key, trained.params, self.candidates))
         threshold = torch.full_like(data.y[0], -torch.inf)

@@ -170,3 +170,20 @@ def test_seeds_together_equal_seeds_alone(made, kind):
     for i, key in enumerate(seeds):
         for one, other in zip(*map(optree.tree_leaves, (together, search(key))), strict=True):
             torch.testing.assert_close(one[i], other, rtol=1e-2, atol=1e-3)
+
+
+def test_the_encoders_embed_tokens(made, taken):
+    update, state, data = made("one-hot", embedding=6)
+    table = state.prior["encoder"]["embedding"]
+    assert table.shape == (3, 6)
+    assert "embedding" not in state.prior["decoder"]
+    after, _ = taken(update, state, data, 1)
+    assert not torch.equal(after.search.params["encoder"]["embedding"], table)
+    assert torch.equal(after.prior["encoder"]["embedding"], table)
+
+
+def test_only_one_hot_designs_are_embedded(made, encoded):
+    update, _, data = made("one-hot", embedding=6)
+    update.check(data)
+    with pytest.raises(TaskError, match="embedding=6 needs one-hot designs"):
+        update.check(encoded["real"])

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributions import LogNormal
+from torch.distributions import LogNormal, Uniform
 
 from mbo_gp.kernels import Hyper, Kernel, covariance, sizes
 from mbo_gp.layout import Layout
 
+NoisePrior: TypeAlias = Literal["little", "flat"]
 NOISE = (1e-4, 10.0)
 """The bounds of a learned noise variance; scores have a variance of 1."""
+LITTLE = LogNormal(-4.0, 1.0)
+"""Botorch's prior of the noise; its mode is where the search for the noise starts."""
 SCALE = (1e-3, 1e3)
 LENGTHSCALE = (0.025, 1e3)
 
@@ -36,7 +39,7 @@ class Priors(NamedTuple):
 
     scale: LogNormal
     lengthscale: LogNormal
-    noise: LogNormal
+    noise: LogNormal | Uniform
 
     def log_density(self, hyper: Hyper) -> Tensor:
         """The sum over all hyperparameters, ()."""
@@ -44,16 +47,17 @@ class Priors(NamedTuple):
         return torch.stack([prior.log_prob(value).sum() for prior, value in parts]).sum()  # type: ignore[no-untyped-call]
 
 
-def priors(kernel: Kernel, layout: Layout) -> Priors:
+def priors(kernel: Kernel, layout: Layout, noise: NoisePrior = "little") -> Priors:
     """Botorch's, whose lengthscales grow with the number of columns (Hvarfner et al. 2024); terms share the variance.
 
     Botorch has no scale: here its prior has the median 1, shared among the terms. A term of one column has the prior of
-    one column.
+    one column. Its prior of the noise expects little; a flat one leaves the noise to the likelihood.
     """
     columns = 1 if kernel == "additive" else len(layout.category)
     terms, _ = sizes(kernel, layout)
     lengthscale = LogNormal(math.sqrt(2) + math.log(columns) / 2, math.sqrt(3))
-    return Priors(LogNormal(-math.log(terms), 1.0), lengthscale, LogNormal(-4.0, 1.0))
+    of_noise = LITTLE if noise == "little" else Uniform(0.0, 2 * NOISE[1])
+    return Priors(LogNormal(-math.log(terms), 1.0), lengthscale, of_noise)
 
 
 def log_likelihood(kernel: Kernel, hyper: Hyper, layout: Layout, rows: Rows) -> Tensor:
@@ -85,7 +89,7 @@ class _LogDensity(torch.autograd.Function):
 
 
 def most_likely(
-    kernel: Kernel, layout: Layout, rows: Rows, noise: float | None, iterations: int
+    kernel: Kernel, layout: Layout, rows: Rows, noise: float | None, expected: NoisePrior, iterations: int
 ) -> tuple[Hyper, Tensor]:
     """The hyperparameters of largest likelihood times priors, by L-BFGS-B from the priors' modes; and the likelihood.
 
@@ -94,12 +98,13 @@ def most_likely(
         layout: of the designs.
         rows: what to fit.
         noise: its variance if known.
+        expected: the prior of the noise.
         iterations: the most.
     """
     from scipy.optimize import minimize
 
     terms, sets = sizes(kernel, layout)
-    shape, prior = (sets, len(layout.category)), priors(kernel, layout)
+    shape, prior = (sets, len(layout.category)), priors(kernel, layout, expected)
 
     def hyper(vector: Tensor) -> Hyper:
         mean, scales, lengths, own = torch.split(vector, [1, terms, math.prod(shape), 1])
@@ -114,7 +119,7 @@ def most_likely(
 
     fixed = NOISE if noise is None else (noise, noise)
     limits = np.log([*[SCALE] * terms, *[LENGTHSCALE] * math.prod(shape), fixed])
-    length, level = float(prior.lengthscale.mode), noise or float(prior.noise.mode)
+    length, level = float(prior.lengthscale.mode), noise or float(LITTLE.mode)
     start = np.log([*[1 / terms] * terms, *[length] * math.prod(shape), level]).clip(*limits.T)
     bounds, most = [(None, None), *limits], {"maxiter": iterations}
     found = minimize(loss, [0.0, *start], jac=True, method="L-BFGS-B", bounds=bounds, options=most)

@@ -13,7 +13,7 @@ from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages import Ability, Data, Info, Key, Prediction, Proxy, Schedule, option
 from mbo_gp.conditioning import AT_ONCE, ProcessState, exact, induced, inducing
-from mbo_gp.fit import Rows, most_likely
+from mbo_gp.fit import NoisePrior, Rows, most_likely
 from mbo_gp.kernels import Kernel, covariance
 from mbo_gp.layout import layout
 
@@ -35,6 +35,9 @@ class GaussianProcess(Proxy):
         "of all columns together; additive, one term a column; or mixed, one for numbers and one for levels",
     )
     noise: float | None = option(None, "variance of the noise of a row of weight 1; by default learned", at_least=1e-8)
+    noise_prior: NoisePrior = option(
+        "little", "of a learned noise: little is botorch's; flat leaves the noise to the likelihood, for noisy scores"
+    )
     rows: int = option(2000, "rows for an exact process; with more rows, as many inducing points", at_least=1)
     likelihood_rows: int = option(2000, "the most rows, drawn at random, for the marginal likelihood", at_least=1)
     iterations: int = option(200, "the most iterations of L-BFGS-B for the hyperparameters", at_least=1)
@@ -68,7 +71,7 @@ class GaussianProcess(Proxy):
         every = Rows(place.features(data.x), data.y.double(), data.w.double())
         order = keys.permutation(key, len(data.y))
         seen = Rows(*(part[order[: self.likelihood_rows]] for part in every))
-        hyper, likelihood = most_likely(self.kernel, place, seen, self.noise, self.iterations)
+        hyper, likelihood = most_likely(self.kernel, place, seen, self.noise, self.noise_prior, self.iterations)
         if len(data.y) > self.rows:
             state = induced(self.kernel, place, hyper, every, inducing(every, order, self.rows))
         else:

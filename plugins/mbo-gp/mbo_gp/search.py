@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -47,7 +47,8 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
     """Design by design, each given those before it; free numbers then all together, from there."""
     more = {**coordinates.constraints, "fixed_features": coordinates.fixed or None}
     if not coordinates.levels and not coordinates.grids:
-        one_by_one = _one_by_one(acquisition, coordinates, batch, effort, more)
+        greedy: dict[str, Any] = {"sequential": True, "ic_generator": partial(_starts, coordinates, effort)}
+        one_by_one, _ = jointly(acquisition, coordinates.box, batch, effort, **greedy, **more)
         once = effort._replace(restarts=1)
         return jointly(acquisition, coordinates.box, batch, once, batch_initial_conditions=one_by_one[None], **more)
     options: dict[str, Any] = {"batch_limit": effort.at_once, "init_batch_limit": 256}
@@ -69,27 +70,12 @@ def _found(acquisition: Any, coordinates: Coordinates, batch: int, effort: Effor
     return x, value
 
 
-def _one_by_one(
-    acquisition: Any, coordinates: Coordinates, batch: int, effort: Effort, more: Mapping[str, Any]
-) -> Tensor:
-    """A batch (batch, s) of numbers, each chosen given those before it."""
-    pending = acquisition.X_pending
-    chosen = coordinates.box[:0]
-    for _ in range(batch):
-        starts = _starts(acquisition, coordinates, effort)
-        found, _ = jointly(acquisition, coordinates.box, 1, effort, batch_initial_conditions=starts, **more)
-        chosen = torch.cat([chosen, found])
-        acquisition.set_X_pending(chosen if pending is None else torch.cat([pending, chosen]))
-    acquisition.set_X_pending(pending)
-    return chosen
-
-
-def _starts(acquisition: Any, coordinates: Coordinates, effort: Effort) -> Tensor:
+def _starts(coordinates: Coordinates, effort: Effort, acq_function: Any, **_: Any) -> Tensor:
     """Designs (restarts, 1, s) that keep the sums: the library's way to draw some takes seconds."""
     low, high = coordinates.box
     drawn = low + (high - low) * torch.rand(effort.raw_samples, 1, len(low), dtype=low.dtype, device=low.device)
     inside = coordinates.of(coordinates.space.project(coordinates.encoded(drawn)))
     with torch.no_grad():
-        values = acquisition(inside)
+        values = acq_function(inside)
     starts: Tensor = initialize_q_batch(inside, values, effort.restarts)[0]
     return starts

@@ -145,6 +145,14 @@ def test_the_fit_maximises_likelihood_times_priors(kernel, levels):
     assert math.isfinite(best)
 
 
+def test_a_flat_prior_finds_much_noise(numbers):
+    """Scores that are nearly all noise: the prior of little noise takes them for a rough function."""
+    data = numbers(60, noise=10.0)
+    little, flat = (float(fitted(data, noise_prior=prior)[2]["noise"]) for prior in ("little", "flat"))
+    assert little < 0.1
+    assert flat > 0.5
+
+
 def test_a_process_without_noise_interpolates(numbers):
     data = numbers(noise=0.0)
     proxy, state, _ = fitted(data, noise=1e-7)

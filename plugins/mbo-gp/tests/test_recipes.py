@@ -30,7 +30,13 @@ SMALL = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", SMALL)
 def test_the_process_of_every_method(method, kind):
-    assert written(resolved(method, kind).proxy) == PROCESS
+    prior = "little" if method == "gp-qlognei" else "flat"
+    assert written(resolved(method, kind).proxy) == PROCESS | {"noise_prior": prior}
+
+
+@pytest.mark.parametrize("method", SMALL)
+def test_few_rows_are_expected_to_have_little_noise(method):
+    assert resolved(method, "mixed", preset="table").proxy.noise_prior == "little"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.func import grad_and_value, vmap
 
 from mbo_core.functional import batches, keys
+from mbo_core.functional.embedding import embedding_for, embedding_option
 from mbo_core.functional.nets import Activation, GaussianMLP, GaussianParams, Layers, PointMLP, gaussian_nll
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import (
@@ -122,6 +123,7 @@ class Ensemble(Proxy):
     shuffle: Literal["shared", "own"] = option("shared", "whether the members see the same batches")
     hidden: tuple[int, ...] = option((256,), "width of each hidden layer", at_least=1)
     activation: Activation = option("leaky-relu", "of the hidden layers; the leaky slope is 0.3")
+    embedding: int | None = embedding_option()
     bounds: Literal["trained", "frozen"] = option("trained", "whether the bounds of the std head are trained")
     learning_rate: float = option(1e-3, "of Adam", at_least=0.0)
     epochs: int = option(100, "passes over the training rows", at_least=0)
@@ -138,12 +140,14 @@ class Ensemble(Proxy):
     trains_against: ClassVar[frozenset[Moves]] = frozenset({"weights"})
 
     def schedule(self, data: Data) -> Schedule:
-        """Batches with a bootstrap for each member."""
+        """Batches with a bootstrap for each member; an embedding of designs that are not one-hot is refused."""
+        embedding_for(self.embedding, data.space)
         return schedule_of(self, members=self.members, bootstrap=self.bootstrap, shuffle=self.shuffle)
 
     def init(self, key: Key, data: Data) -> EnsembleState:
         """Glorot-uniform weights for each member; the bounds of the std start at ln 0.1 and ln 0.2."""
-        params = vmap(lambda member: self._net.init(member, data.x.shape[1]))(self._member_keys(key, 0))
+        embedding = embedding_for(self.embedding, data.space)
+        params = vmap(lambda member: self._net.init(member, data.x.shape[1], embedding))(self._member_keys(key, 0))
         adversary = vmap(lambda member: self.adversary.init(member, data))(self._member_keys(key, 1))
         return EnsembleState(params, self._adam.init(params), adversary)
 

@@ -10,8 +10,11 @@ import torch
 from mbo_grad_ascent.proxy import Ensemble
 from torch.distributions import Normal
 
+from mbo_core.errors import TaskError
 from mbo_core.functional import batches, keys
-from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary
+from mbo_core.runs.encoded import encode_table
+from mbo_core.stages import Batch, Data, EncodedSpace, NoAdversary, OneHot
+from mbo_core.testing import small_task
 from mbo_core.testing.nests import equal
 
 KEY = keys.key(3)
@@ -152,3 +155,24 @@ def test_the_prediction_is_that_of_the_mixture():
     prediction = proxy.predict(state, DATA.x)
     torch.testing.assert_close(prediction.mean, mixture.mean)
     torch.testing.assert_close(prediction.std, mixture.stddev)
+
+
+LETTERS = encode_table(OneHot(), (0,), small_task("discrete", rows=60).table).first
+
+
+def test_an_embedding_is_trained_for_each_member():
+    proxy = ensemble(embedding=6)
+    state = proxy.init(KEY, LETTERS)
+    batch = Batch(LETTERS.x, LETTERS.y, torch.ones(60))
+    after, info = proxy.step(KEY, state, batch)
+    classes = LETTERS.space.shape[-1]
+    assert after.params["embedding"].shape == (3, classes, 6)
+    assert (after.params["embedding"] != state.params["embedding"]).flatten(1).any(1).all()
+    assert not torch.equal(*state.params["embedding"][:2])
+    assert proxy.model(after).loss(after.params, batch) < info["loss"]
+
+
+def test_only_one_hot_designs_are_embedded():
+    assert ensemble(embedding=6).schedule(LETTERS) == ensemble().schedule(LETTERS)
+    with pytest.raises(TaskError, match="embedding=6 needs one-hot designs"):
+        ensemble(embedding=6).schedule(DATA)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -11,7 +10,16 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from mbo_core.functional import keys
-from mbo_core.functional.nets import MLP, GaussianParams, Layers, bounded_std, gaussian_nll
+from mbo_core.functional.embedding import Embedding
+from mbo_core.functional.nets import (
+    MLP,
+    GaussianParams,
+    Layers,
+    bounded_std,
+    gaussian_nll,
+    gaussian_params,
+    layers_of,
+)
 from mbo_core.stages import Key, Params, Prediction
 
 Bounds: TypeAlias = Literal["trained", "frozen"]
@@ -96,11 +104,9 @@ class Gaussian:
     std_bounds: tuple[float, float] = (0.1, 0.2)
     bounds: Bounds = "trained"
 
-    def init(self, key: Key, latent: int) -> GaussianParams:
+    def init(self, key: Key, latent: int, embedding: Embedding | None = None) -> GaussianParams:
         """Glorot-uniform weights, and the bounds at their start."""
-        layers = self._net.init(key, latent)
-        lower, upper = (layers[-1]["bias"].new_full((), math.log(std)) for std in self.std_bounds)
-        return GaussianParams(layers=layers, upper=upper, lower=lower)
+        return gaussian_params(self._net, key, latent, self.std_bounds, embedding)
 
     def log_likelihood(self, params: GaussianParams, z: Tensor, x: Tensor) -> Tensor:
         """The sum over coordinates of the normal log-density, (n,)."""
@@ -116,7 +122,7 @@ class Gaussian:
 
     def normal(self, params: GaussianParams, z: Tensor) -> Prediction:
         """Mean and standard deviation of each coordinate, (n, d) each."""
-        mean, raw = self._net.apply(params["layers"], z).chunk(2, -1)
+        mean, raw = self._net.apply(layers_of(params), z).chunk(2, -1)
         ends = params["upper"], params["lower"]
         if self.bounds == "frozen":
             ends = ends[0].detach(), ends[1].detach()

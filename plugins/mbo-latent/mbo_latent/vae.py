@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.func import grad_and_value
 
 from mbo_core.functional import batches, keys
+from mbo_core.functional.embedding import Embedding
 from mbo_core.functional.nets import GaussianParams
 from mbo_core.functional.optim import Adam, AdamState
 from mbo_core.stages import EncodedSpace, Key, Params, Prediction, Schedule
@@ -82,11 +83,11 @@ class VAE:
     std_bounds: tuple[float, float] = (0.1, 0.2)
     bounds: Bounds = "trained"
 
-    def start(self, key: Key, width: int) -> VAEState:
-        """Untrained weights for designs of `width` coordinates, and a fresh Adam."""
-        encoder, decoder = keys.split(key)
-        params = VAEParams(encoder=self._encoder.init(encoder, width), decoder=self.decoder.init(decoder, self.latent))
-        return self.resume(params)
+    def start(self, key: Key, width: int, embedding: Embedding | None = None) -> VAEState:
+        """Untrained weights for designs of `width` coordinates, and a fresh Adam; the encoder may embed tokens."""
+        first, second = keys.split(key)
+        encoder, decoder = self._encoder.init(first, width, embedding), self.decoder.init(second, self.latent)
+        return self.resume(VAEParams(encoder=encoder, decoder=decoder))
 
     def resume(self, params: VAEParams) -> VAEState:
         """Weights with a fresh Adam."""

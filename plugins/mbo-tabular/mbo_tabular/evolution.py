@@ -13,7 +13,6 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages import (
     CANDIDATES,
@@ -114,16 +113,12 @@ class Evolution(Update):
         return self.objective.needs
 
     def check(self, data: Data) -> None:
-        """Refuse data with fewer rows than candidates, or with a single design.
+        """Refuse data with fewer rows than candidates.
 
         Raises:
-            TaskError: for such data, or if no column can vary.
+            TaskError: for such data.
         """
         check_starts(data, self.candidates)
-        if len(data.y) < 2 or bool((data.x == data.x[0]).all()):
-            raise TaskError("the data have a single design: evolution has no variety to start from", "give more rows")
-        if data.space.designs is not None and not self._variation(data).places:
-            raise TaskError("no column can vary: each is held, or has one value and no bounds", "give it bounds")
 
     def length(self, data: Data) -> int:
         """The most generations."""
@@ -167,9 +162,9 @@ class Evolution(Update):
         return Variation(designs.space, designs.tried, self.step_size)
 
     def _children(self, key: Key, state: EvolutionState) -> NDArray[Any]:
-        """Designs that are new, (n, length): as many as wanted, or all that were found."""
+        """Designs that are new, (n, length): as many as wanted, or all that were found; none where no column varies."""
         known, fresh = {*state.known, *written(state.found.raw)}, list[NDArray[Any]]()
-        for attempt in range(TRIES):
+        for attempt in range(TRIES if state.vary.places else 0):
             wanted = self.children - len(fresh)
             if not wanted:
                 break

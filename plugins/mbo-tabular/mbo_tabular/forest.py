@@ -94,9 +94,13 @@ class Boosting(Proxy):
         """The weights of the rows for each member, (members, N), and scikit-learn's models."""
         draw_rows, draw_seeds = keys.split(key)
         weights = drawn(draw_rows, self.members, data.w)
-        options: dict[str, Any] = {"n_estimators": self.rounds, "max_depth": self.depth, "subsample": self.share}
+        options: dict[str, Any] = {"n_estimators": self.rounds, "max_depth": self.depth}
         options |= {"learning_rate": self.learning_rate, "min_samples_leaf": self.leaf}
-        made = [GradientBoostingRegressor(random_state=seed, **options) for seed in seeds(draw_seeds, self.members)]
+        # scikit-learn measures each tree on the rows that it did not draw; of one row there is none.
+        shares = [self.share if (own > 0).sum() > 1 else 1.0 for own in weights]
+        states = seeds(draw_seeds, self.members)
+        made = [GradientBoostingRegressor(random_state=state, subsample=share, **options)
+                for state, share in zip(states, shares, strict=True)]  # fmt: skip
         return weights, [_fitted(one, data, own) for one, own in zip(made, weights, strict=True)]
 
     def predict(self, state: Trees, x: Tensor) -> Prediction:

@@ -140,9 +140,11 @@ def test_a_small_space_is_exhausted():
     assert [note.text for note in result.notes if "left to try" in note.text] != []
 
 
-def test_two_rows_are_enough():
+@pytest.mark.parametrize(("method", "size"), [("forest-evolution", "trees"), ("boosting-evolution", "members")])
+def test_two_rows_are_enough(method, size):
+    """A draw of two rows may hold one of them twice."""
     task = mbo.Task("two", np.array([[0.0, 1.0], [1.0, 0.0]]), [1.0, 2.0])
-    result = mbo.run("forest-evolution", task, seeds=2, set=FEW)
+    result = mbo.run(method, task, seeds=2, set=[f"proxy.{size}=5", *FEW[1:]])
     assert result.designs.shape == (2, 2, 2)
     assert not result.failed
 
@@ -155,13 +157,14 @@ def test_without_generations_the_best_rows_are_returned():
     assert np.array_equal(found, task.x[np.argsort(-task.y, kind="stable")[:5]])
 
 
-def test_what_cannot_vary_is_refused():
+def test_where_nothing_varies_the_rows_are_returned():
     one = mbo.Task("one", np.ones((4, 2)), np.arange(4.0), replicates="keep")
-    with pytest.raises(mbo.TaskError, match="single design"):
-        mbo.run("forest-evolution", one, set=["update.candidates=1"], seeds=1)
-    constant = mbo.Task("line", np.array([[0.0, 5.0], [1.0, 5.0]]), [1.0, 2.0]).held({"x0": 1.0})
-    with pytest.raises(mbo.TaskError, match="no column can vary"):
-        mbo.run("forest-evolution", constant, seeds=1)
+    same = mbo.run("forest-evolution", one, set=["update.candidates=1"], seeds=1)
+    assert same.designs.tolist() == [[[1.0, 1.0]]]
+    held = mbo.Task("line", np.array([[0.0, 5.0], [1.0, 5.0]]), [1.0, 2.0]).held({"x0": 1.0})
+    line = mbo.run("forest-evolution", held, seeds=1)
+    assert {tuple(design) for design in line.designs[0].tolist()} == {(1.0, 5.0)}
+    assert [note.text for note in line.notes if "fewer new designs" in note.text] != []
 
 
 def test_held_columns_keep_their_value():

@@ -120,7 +120,7 @@ def verdict(
     start = time.perf_counter()
     table = some_rows(task, MOST)
     seen = evidence(features(table.table, table.x), table.y, shuffles)
-    word, reasons = _ruled(seen, backtest)
+    word, reasons = ruled(seen, backtest)
     helps = advice(task, None if seen is None else seen.error, predicted_gain)
     return Verdict(word, reasons, helps, seen, time.perf_counter() - start)
 
@@ -160,8 +160,8 @@ def _root_mean_square(values: Values) -> float:
     return float(np.sqrt((values**2).mean()))
 
 
-def _ruled(seen: Evidence | None, backtest: Backtest | None) -> tuple[Word, tuple[str, ...]]:
-    """The verdict and its reasons."""
+def ruled(seen: Evidence | None, backtest: Backtest | None = None) -> tuple[Word, tuple[str, ...]]:
+    """The verdict by the rule, and its reasons."""
     if seen is None:
         return "does not", ("all scores or all designs are the same",)
     against = _fatal(seen)

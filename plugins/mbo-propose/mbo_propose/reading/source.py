@@ -23,7 +23,7 @@ _REFUSED = {
     b"%PDF": ("a PDF document", AS_CSV),
     b"\x93NUMPY": ("an array of numpy", "give .npz files to `mbo run --task`"),
 }
-"""The first bytes of what is no table, what it is, and what to do."""
+"""The first bytes of files that hold no table, what they are, and what to do."""
 
 
 def content_of(source: str | os.PathLike[str]) -> tuple[str, bytes]:

@@ -49,7 +49,7 @@ def _number(value: Any) -> bool:
 
 
 def _line(name: str, seed: int, steps: Steps, colour: str, row: int) -> Trace:
-    places = np.unique(np.linspace(0, len(steps) - 1, min(STEPS, len(steps))).astype(int)) if steps else []
+    places = np.unique(np.linspace(0, max(0, len(steps) - 1), min(STEPS, len(steps))).astype(int))
     ones = [steps[place] for place in places if _number(steps[place].get(name))]
     dash = "solid" if row == 0 else "dot"
     made = line(f"{name}, seed {seed}", [one.get("step", 0) for one in ones], [one[name] for one in ones], colour, dash)

@@ -142,6 +142,20 @@ def test_costly_recipes_make_room_for_repeats(table):
     assert "10 s and more" in found.left_out["never"]
 
 
+def test_one_that_fails_later_has_no_result(table, told, monkeypatch):
+    ranked = running.predicted
+
+    def predicted(one, task, x, seed, seconds):
+        if (one.name, seed) == ("told 2", 1):
+            raise RuntimeError("out of luck")
+        return ranked(one, task, x, seed, seconds)
+
+    monkeypatch.setattr(running, "predicted", predicted)
+    found = backtest(table(60), [told(1.0), told(2.0)], repeats=3)
+    assert found.tried == ("told 1",)
+    assert "out of luck" in found.left_out["told 2"]
+
+
 @pytest.mark.usefixtures("clock")
 def test_no_time_at_all_is_said(table):
     found = backtest(table(60), timed(one=1.0), budget=0)

@@ -94,6 +94,11 @@ EVEN = [0.5, 0.6, 0.55, 0.5, 0.62, 0.58]
             },
             "gp",
         ),
+        # The committee is clearly worse than the process, but a forest of uneven luck is better on average.
+        (
+            {"forest": [0.2, 2.0] * 3, "committee": EVEN, "gp": [one + 0.3 + 0.01 * i for i, one in enumerate(EVEN)]},
+            "committee",
+        ),
         # Too few repeats.
         ({"forest": [0.3] * 3, "committee": EVEN[:3], "gp": [0.9, 0.91, 0.92]}, "committee"),
     ],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from mbo_propose.backtest import verdict
+from mbo_propose.backtest import Backtest, Candidate, Evidence, Picks, verdict
 from mbo_propose.backtest.held_out import held_out, left_out_neighbour, rank_correlation
+from mbo_propose.backtest.verdict import ruled
 from scipy.stats import spearmanr
 
 import mbo_core as mbo
@@ -54,6 +56,32 @@ def test_equally_near_neighbours_count_together():
 )
 def test_invented_tables(table, rows, effect, noise, word):
     assert verdict(table(rows, effect=effect, noise=noise)).word == word
+
+
+SOUND = Evidence(60, 1.0, 2.0, 1.5, 0.8, 0.005, 12, 0.7, 0.005, 0.4, 1.2, 199)
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({}, "supports"),
+        ({"rank_p": 0.06}, "does not"),
+        ({"error": 2.0}, "does not"),
+        ({"rank_p": 0.02}, "weakly"),
+        ({"rank": 0.29}, "weakly"),
+        ({"error_of_nearest": 1.0}, "weakly"),
+        ({"best_found_p": 0.06}, "weakly"),
+    ],
+)
+def test_the_rule_is_as_written(changed, word):
+    assert ruled(replace(SOUND, **changed))[0] == word
+
+
+@pytest.mark.parametrize(("gains", "word"), [([0.5, 0.6, 0.55], "supports"), ([0.9, -0.8, 0.1], "weakly")])
+def test_a_backtest_without_gain_raises_doubt(gains, word):
+    seen = Backtest((Candidate("one", "one"),), 100, 40, 60, 8, 3)
+    seen.picks = {"one": {repeat: Picks(gain, gain, 0.5) for repeat, gain in enumerate(gains)}}
+    assert ruled(SOUND, seen)[0] == word
 
 
 def test_the_sentence_and_the_numbers_are_there(table):

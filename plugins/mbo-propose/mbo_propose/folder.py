@@ -3,6 +3,7 @@
 ```
 proposals.csv    the proposals, in the dialect of the table
 proposals.json   what was asked for, and all that is known of the proposals
+report.html      the same for people, with charts; one file that needs no network
 space.toml       the space; correct it and give it to --space
 table.csv        the table as it was read, in its dialect
 recipe.toml, run.json, seeds/   the run of the recipe, see `mbo show FOLDER`
@@ -22,6 +23,7 @@ from mbo_core.runs.store import Folder, fresh, to_json, write
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import space_text
 from mbo_propose.record import Proposals
+from mbo_propose.report import write_report
 from mbo_propose.wishes import Wishes
 
 FOLDERS = Path("mbo-proposals")
@@ -46,6 +48,7 @@ def store(made: Proposals) -> None:
     write_frame(made, made.given.table.frame, made.folder / "table.csv")
     write(made.folder / "space.toml", space_text(made.task.space, made.notes))
     write(made.folder / "proposals.json", to_json(record) + "\n")
+    write_report(made, made.folder / "report.html")
 
 
 def write_frame(made: Proposals, frame: Any, path: Path) -> None:

@@ -6,6 +6,7 @@ one process, which starts sooner; `-n 2` asks for two.
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if item.originalname == "test_conformance" and repeats(item.callspec.params["case"]):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and torch's modules stay to the end: looking through them for garbage takes a twelfth."""
+    gc.collect()
+    gc.freeze()
 
 
 def repeats(case) -> bool:

@@ -207,7 +207,7 @@ def test_lists_are_tables_or_json(command):
         ("conservative", ["proxy", "abilities", "trains_against", "overestimation_limit", "mbo-coms"]),
         ("TFBind8-Exact-v0", ["table", "licence", "Barrera"]),
         ("none", ["adversary", "proxy", "update"]),
-        ("CONSERVATIVE", ["adversary stages it mixes with: design-ascent, none, weight-ascent"]),
+        ("CONSERVATIVE", ["adversary stages it mixes with: design-ascent, mean-ascent, none, weight-ascent"]),
         ("design-ascent", ["proxy stages it mixes with: conservative"]),
         ("gradient-ascent", ["with the defaults and objective = prediction: gradients, order"]),
         ("autofocus", ["with the defaults and inner = cbas: partial_fit, uncertainty, values"]),

@@ -187,7 +187,7 @@ def test_members_are_judged_on_rows_of_their_own(shuffle):
     data = mbo.run(mbo.Recipe(proxy=Regression(epochs=0)), TABLE, seeds=[0])
     assert data.held_out["error"]["by_seed"] == [None]
     key = keys.fold_in(stream_keys([0], Stream.PROXY, "cpu"), batches.Use.ROWS)[0]
-    _, rows = batches.split(key, ROWS, proxy.schedule(None))
+    _, rows = batches.split(key, ROWS, proxy.schedule(SimpleNamespace(space=None)))
     state, x = result.predictors[0].state, torch.tensor((X - X.mean(0)) / X.std(0)).float()
     members = proxy.predict_members(state, x).mean
     means = members.gather(1, rows) if shuffle == "own" else members.mean(0)[rows]

@@ -147,6 +147,7 @@ def test_small_options_shrink_stages_and_recipes(install, tmp_path):
     assert assignments(tmp_path / "mine.toml", registry, "discrete", candidates=5) == ["update.candidates=4"]
 
 
+@pytest.mark.slow
 def test_a_waived_failure_is_listed(install, tmp_path, monkeypatch):
     """With its reason."""
     registry = with_settings(

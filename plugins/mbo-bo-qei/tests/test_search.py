@@ -120,6 +120,7 @@ def test_constant_coordinates_stay():
         assert (search(fixed, box, None, 3, EFFORT).x[:, 1] == 0.25).all()
 
 
+@pytest.mark.slow
 def test_more_coordinates_than_a_sobol_sequence_has():
     d = 1100
     x = keys.normal(keys.key(1), (6, d)).double()

@@ -186,6 +186,7 @@ def test_without_any_score_the_designs_are_the_starts():
     assert torch.isinf(infos[-1]["predicted"]).all()
 
 
+@pytest.mark.slow
 def test_runs_on_a_slope_stop_early():
     """Before they are a thousand first steps away."""
     update = CMAES(proxy=Known(of=lambda x: x.sum(1)), candidates=8)

@@ -131,6 +131,7 @@ def test_watching_and_storing_a_run_changes_no_design(tmp_path):
     assert np.array_equal(fast.designs, watched.designs)
 
 
+@pytest.mark.slow
 def test_audit_gains_less_on_a_conservative_proxy():
     plain, conservative = (
         run("continuous", f"proxy.initial_multiplier={alpha}", "proxy.epochs=20") for alpha in (0, 5)

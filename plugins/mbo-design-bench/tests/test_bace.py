@@ -99,6 +99,7 @@ def test_proposals_are_printed_as_smiles(task, tmp_path):
     assert proposed[0] == bace.smiles(task.x[task.y.argmax()])
 
 
+@pytest.mark.slow
 def test_the_original_file_is_imported(bace_file, empty, extra):
     done = CliRunner().invoke(main, ["data", "fetch", "BACE", "--from", str(bace_file), "--json"])
     assert done.exit_code == 0, done.output

@@ -18,6 +18,7 @@ def table(path: Path, numbers, header: list[str] = build_superconductor.HEADER) 
     return path
 
 
+@pytest.mark.slow
 def test_the_table_of_uci_becomes_the_file(superconductor_folder, empty):
     with np.load(superconductor_folder / build_superconductor.FILE, allow_pickle=False) as archive:
         x, y = archive["x"], archive["y"]

@@ -25,6 +25,7 @@ def test_a_seed_decides_the_rows_and_the_trees():
     assert not np.array_equal(scores[0], scores[2])
 
 
+@pytest.mark.slow
 def test_other_forests_are_grown_on_demand():
     """They are scored beside the task's own forest."""
     x, grown = np.random.default_rng(1).random((60, 5)), []

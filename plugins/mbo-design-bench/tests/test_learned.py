@@ -65,6 +65,7 @@ def test_score_depends_only_on_the_design(name):
         assert together == pytest.approx(network(torch.from_numpy(x)).numpy(), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_command_trains_measures_and_stores(toy, empty):
     assert learned.untrained(toy) == f"the oracle is not trained yet: mbo data train-oracle {NAME} --seed 0"
     done = train(NAME, "--seed", 0, "--json")

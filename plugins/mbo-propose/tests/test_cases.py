@@ -38,6 +38,7 @@ def test_failures_are_never_proposed_again(quick, clogs):
     assert all(one.success > 0.5 for one in made.proposals)
 
 
+@pytest.mark.slow
 def test_scattered_gaps_teach_no_failure(quick, blend):
     blend.loc[[3, 11, 19, 27], "score"] = np.nan
     made = quick(blend, batch=3)
@@ -142,6 +143,7 @@ def test_columns_can_be_fixed(quick, blend):
     assert set(quick(blend, fix={"temp_C": "80"}, batch=3).frame()["temp_C"]) == {80}
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_the_table(quick, clogs):
     made = quick(clogs, batch=4)
     for one in made.proposals:

@@ -154,6 +154,7 @@ def test_a_single_coordinate_works():
     assert run("roma", table("continuous", length=1)).failed == {}
 
 
+@pytest.mark.slow
 def test_many_coordinates_work():
     assert run("roma", table("continuous", length=2000), "proxy.epochs=1", "update.steps=1", seeds=1).failed == {}
 

@@ -34,6 +34,7 @@ def same_mujoco():
         pytest.skip(f"the data were simulated with MuJoCo {made.MUJOCO}, here is {version('mujoco')}")
 
 
+@pytest.mark.slow
 def test_the_hoppers_made_here(hopper_task):
     y = hopper_task.y
     assert hopper_task.x.shape == (3200, 5126)
@@ -138,6 +139,7 @@ def test_controller_that_is_not_plain_is_refused(empty):
         OFFERS[facts.ANT.name].load()
 
 
+@pytest.mark.slow
 def test_the_hopper_of_design_bench(empty):
     pytest.importorskip("mujoco", reason=engine.INSTALL)
     offer = OFFERS[facts.HOPPER.name]

@@ -13,6 +13,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mbo_core.errors import TaskError
 from mbo_core.functional import keys
 from mbo_core.stages import (
     CANDIDATES,
@@ -113,12 +114,14 @@ class Evolution(Update):
         return self.objective.needs
 
     def check(self, data: Data) -> None:
-        """Refuse data with fewer rows than candidates.
+        """Refuse data with fewer rows than candidates, or with a single row.
 
         Raises:
             TaskError: for such data.
         """
         check_starts(data, self.candidates)
+        if len(data.y) < 2:
+            raise TaskError("the data have a single row: evolution has no variety to start from", "give more rows")
 
     def length(self, data: Data) -> int:
         """The most generations."""

@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests and torch's modules stay to the end: looking through them for garbage takes a twelfth."""
+    """Thousands of tests and torch's modules stay to the end: do not look through them for garbage again and again."""
     gc.collect()
     gc.freeze()
 

@@ -1,11 +1,11 @@
 """What the plugins' tests share: the gears of the whole suite, and the steps of a search."""
 
 import pytest
-from gears import pytest_collection_finish, pytest_collection_modifyitems, pytest_xdist_auto_num_workers
+from gears import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
 
 from mbo_core.functional import keys
 
-__all__ = ["pytest_collection_finish", "pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
 KEY = keys.key(3)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from gears import pytest_collection_finish, pytest_collection_modifyitems, pytest_xdist_auto_num_workers
+from gears import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
 
 from mbo_core.cli import main
 from mbo_core.plugins.registry import Registry, _installed
 
-__all__ = ["pytest_collection_finish", "pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
 
 Install = Callable[..., Registry]
 

@@ -6,7 +6,6 @@ one process, which starts sooner; `-n 2` asks for two.
 
 from __future__ import annotations
 
-import gc
 import os
 
 import pytest
@@ -36,12 +35,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if item.originalname == "test_conformance" and repeats(item.callspec.params["case"]):
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_collection_finish() -> None:
-    """Thousands of tests and torch's modules stay to the end: do not look through them for garbage again and again."""
-    gc.collect()
-    gc.freeze()
 
 
 def repeats(case) -> bool:

@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from tabular.cases import CASES, visible
 from tabular.judges import Judges
+from tabular.paired import wide
 from tabular.peers import PEERS
 from tabular.simple import SIMPLE
 
@@ -135,6 +136,11 @@ def cell(values: list[float], digits: int) -> str:
     return f"{np.mean(values):.{digits}f}{error}"
 
 
+COMPARED = {
+    "nearest_mean": "the mean of the batch by the nearest row", "nearest_best": "its best by the nearest row",
+    "forest_mean": "the mean by a forest", "process_mean": "the mean by a Gaussian process",
+    "inside": "designs that lie in the space", "seconds": "CPU seconds",
+}  # fmt: skip
 SHOWN = {
     "nearest_mean": "nearest row: mean", "nearest_best": "best", "forest_mean": "forest: mean", "forest_best": "best",
     "process_mean": "GP: mean", "process_best": "best", "distance": "distance", "held": "held", "new": "new",
@@ -174,6 +180,14 @@ def show(out: Path) -> None:
     print("\n\n".join(texts))
 
 
+def compared(reference: str, out: Path) -> None:
+    """Print all methods on all tables beside one of them, by the mean and by the best of a batch, and their times."""
+    lines = read(out / "results.csv")
+    signs = {name: CASES[name]().sign for name in dict.fromkeys(line["table"] for line in lines)}
+    for key, title in COMPARED.items():
+        print(f"\n## {title}; + better, - worse than {reference}\n\n{wide(lines, key, reference, signs)}")
+
+
 def main() -> None:
     """Run what is asked for, then show all results."""
     shipped = [*SIMPLE, *mbo.installed().methods]
@@ -184,6 +198,7 @@ def main() -> None:
     parser.add_argument("--preset", default="table")
     parser.add_argument("--out", type=Path, default=Path("tables"))
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--against", default="", help="a method that the others are compared with")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -191,7 +206,10 @@ def main() -> None:
     if not given.show:
         asked = USERS if given.methods == "users" else given.methods.split(",")
         go(there(asked), given.tables.split(","), range(given.seeds), given.preset, given.out)
-    show(given.out)
+    if given.against:
+        compared(given.against, given.out)
+    else:
+        show(given.out)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ class Search:
 
     given: Given
     fitted: Fitted
+    held_out: HeldOut
     spacing: Spacing
     success: Success | None
     limits: list[Kept]
@@ -140,6 +141,19 @@ class Search:
 
 def _search(made: Proposals, report: Report | None) -> None:
     """Train the recipe, search with it, and choose."""
+    search, given, wishes = prepared(made, report), made.given, made.wishes
+    made.notes += _success_note(search, wishes.target)
+    pool = gather(given.tried, search.fitted.found, good(given), search.spacing, search.score, wishes.seed)
+    chosen = choose(pool, search.spacing, wishes.count, wishes.tiers)
+    made.notes += _fewer(len(chosen), wishes, given)
+    if len(chosen):
+        made.x = pool.x[chosen]
+        made.proposals = described(made, search, pool, chosen)
+        advise(made)
+
+
+def prepared(made: Proposals, report: Report | None = None) -> Search:
+    """Train the recipe on parts of the rows and on all, and search with it."""
     given, wishes = made.given, made.wishes
     task = of_rows(given.task, trained_on(given.task, wishes.seed))
     if len(task.y) < len(given.task.y):
@@ -148,37 +162,28 @@ def _search(made: Proposals, report: Report | None) -> None:
         )
     judging = judge_of(made.chosen, task)
     begun, time_for = time.perf_counter(), HELD_OUT * wishes.budget
-    made.held_out = held_out(judging, task, seed=wishes.seed, seconds=time_for)
-    folds = FOLDS * len(made.held_out.rows) / len(task.y)
+    known = made.held_out = held_out(judging, task, seed=wishes.seed, seconds=time_for)
+    folds = FOLDS * len(known.rows) / len(task.y)
     each = 2 * (time.perf_counter() - begun) / folds  # a search takes about as long as a training
     seeds = range(wishes.seed, wishes.seed + max(1, min(SEEDS, int(time_for / each))))
     fitted = fit(made.chosen, task, seeds, wishes.start, made.folder, report)
     made.trace = {seed: [dict(step) for step in trial.steps] for seed, trial in fitted.result.trials.items()}
     spacing = Spacing.of(given.task.space, given.tried, wishes.seed)
     made.spacing = (spacing.unit, spacing.reach)
-    search = Search(
-        given, fitted, spacing, learned_success(given, spacing, wishes.seed), learned_limits(given, wishes.seed)
-    )
-    made.notes += _success_note(search, wishes.target)
-    pool = gather(given.tried, fitted.found, _good(given), spacing, search.score, wishes.seed)
-    chosen = choose(pool, spacing, wishes.count, wishes.tiers)
-    made.notes += _fewer(len(chosen), wishes, given)
-    if len(chosen):
-        made.x = pool.x[chosen]
-        made.proposals = described(made, search, made.held_out, pool, chosen)
-        advise(made)
+    success, limits = learned_success(given, spacing, wishes.seed), learned_limits(given, wishes.seed)
+    return Search(given, fitted, known, spacing, success, limits)
 
 
-def _good(given: Given) -> NDArray[Any]:
+def good(given: Given) -> NDArray[Any]:
     """The best rows that lie in the space, or the rows nearest to it."""
     order = np.argsort(-given.task.y, kind="stable")
     inside = order[given.task.inside[order]][:GOOD]
     return given.task.x[inside] if len(inside) else given.task.space.repair(given.task.x[order[:GOOD]])
 
 
-def described(made: Proposals, search: Search, known: HeldOut, pool: Pool, chosen: NDArray[np.int64]) -> list[Proposal]:
+def described(made: Proposals, search: Search, pool: Pool, chosen: NDArray[np.int64]) -> list[Proposal]:
     """The chosen designs of a pool with what is known of each."""
-    task, x, seed = made.task, pool.x[chosen], made.wishes.seed
+    task, x, seed, known = made.task, pool.x[chosen], made.wishes.seed, search.held_out
     predicted, near = search.fitted.predict(x), search.spacing.nearest(x)
     gap, best = gaps(search.fitted, search.spacing, x, seed), made.best_place
     spread = known.total(predicted.std)

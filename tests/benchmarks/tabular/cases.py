@@ -114,9 +114,9 @@ def frame_of(task: mbo.Task) -> pd.DataFrame:
     return frame
 
 
-def visible(whole: mbo.Task, seed: int) -> mbo.Task:
+def visible(whole: mbo.Task, seed: int, share: float = LOWER) -> mbo.Task:
     """The task that a method gets: a random half of the lower 80 % of the designs by score, in the whole's space."""
-    lower = np.argsort(whole.y, kind="stable")[: int(LOWER * len(whole.y))]
+    lower = np.argsort(whole.y, kind="stable")[: int(share * len(whole.y))]
     rows = np.random.default_rng(seed).permutation(lower)[: len(lower) // 2]
     frame = pd.DataFrame([whole.cells(whole.x[row]) for row in rows])
     frame[whole.target] = whole.as_given(whole.y[rows])

@@ -54,7 +54,7 @@ def baybe(task: mbo.Task, count: int, seed: int) -> Designs:
     from baybe.targets import NumericalTarget
 
     torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002, as BayBE has no other seed
+    np.random.seed(seed)
     space = task.space
     campaign = Campaign(_searchspace(task), SingleTargetObjective(NumericalTarget("score")))
     names = [column.name for column in _free(task)]

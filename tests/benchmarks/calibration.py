@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from mbo_propose.bounds import lower_bounds
 from mbo_propose.choosing import choose
-from mbo_propose.crossing import HeldOut, lower_bounds
+from mbo_propose.crossing import HeldOut
 from mbo_propose.flags import Facts, Known, flags
 from mbo_propose.judging import judge
 from mbo_propose.pipeline import Search, described, good, opened, prepared
@@ -99,7 +100,7 @@ def by_rules(stored: Mapping[str, Any], source: str, task: mbo.Task) -> Judged:
     one = {name: stored[f"{source}_{name}"] for name in ("x", "predicted", "distance", "gap", *JUDGES)}
     known = Known(task.space, task.x, task.y, float(stored["reach"]), held.error, str(stored["verdict"]) != "does not")
     marks = flags(Facts(one["x"], one["distance"], task.sign * one["predicted"], one["gap"]), known)[0]
-    bounds = lower_bounds(held, one["predicted"], task.sign)
+    bounds = lower_bounds(held, one["predicted"], task.sign).lower
     flag, bound = np.array(marks), np.array([np.nan if each is None else task.sign * each for each in bounds])
     bound[flag == "do not trust"] = np.nan
     scores = {name: task.sign * one[name] for name in JUDGES}

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from mbo_core.runs.store import Folder
 from mbo_core.runs.watch import Report
 from mbo_propose.audit import gaps
+from mbo_propose.bounds import lower_bounds
 from mbo_propose.chances import Kept, Success, learned_limits, learned_success, together
 from mbo_propose.choosing import choose
-from mbo_propose.crossing import FOLDS, HeldOut, held_out, lower_bounds
+from mbo_propose.crossing import FOLDS, HeldOut, held_out
 from mbo_propose.flags import Facts, Known, flags
 from mbo_propose.folder import store
 from mbo_propose.given import Given, open_table
@@ -187,7 +188,8 @@ def described(made: Proposals, search: Search, pool: Pool, chosen: NDArray[np.in
     predicted, near = search.fitted.predict(x), search.spacing.nearest(x)
     gap, best = gaps(search.fitted, search.spacing, x, seed), made.best_place
     spread = known.total(predicted.std)
-    lower = lower_bounds(known, predicted.mean, task.sign)
+    bounds = lower_bounds(known, predicted.mean, task.sign)
+    made.notes += [bounds.note] if bounds.note else []
     success, kept = search.succeeding(x), search.kept(x)
     facts = Facts(x, near.distance, task.sign * predicted.mean, gap, success, kept)
     error, supports = known.error, made.verdict != "does not"
@@ -200,7 +202,7 @@ def described(made: Proposals, search: Search, pool: Pool, chosen: NDArray[np.in
             design=cells,
             predicted=mean,
             spread=float(spread[row]),
-            lower=None if marks[row] == "do not trust" else lower[row],
+            lower=None if marks[row] == "do not trust" else bounds.lower[row],
             distance=float(near.distance[row]),
             nearest_row=int(made.given.tried_rows[near.place[row]]),
             gap=float(gap[row]),

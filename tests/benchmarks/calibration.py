@@ -29,9 +29,10 @@ from mbo_propose.choosing import choose
 from mbo_propose.crossing import HeldOut
 from mbo_propose.flags import Facts, Known, flags
 from mbo_propose.judging import judge
-from mbo_propose.pipeline import Search, described, good, opened, prepared
+from mbo_propose.pipeline import described, opened
 from mbo_propose.pool import Pool, gather
 from mbo_propose.record import Proposals
+from mbo_propose.search import Search, good, prepared
 from mbo_propose.wishes import Wishes
 from tabular.cases import CASES, LOWER, frame_of, visible
 from tabular.judges import Judges

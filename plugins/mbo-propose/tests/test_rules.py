@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mbo_propose.bounds import lower_bounds
-from mbo_propose.choosing import choose
+from mbo_propose.choosing import choose, promising
 from mbo_propose.crossing import HeldOut
 from mbo_propose.flags import Facts, Known, flags
 from mbo_propose.pool import Pool, tiers
@@ -113,6 +113,19 @@ def test_most_of_a_batch_is_safe():
     assert pool.tier.tolist() == [0, 0, 0, 1, 1, 2, 2]
     assert choose(pool, spacing, 4, None).tolist() == [2, 1, 0, 4]
     assert choose(pool, spacing, 6, None).tolist() == [2, 1, 0, 4, 3, 6]
+
+
+def test_half_of_a_promising_batch_stays_near():
+    pool, spacing = pool_of(np.array([[1.5], [2.5], [3.5], [10.3], [15.0], [16.0], [17.0]]), [*range(7)])
+    every = np.ones(7, dtype=bool)
+    assert promising(pool, spacing, 4, every).tolist() == [2, 3, 6, 5]
+
+
+def test_what_is_not_trusted_only_fills_up():
+    pool, spacing = pool_of(np.array([[1.5], [2.5], [15.0], [16.0], [17.0]]), [*range(5)])
+    trusted = np.array([True, True, True, False, False])
+    assert promising(pool, spacing, 3, trusted).tolist() == [1, 0, 2]
+    assert sorted(promising(pool, spacing, 4, trusted).tolist()) == [0, 1, 2, 4]
 
 
 def known(predicted, observed):

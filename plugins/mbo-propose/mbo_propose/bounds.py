@@ -74,8 +74,11 @@ def lower_bounds(known: HeldOut, predicted: Values, sign: int, alpha: float = AL
 
 
 def _enough(weights: Values, alpha: float) -> bool:
-    """Whether so many rows count, and the heaviest design has a bound: its own weight is 1."""
-    return bool(weights.sum() ** 2 / (weights**2).sum() >= FEWEST_EFFECTIVE and alpha * (weights.sum() + 1) >= 1)
+    """Whether enough rows count, and the heaviest design, whose own weight is 1, is at most half of what may miss.
+
+    If it were all of it, the bound would be from the worst error of all rows.
+    """
+    return bool(weights.sum() ** 2 / (weights**2).sum() >= FEWEST_EFFECTIVE and alpha * (weights.sum() + 1) >= 2)
 
 
 def _smallest(rows: Values, holds: Callable[[Values], bool]) -> float:

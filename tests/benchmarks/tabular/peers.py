@@ -93,16 +93,15 @@ def _parameter(column: Any, listed: bool) -> Any:
 
 
 def _designs(task: mbo.Task, frame: pd.DataFrame) -> Designs:
-    """The rows of a frame as designs; columns that have one value may be left out."""
-    cells = {}
-    for column in task.space.columns:
-        known = column.cells(column.listed())[0] if column.size == 1 else None
-        cells[column.name] = list(frame[column.name]) if known is None else [known] * len(frame)
-    return task.space.repair(np.hstack([_read(column, cells[column.name]) for column in task.space.columns]))
+    """The rows of a frame as designs; columns that have one value are not asked for."""
+    return task.space.repair(np.hstack([_coordinates(column, frame) for column in task.space.columns]))
 
 
-def _read(column: Any, cells: list[Any]) -> Designs:
-    """The coordinates of cells; numbers are read as they are, as `repair` rounds them."""
+def _coordinates(column: Any, frame: pd.DataFrame) -> Designs:
+    """A column's coordinates; numbers are read as they are, as `repair` rounds them."""
+    if column.size == 1:
+        return np.repeat(column.listed(), len(frame), 0)
+    cells = list(frame[column.name])
     return np.array(cells, dtype=np.float64)[:, None] if isinstance(column, Number) else column.read(cells)
 
 

@@ -28,25 +28,30 @@ def wide(lines: Lines, key: str, reference: str, signs: Mapping[str, int]) -> st
     Args:
         lines: results of `tables.py`.
         key: what is shown, e.g. `nearest_mean`.
-        reference: the method that others are compared with: `+` is better than it on the same seeds, `-` worse.
+        reference: the method that others are compared with: `+` is better than it on the same seeds, `-` worse; of
+            times and counts, which are no scores, nothing is said.
         signs: of each table, -1 where less is better.
     """
     tables = [name for name in dict.fromkeys(line["table"] for line in lines) if name in signs]
+    scored = key.endswith(("_mean", "_best"))
     of: dict[tuple[str, str], dict[str, float]] = {}
     for line in lines:
         if line[key]:
             of.setdefault((line["method"], line["table"]), {})[line["seed"]] = float(line[key])
     methods = list(dict.fromkeys(line["method"] for line in lines))
-    rows = [[method, *(_cell(of, method, table, reference, signs[table]) for table in tables)] for method in methods]
+    of_it = {table: of.get((reference, table), {}) if scored else {} for table in tables}
+    rows = [
+        [method, *(_cell(of.get((method, table), {}), of_it[table], signs[table], scored) for table in tables)]
+        for method in methods
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in [["", *tables], ["---"] * (len(tables) + 1), *rows])
 
 
-def _cell(of: Mapping[tuple[str, str], Mapping[str, float]], method: str, table: str, reference: str, sign: int) -> str:
-    own, other = of.get((method, table), {}), of.get((reference, table), {})
+def _cell(own: Mapping[str, float], other: Mapping[str, float], sign: int, scored: bool) -> str:
     if not own:
         return "-"
     values = np.array(list(own.values()))
-    digits = 1 if max(abs(value) for value in values) > 10 else 3
+    digits = 3 if scored and np.abs(values).max() <= 10 else 1
     mean, room = interval(sign * (own[seed] - other[seed]) for seed in own.keys() & other.keys())
     mark = " +" if mean > room else " -" if mean < -room else ""
     error = f" ± {values.std(ddof=1) / np.sqrt(len(values)):.{digits}f}" if len(values) > 1 else ""

@@ -23,7 +23,7 @@ def interval(differences: Iterable[float]) -> tuple[float, float]:
 
 
 def wide(lines: Lines, key: str, reference: str, signs: Mapping[str, int]) -> str:
-    """A line for each method and a column for each table.
+    """A line for each method and a column for each table, of the seeds that the reference was run with.
 
     Args:
         lines: results of `tables.py`.
@@ -39,20 +39,21 @@ def wide(lines: Lines, key: str, reference: str, signs: Mapping[str, int]) -> st
         if line[key]:
             of.setdefault((line["method"], line["table"]), {})[line["seed"]] = float(line[key])
     methods = list(dict.fromkeys(line["method"] for line in lines))
-    of_it = {table: of.get((reference, table), {}) if scored else {} for table in tables}
+    kept = {table: of.get((reference, table), {}) for table in tables}
     rows = [
-        [method, *(_cell(of.get((method, table), {}), of_it[table], signs[table], scored) for table in tables)]
+        [method, *(_cell(of.get((method, one), {}), kept[one], signs[one], scored) for one in tables)]
         for method in methods
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in [["", *tables], ["---"] * (len(tables) + 1), *rows])
 
 
 def _cell(own: Mapping[str, float], other: Mapping[str, float], sign: int, scored: bool) -> str:
-    if not own:
+    seeds = [seed for seed in own if seed in other]
+    if not seeds:
         return "-"
-    values = np.array(list(own.values()))
+    values = np.array([own[seed] for seed in seeds])
+    mean, room = interval(sign * (own[seed] - other[seed]) for seed in seeds)
+    mark = "" if not scored else " +" if mean > room else " -" if mean < -room else ""
     digits = 3 if scored and np.abs(values).max() <= 10 else 1
-    mean, room = interval(sign * (own[seed] - other[seed]) for seed in own.keys() & other.keys())
-    mark = " +" if mean > room else " -" if mean < -room else ""
     error = f" ± {values.std(ddof=1) / np.sqrt(len(values)):.{digits}f}" if len(values) > 1 else ""
     return f"{values.mean():.{digits}f}{error}{mark}"

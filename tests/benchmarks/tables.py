@@ -39,7 +39,7 @@ from tabular.simple import SIMPLE
 import mbo_core as mbo
 
 BATCH = 16
-USERS = ("propose", "committee-evolution", "botorch", "baybe", "optuna-tpe", "optuna-gp", *SIMPLE)
+USERS = ("propose", "propose-gp", "committee-evolution", "botorch", "baybe", "optuna-tpe", "optuna-gp", *SIMPLE)
 """What a person with a table may choose between; of these `gp` is botorch without noise."""
 JUDGES = ("nearest", "forest", "process")
 FIELDS = ("table", "method", "seed", "seconds", "inside", "distinct", "new", "held", "distance", "failed")

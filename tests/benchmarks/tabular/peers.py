@@ -32,13 +32,17 @@ BUDGET = 60.0
 """Seconds for `mbo propose`, of which a quarter is for its backtest."""
 
 
-def propose(task: mbo.Task, count: int, seed: int) -> Designs:
-    """`mbo propose --recipe auto` with its usual tiers."""
-    from mbo_propose.pipeline import propose_from
-    from mbo_propose.wishes import Wishes
+def _propose(recipe: str) -> Callable[[mbo.Task, int, int], Designs]:
+    """`mbo propose --recipe` with its usual rule for a batch."""
 
-    wishes = Wishes(target=task.target, minimize=task.sign < 0, batch=count, space=task.space, budget=BUDGET, seed=seed)
-    return propose_from(frame_of(task), wishes).x
+    def proposed(task: mbo.Task, count: int, seed: int) -> Designs:
+        from mbo_propose.pipeline import propose_from
+        from mbo_propose.wishes import Wishes
+
+        asked = {"target": task.target, "minimize": task.sign < 0, "space": task.space, "recipe": recipe}
+        return propose_from(frame_of(task), Wishes(batch=count, budget=BUDGET, seed=seed, **asked)).x
+
+    return proposed
 
 
 def botorch(task: mbo.Task, count: int, seed: int) -> Designs:
@@ -180,7 +184,8 @@ class Peer:
 
 
 PEERS: dict[str, Peer] = {
-    "propose": Peer(propose, "mbo_propose"),
+    "propose": Peer(_propose("auto"), "mbo_propose"),
+    "propose-gp": Peer(_propose("gp-evolution"), "mbo_propose"),
     "botorch": Peer(botorch, "botorch"),
     "baybe": Peer(baybe, "baybe"),
     "optuna-tpe": Peer(_optuna(_tpe), "optuna"),

@@ -98,7 +98,7 @@ def opened(table: Any, wishes: Wishes) -> Proposals:
     """The table and its space, before any work."""
     begun = time.perf_counter()
     given = open_table(table, wishes)
-    made = Proposals(wishes, given, rows(given.task.space, given.reasons))
+    made = Proposals(wishes, given, rows(given.task.space, given.reasons, given.table.units))
     made.notes += given.notes
     made.unit = given.unit
     planned(recipe_of(wishes.recipe), given.task, [0], wishes.start)

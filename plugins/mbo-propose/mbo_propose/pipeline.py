@@ -101,7 +101,8 @@ def opened(table: Any, wishes: Wishes) -> Proposals:
     made = Proposals(wishes, given, rows(given.task.space, given.reasons, given.table.units))
     made.notes += given.notes
     made.unit = given.unit
-    planned(recipe_of(wishes.recipe), given.task, [0], wishes.start)
+    start = planned(recipe_of(wishes.recipe), given.task, [0], wishes.start).start
+    made.notes += [] if start is None else [f"the search begins with {len(start.x)} start designs", *start.notes]
     made.seconds = time.perf_counter() - begun
     return made
 

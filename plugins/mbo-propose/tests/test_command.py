@@ -65,6 +65,7 @@ def test_the_folder_speaks_the_dialect(lab, tmp_path, quick):
     head, *rows = (out / "proposals.csv").read_text().splitlines()
     assert head.startswith("heat;gas;predicted;spread;lower;distance;nearest_row;gap;flag;tier")
     assert len(rows) == 3
+    assert all(len(cell) <= 12 for row in rows for cell in row.split(";")[2:8])
     assert not any(row.split(";")[1].startswith(("=", "+")) for row in rows)
     assert {"space.toml", "recipe.toml", "run.json", "table.csv"} <= {one.name for one in out.iterdir()}
     for said in (

@@ -156,7 +156,7 @@ class _Course:
         if repeat == 0 and self.left <= 0:
             return self._leave_out(one.name, "the time ended before it")
         # Later its time is known, and a repeat that does not fit is not begun.
-        begun, most = time.perf_counter(), self._most(one.name) if repeat == 0 else math.inf
+        begun, most = time.perf_counter(), min(self.left, self.budget / ENOUGH) if repeat == 0 else math.inf
         try:
             order = predicted(one, visible, self.table.x[parts.hidden], repeat, most)
         except TooLate:
@@ -172,10 +172,6 @@ class _Course:
         self.costs[one.name] = spent = time.perf_counter() - begun
         truth = self.table.y[parts.hidden]
         return self._note(one.name, repeat, picks(order, truth, parts.top, self.found.batch, spent))
-
-    def _most(self, name: str) -> float:
-        """The time for a recipe's first training; on a busy machine the default may have what is left."""
-        return self.left if name == DEFAULT else min(self.left, self.budget / ENOUGH)
 
     def _note(self, name: str, repeat: int, one: Picks) -> None:
         self.found.picks.setdefault(name, {})[repeat] = one

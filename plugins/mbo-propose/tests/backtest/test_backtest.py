@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mbo_propose.backtest import CANDIDATES, Candidate, backtest, candidates, running
-from mbo_propose.backtest.candidates import DEFAULT
 from mbo_propose.backtest.ranking import TooLate
 from mbo_propose.backtest.running import chance, picks
 from mbo_propose.backtest.splits import rows_of, some_rows, split
@@ -141,12 +140,6 @@ def test_costly_recipes_make_room_for_repeats(table):
     assert len(found.gains("cheap")) == 10
     assert "a training takes 9.0 s" in found.left_out["costly"]
     assert "10 s and more" in found.left_out["never"]
-
-
-@pytest.mark.usefixtures("clock")
-def test_the_default_may_take_longer(table):
-    found = backtest(table(60), timed(**{"slow": 20.0, DEFAULT: 20.0}), budget=60, repeats=10)
-    assert (found.tried, len(found.gains(DEFAULT))) == ((DEFAULT,), 2)
 
 
 def test_one_that_fails_later_has_no_result(table, told, monkeypatch):

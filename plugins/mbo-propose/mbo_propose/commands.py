@@ -28,7 +28,7 @@ from mbo_core.errors import MboError, RecipeError
 @click.option("--error", metavar="COLUMN", help="The column with the standard deviation of each score.")
 @click.option("--start", metavar="FILE.csv", help="Designs to search from, before the best rows.")
 @click.option("--fix", multiple=True, metavar="COLUMN=VALUE", help="Keep a column at a value. Repeatable.")
-@click.option("--tiers", metavar="SAFE,STRETCH,EXPLORE", help="How many at which distance; 12,3,1 of 16.")
+@click.option("--tiers", metavar="SAFE,STRETCH,EXPLORE", help="How many at which distance, e.g. 12,3,1.")
 @click.option("--budget", default="5m", show_default=True, metavar="TIME", help="The most time, e.g. 90s, 5m, 1h.")
 @click.option("--sheet", metavar="NAME", help="The sheet of an Excel workbook.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder; a new one in mbo-proposals by default.")

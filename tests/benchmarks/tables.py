@@ -185,7 +185,7 @@ def compared(reference: str, out: Path) -> None:
     lines = read(out / "results.csv")
     signs = {name: CASES[name]().sign for name in dict.fromkeys(line["table"] for line in lines)}
     for key, title in COMPARED.items():
-        print(f"\n## {title}; + better, - worse than {reference}\n\n{wide(lines, key, reference, signs)}")
+        print(f"\n## {title} (+, -: better or worse than {reference})\n\n{wide(lines, key, reference, signs)}")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from mbo_core.cli.common import json_option, print_json
 from mbo_core.cli.run import parse_hold, progress
@@ -37,25 +38,44 @@ def propose(table: str, before: Path | None, as_json: bool, dry_run: bool, out: 
     """Propose designs that should score better than the rows of TABLE, a CSV, Excel or Parquet file, or -.
 
     With --continue DIR, TABLE holds new results: they are added to the table of DIR, and the next batch is proposed as
-    there. Only --batch, --budget and --tiers may be changed.
+    there, but for the options that are given. --target, --minimize, --ignore and --error cannot change.
     """
     from mbo_propose.again import continued
     from mbo_propose.folder import new_folder
     from mbo_propose.pipeline import opened, proposed
     from mbo_propose.printing import show
 
+    stdout = sys.stdout
+
+    def shown(stage: str, made: Any) -> None:
+        with redirect_stdout(stdout):
+            show(stage, made)
+
     try:
         with progress() as report, redirect_stdout(sys.stderr):
-            made = opened(table, wishes_of(**options)) if before is None else continued(before, table, options)
+            if before is None:
+                made = opened(table, wishes_of(**options))
+            else:
+                made = continued(before, table, _changed(options))
             if not dry_run:
                 folder = new_folder(out, made.task.name)
-                proposed(made, folder, None if as_json else show, report)
+                proposed(made, folder, None if as_json else shown, report)
     except MboError as error:
         raise RecipeError(error.message, error.hint) from error
     if as_json:
         print_json(made.summary())
     elif dry_run:
         show("space", made)
+
+
+def _changed(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were typed, as they are in `Wishes`."""
+    from mbo_propose.wishes import parse_budget, parse_tiers
+
+    source = click.get_current_context().get_parameter_source
+    given = {name: value for name, value in options.items() if source(name) is ParameterSource.COMMANDLINE}
+    parsers = {"fix": parse_hold, "tiers": parse_tiers, "budget": parse_budget}
+    return {name: parsers[name](value) if name in parsers else value for name, value in given.items()}
 
 
 def wishes_of(target: tuple[str, ...], fix: tuple[str, ...], tiers: str | None, budget: str, **others: Any) -> Any:

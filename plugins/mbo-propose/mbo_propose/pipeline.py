@@ -91,10 +91,11 @@ def opened(table: Any, wishes: Wishes) -> Proposals:
     """The table and its space, before any work."""
     begun = time.perf_counter()
     given = open_table(table, wishes)
-    made = Proposals(wishes, given, rows(given.task.space, given.reasons))
+    made = Proposals(wishes, given, rows(given.task.space, given.reasons, given.table.units))
     made.notes += given.notes
     made.unit = given.unit
-    planned(recipe_of(wishes.recipe), given.task, [0], wishes.start)
+    start = planned(recipe_of(wishes.recipe), given.task, [0], wishes.start).start
+    made.notes += [] if start is None else [f"the search begins with {len(start.x)} start designs", *start.notes]
     made.seconds = time.perf_counter() - begun
     return made
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
+from click.core import ParameterSource
 
 from mbo_core.cli.common import json_option, print_json
 from mbo_core.cli.run import parse_hold, progress
 from mbo_core.errors import MboError, RecipeError
+
+CONTINUED = {"table", "before", "batch", "tiers", "budget", "out", "dry_run", "save_space", "as_json"}
+"""What may be said with --continue."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,49 +33,90 @@ from mbo_core.errors import MboError, RecipeError
 @click.option("--start", metavar="FILE.csv", help="Designs to search from, before the best rows.")
 @click.option("--fix", multiple=True, metavar="COLUMN=VALUE", help="Keep a column at a value. Repeatable.")
 @click.option("--tiers", metavar="SAFE,STRETCH,EXPLORE", help="How many at which distance; 12,3,1 of 16.")
-@click.option("--budget", default="5m", show_default=True, metavar="TIME", help="The most time, e.g. 90s, 5m, 1h.")
+@click.option("--budget", metavar="TIME", help="The most time, e.g. 90s, 5m, 1h; 5m by default.")
 @click.option("--sheet", metavar="NAME", help="The sheet of an Excel workbook.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder; a new one in mbo-proposals by default.")
 @click.option("--dry-run", is_flag=True, help="Print how the table is read and its space; train and store nothing.")
+@click.option("--save-space", type=click.Path(path_type=Path), metavar="FILE.toml", help="Write the space, and stop.")
 @json_option
-def propose(table: str, before: Path | None, as_json: bool, dry_run: bool, out: Path | None, **options: Any) -> None:
+@click.pass_context
+def propose(
+    context: click.Context,
+    table: str,
+    before: Path | None,
+    as_json: bool,
+    dry_run: bool,
+    save_space: Path | None,
+    out: Path | None,
+    **options: Any,
+) -> None:
     """Propose designs that should score better than the rows of TABLE, a CSV, Excel or Parquet file, or -.
 
     With --continue DIR, TABLE holds new results: they are added to the table of DIR, and the next batch is proposed as
     there. Only --batch, --budget and --tiers may be changed.
     """
     from mbo_propose.again import continued
-    from mbo_propose.folder import new_folder
+    from mbo_propose.folder import new_folder, write_space
     from mbo_propose.pipeline import opened, proposed
-    from mbo_propose.printing import show
 
+    results = sys.stdout
+    if before is not None:
+        _refuse_others(context)
     try:
+        # Output of a plugin is not a result.
         with progress() as report, redirect_stdout(sys.stderr):
             made = opened(table, wishes_of(**options)) if before is None else continued(before, table, options)
-            if not dry_run:
+            if save_space is not None:
+                write_space(made, save_space)
+            elif not dry_run:
                 folder = new_folder(out, made.task.name)
-                proposed(made, folder, None if as_json else show, report)
+                proposed(made, folder, None if as_json else _shown_on(results), report)
     except MboError as error:
         raise RecipeError(error.message, error.hint) from error
     if as_json:
         print_json(made.summary())
-    elif dry_run:
-        show("space", made)
+    elif dry_run or save_space is not None:
+        _shown_on(results)("space", made)
 
 
-def wishes_of(target: tuple[str, ...], fix: tuple[str, ...], tiers: str | None, budget: str, **others: Any) -> Any:
+def _shown_on(results: TextIO) -> Callable[[str, Any], None]:
+    """What prints each part on the standard output, even while that is redirected."""
+    from mbo_propose.printing import show
+
+    def shown(stage: str, made: Any) -> None:
+        with redirect_stdout(results):
+            show(stage, made)
+
+    return shown
+
+
+def _refuse_others(context: click.Context) -> None:
+    """Refuse options that --continue does not use: the last batch says them."""
+    given = [one for one in context.command.params if _is_given(context, one) and one.name not in CONTINUED]
+    if given:
+        hint = "leave it out, or propose for the whole table without --continue"
+        raise RecipeError(f"{given[0].opts[0]} cannot be changed by --continue", hint)
+
+
+def _is_given(context: click.Context, one: click.Parameter) -> bool:
+    return context.get_parameter_source(str(one.name)) == ParameterSource.COMMANDLINE
+
+
+def wishes_of(
+    target: tuple[str, ...], fix: tuple[str, ...], tiers: str | None, budget: str | None, **others: Any
+) -> Any:
     """The options of the command line as wishes.
 
     Raises:
         RecipeError: for options that are missing or do not fit.
     """
-    from mbo_propose.wishes import Wishes, parse_budget, parse_tiers
+    from mbo_propose.wishes import BUDGET, Wishes, parse_budget, parse_tiers
 
     if not target:
         raise RecipeError("missing --target", "name the column of the scores: --target COLUMN")
     if len(target) > 1:
         hint = f'propose for one, and limit the others: --target {target[0]} --limit "{target[1]}<=..."'
         raise RecipeError(f"several targets: {', '.join(target)}", hint)
-    return Wishes(
-        target=target[0], fix=parse_hold(fix), tiers=parse_tiers(tiers), budget=parse_budget(budget), **others
-    )
+    seconds = BUDGET if budget is None else parse_budget(budget)
+    held = parse_hold(fix, "--fix")
+    return Wishes(target=target[0], fix=held, tiers=parse_tiers(tiers), budget=seconds, **others)

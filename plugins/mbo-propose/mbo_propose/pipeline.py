@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from mbo_core.runs.store import Folder
 from mbo_core.runs.watch import Report
+from mbo_core.tasks.start import start_designs
 from mbo_propose.audit import gaps
 from mbo_propose.chances import Kept, Success, learned_limits, learned_success, together
 from mbo_propose.choosing import choose
@@ -23,6 +25,7 @@ from mbo_propose.given import Given, open_table
 from mbo_propose.judging import advise, judge, recipe_of
 from mbo_propose.models import Fitted, fit, judge_of, of_rows, planned, trained_on
 from mbo_propose.pool import Pool, Tier, gather
+from mbo_propose.reading import read
 from mbo_propose.record import Proposal, Proposals
 from mbo_propose.spaces import rows
 from mbo_propose.spacing import Spacing
@@ -98,10 +101,14 @@ def opened(table: Any, wishes: Wishes) -> Proposals:
     """The table and its space, before any work."""
     begun = time.perf_counter()
     given = open_table(table, wishes)
-    made = Proposals(wishes, given, rows(given.task.space, given.reasons))
+    reasons = {**given.reasons, **dict.fromkeys(wishes.fix, "as asked, the same in every proposal")}
+    made = Proposals(replace(wishes, target=given.task.target), given, rows(given.task.space, reasons))
+    if wishes.start is not None:
+        made.start = read(wishes.start).frame if isinstance(wishes.start, (str, os.PathLike)) else wishes.start
+        given.notes.extend(start_designs(made.start, given.task).notes)
     made.notes += given.notes
     made.unit = given.unit
-    planned(recipe_of(wishes.recipe), given.task, [0], wishes.start)
+    planned(recipe_of(wishes.recipe), given.task, [0], made.start)
     made.seconds = time.perf_counter() - begun
     return made
 
@@ -152,7 +159,7 @@ def _search(made: Proposals, report: Report | None) -> None:
     folds = FOLDS * len(made.held_out.rows) / len(task.y)
     each = 2 * (time.perf_counter() - begun) / folds  # a search takes about as long as a training
     seeds = range(wishes.seed, wishes.seed + max(1, min(SEEDS, int(time_for / each))))
-    fitted = fit(made.chosen, task, seeds, wishes.start, made.folder, report)
+    fitted = fit(made.chosen, task, seeds, made.start, made.folder, report)
     made.trace = {seed: [dict(step) for step in trial.steps] for seed, trial in fitted.result.trials.items()}
     spacing = Spacing.of(given.task.space, given.tried, wishes.seed)
     made.spacing = (spacing.unit, spacing.reach)

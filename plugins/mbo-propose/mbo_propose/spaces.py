@@ -48,7 +48,8 @@ class ColumnRow:
         """Column, kind, range, step, levels and reason as texts."""
         ends = "" if self.lower is None or self.upper is None else f"{self.lower:g} to {self.upper:g}"
         levels = self.levels or []
-        shown = ", ".join(map(str, levels[:SHOWN])) + (f", ... ({len(levels)})" if len(levels) > SHOWN else "")
+        texts = [f"{one:.10g}" if isinstance(one, float) else str(one) for one in levels]
+        shown = ", ".join(texts[:SHOWN]) + (f", ... ({len(levels)})" if len(levels) > SHOWN else "")
         return [self.column, self.kind, ends, "" if self.step is None else f"{self.step:g}", shown, self.why]
 
 
@@ -59,7 +60,7 @@ def rows(space: Space, reasons: dict[str, str]) -> list[ColumnRow]:
 
 def _row(column: Column, why: str) -> ColumnRow:
     if isinstance(column, Fixed):
-        return ColumnRow(column.name, column.what, None, None, None, [column.value], "the same in every proposal")
+        return ColumnRow(column.name, column.what, None, None, None, [column.value], why)
     if isinstance(column, Number):
         lower, upper = (float(end) if math.isfinite(end) else None for end in column.bounds)
         values = None if column.values is None else list(column.values)

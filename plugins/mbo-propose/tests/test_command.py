@@ -62,13 +62,8 @@ def test_the_folder_speaks_the_dialect(lab, tmp_path, quick):
     assert len(rows) == 3
     assert not any(row.split(";")[1].startswith(("=", "+")) for row in rows)
     assert {"space.toml", "recipe.toml", "run.json", "table.csv"} <= {one.name for one in out.iterdir()}
-    for said in (
-        "delimiter ';', decimal comma",
-        "verdict: the table",
-        "best tried: 90",
-        "all proposals have|proposals",
-    ):
-        assert any(part in done.output for part in said.split("|")), done.output
+    for said in ("delimiter ';', decimal comma", "verdict: the table", "best tried: score 90", "how far to trust them"):
+        assert said in done.stdout
 
 
 def test_a_dry_run_only_prints_the_space(lab, tmp_path):

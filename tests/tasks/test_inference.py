@@ -175,6 +175,12 @@ def test_random_numbers_have_no_sum(rows, draw):
         assert Space.infer(table(draws[draw]())).space.constraints == ()
 
 
+def test_gaps_do_not_hide_a_sum():
+    columns = table(fractions(30, 4), RANDOM.integers(0, 50, (30, 1)))
+    columns["c1"][3] = columns["c4"][20] = np.nan
+    assert list(Space.infer(columns).space.constraints) == [total(0, 3, 1)]
+
+
 def test_parts_of_a_sum_keep_their_steps():
     """Not their few settings, which would leave few compositions."""
     shares = np.array(

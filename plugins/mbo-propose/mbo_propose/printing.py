@@ -84,6 +84,10 @@ def _legend(made: Proposals) -> None:
         click.echo(f"lower: what 9 of 10 such designs reach{' at most' if made.wishes.minimize else ''}")
     click.echo("gap: what an adversary takes off the prediction within half a spacing")
     click.echo("distance: to the nearest tried design (to row), in units of the typical distance between tried designs")
+    if any(one.success is not None for one in made.proposals):
+        click.echo("success: the chance to get a score at all")
+    if any(one.kept is not None for one in made.proposals):
+        click.echo("limits: the chance to keep all limits")
     if max(one.gain for one in made.proposals) <= 0:
         click.echo("none of them is predicted to be better than the best tried design")
 

@@ -91,7 +91,8 @@ def _too_little(y: NDArray[np.float64]) -> str | None:
 
 def _nothing_found(found: Backtest) -> str | None:
     if not found.tried:
-        return "no recipe could be tried"
+        why = next(iter(found.left_out.values()), "there was no time")
+        return f"no recipe could be tried ({why})"
     if all(found.gain(name).lower <= 0 for name in found.tried):
         return "no recipe picks better rows than chance does, beyond what repeats may differ"
     return None

@@ -42,6 +42,7 @@ CONTINUED = {"table", "before", "batch", "tiers", "budget", "out", "dry_run", "s
 @click.pass_context
 def propose(
     context: click.Context,
+    /,
     table: str,
     before: Path | None,
     as_json: bool,

@@ -113,7 +113,8 @@ def test_ids_dates_and_remarks_are_ignored(name, cells, reason):
 
 
 @pytest.mark.parametrize(
-    ("name", "asks"), [("steel_grade", True), ("type", True), ("CatalystCode", True), ("pressure", False)]
+    ("name", "asks"),
+    [("steel_grade", True), ("type", True), ("CatalystCode", True), ("pressure", False), ("batch_size", False)],
 )
 def test_numbers_that_may_be_names_are_asked_about(name, asks):
     column, why = one([304, 316, 304, 316], name)

@@ -18,6 +18,7 @@ from mbo_core.tasks.remarks import strangers
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.task import Task
+from mbo_propose.asking import questions
 from mbo_propose.gaps import filled
 from mbo_propose.reading import Table, Target, read, target
 from mbo_propose.wishes import Limit, Wishes, parse_limits
@@ -94,6 +95,7 @@ def open_table(source: Any, wishes: Wishes) -> Given:
     scores = scored_by.scores
     scored = np.isfinite(scores)
     used = {one.name: inputs[one.name] for one in space.columns if one.name in inputs}
+    notes += questions(space, used, scored) if wishes.space is None else []
     known = space.knowing({one: cells[~missing(cells)].tolist() for one, cells in used.items()})
     notes += strangers(space, known)
     whole, kept, said = filled(used, scored)

@@ -102,7 +102,7 @@ def _by_reason(made: Proposals) -> dict[tuple[str, str], list[str]]:
 
 
 def _unit(made: Proposals) -> str:
-    return f" {made.unit}" if made.unit else ""
+    return f" {made.unit}" if made.unit and made.unit not in made.wishes.target else ""
 
 
 def _numbers(one: Proposal) -> list[str]:

@@ -306,6 +306,18 @@ def test_texts_that_occur_once_are_asked_about(written):
     assert "additive: category of 12 levels: A, B, C, D, E, F, ..." in notes
 
 
+def test_what_is_measured_is_asked_about(written):
+    """It would be proposed like a setting: what came out of the experiments, or lacks where they failed."""
+    frame = table().assign(Selectivity=90.5, train=lambda one: one["purity"] - 1, rate=np.geomspace(1e-5, 0.1, 24))
+    frame.loc[[2, 5, 9, 11], ["purity", "train"]] = np.nan
+    frame["Selectivity"] += frame["acid"]
+    notes = "\n".join(told(written(frame), "purity", "--dry-run")["notes"])
+    assert "Selectivity: taken as an input: is it measured, and not set? Then say --ignore" in notes
+    assert "train: taken as an input, and is empty where the score is: is it measured" in notes
+    assert "rate: the largest value is 10000 times the smallest: if ratios matter, say log = true" in notes
+    assert notes.count("is it measured") == 2
+
+
 def test_two_targets_are_refused(written):
     path = written(table().assign(cost=1.5))
     done = CliRunner().invoke(propose, [str(path), "--target", "purity", "--target", "cost"])

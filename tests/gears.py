@@ -14,6 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: its t
 WORKERS = 4
 LONG = {"rows", "inputs-untouched", "same-key", "seed-alone"}
 """Checks that stages have passed already where a recipe is made of them."""
+OF_METHODS = LONG | {"stays-inside"}
+OF_SEARCHES = LONG | {"needs"}
 LONG_TASKS = ("task BACE", "task HopperController-Gym-v0", "task TFBind10-Exact-v0")
 """A forest, thousands of controllers or millions of rows take seconds; the tests of these tasks wait for them once."""
 LONG_SEARCHES = ("update q-acquisition", "update bo-qei")
@@ -40,6 +42,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def repeats(case) -> bool:
     """Whether a case repeats a rule: on the other kind of task, with a preset, or of a recipe's stages."""
     label = case.subject.label
-    made_of_stages = label.startswith("method") and case.check.name in LONG
-    long_search = label.startswith(LONG_SEARCHES) and case.check.name in LONG
+    made_of_stages = label.startswith("method") and case.check.name in OF_METHODS
+    long_search = label.startswith(LONG_SEARCHES) and case.check.name in OF_SEARCHES
     return case.repeats or label.endswith(LONG_TASKS) or PRESET in label or made_of_stages or long_search

@@ -18,7 +18,7 @@ RANDOM = settings(
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
-    max_examples=60,
+    max_examples=30,
     phases=[Phase.explicit, Phase.generate],
 )
 """The same random spaces in each run; a failing one is printed as it was drawn, as making it smaller takes minutes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,9 +40,8 @@ def wheels(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda path: path.name)
 def test_a_plugin_works_without_the_others(folder, wheels, bare, tmp_path):
     parts = ["mbo-core", *(one.name for one in needed(folder))]
-    found = [str(next(wheels.glob(f"{name.replace('-', '_')}-*.whl"))) for name in dict.fromkeys(parts)]
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path), *found]
-    subprocess.run(command, check=True, capture_output=True)
+    for name in dict.fromkeys(parts):  # what pip does with a wheel of Python alone, in a tenth of the time
+        shutil.unpack_archive(next(wheels.glob(f"{name.replace('-', '_')}-*.whl")), tmp_path, "zip")
     path = os.pathsep.join(map(str, (tmp_path, bare)))
     code = f"""
 import json, sys

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from mbo_core.cli import main
 from mbo_core.plugins import hookspecs
 
+TOP = Path(__file__).parents[1]
 FAST = ["--seeds", "2", "--set", "proxy.hidden=[8]", "--set", "proxy.epochs=1", "--set", "adversary.steps=2"]
+SHORTER = {"run": FAST, "propose": ["--dry-run"]}
 
 
 def commands() -> list[list[str]]:
@@ -30,8 +32,18 @@ def test_each_command_of_the_readme_works(arguments, tmp_path, monkeypatch):
     if arguments[0] == "show" and arguments[1].startswith("mbo-runs"):
         first = next(one for one in commands() if one[0] == "run")
         CliRunner().invoke(main, [*first, *FAST], catch_exceptions=False)
-    done = CliRunner().invoke(main, [*arguments, *(FAST if arguments[0] == "run" else [])])
+    Path("plugins").symlink_to(TOP / "plugins")
+    done = CliRunner().invoke(main, [*arguments, *SHORTER.get(arguments[0], [])])
     assert done.exit_code == 0, done.output
+
+
+def test_the_first_table_is_read_as_shown(monkeypatch):
+    monkeypatch.chdir(TOP)
+    command = next(one for one in commands() if one[0] == "propose")
+    done = CliRunner().invoke(main, [*command, "--dry-run"], env={"COLUMNS": "100"})
+    read = "\n".join(line.rstrip() for line in done.stdout.rstrip().splitlines())
+    shown = next(text for text in blocks("text") if text.startswith("delimiter"))
+    assert shown.startswith(f"{read}\n\nverdict: ")
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.strip().splitlines()[0])

@@ -28,7 +28,7 @@ from mbo_propose.backtest import CANDIDATES, DEFAULT, Backtest, Candidate, Picks
 from mbo_propose.backtest.ranking import predicted
 from mbo_propose.backtest.running import picks
 from mbo_propose.backtest.splits import rows_of, some_rows, split
-from tabular.cases import CASES, LOWER, PLACES
+from tabular.cases import CASES, LOWER, arrays
 
 import mbo_core as mbo
 from mbo_core.errors import MboError
@@ -41,16 +41,9 @@ MORE = {"committee-of-three": Candidate("committee-of-three", _THREE, "table")}
 RECIPES: Mapping[str, Candidate] = {**CANDIDATES, **MORE}
 
 
-def _arrays(name: str) -> Mapping[str, np.ndarray]:
-    found = [place / name for place in PLACES if (place / name).is_file()]
-    if not found:
-        raise SystemExit(f"{name} is not in any of {', '.join(map(str, PLACES))}; set MBO_DATA_DIR")
-    return np.load(found[0], allow_pickle=False)
-
-
 def _superalloys() -> mbo.Task:
     """Conduit et al. 2017: the yield strength of nickel alloys by composition and heat treatment."""
-    data = _arrays("ni_superalloys.npz")
+    data = arrays("ni_superalloys.npz")
     y = data["y"][:, [str(one) for one in data["labels"]].index("Yield Strength")]
     known = np.isfinite(y)
     return mbo.Task("superalloys", data["x"][known], y[known])
@@ -58,13 +51,13 @@ def _superalloys() -> mbo.Task:
 
 def _superconductor() -> mbo.Task:
     """Hamidieh 2018: the critical temperature of superconductors by their elements; 3,000 of them."""
-    data = _arrays("superconductor.npz")
+    data = arrays("superconductor.npz")
     return some_rows(mbo.Task("superconductor", data["x"], data["y"]), 3000)
 
 
 def _letters() -> mbo.Task:
     """Barrera et al. 2016: the binding of a protein to 8 letters of DNA; 4,000 of 65,536 words."""
-    scores = _arrays("tf_bind_8_SIX6_REF_R1.npz")["escore"]
+    scores = arrays("tf_bind_8_SIX6_REF_R1.npz")["escore"]
     code = np.random.default_rng(0).permutation(len(scores))[:4000]
     words = code[:, None] // 4 ** np.arange(7, -1, -1) % 4
     return mbo.Task("tf_bind_8", words, scores[code], space=mbo.Space.discrete(8, 4))

@@ -1,6 +1,11 @@
 """What methods propose on tables of experiments, beside simple ways to propose, by judges that know all rows.
 
     python tests/benchmarks/tables.py [--methods NAMES] [--tables NAMES] [--seeds N] [--preset NAME] [--out FOLDER]
+    python tests/benchmarks/tables.py --methods users [--against propose] ...
+
+`--methods users` is `mbo propose`, its default recipe, and what users would run instead: botorch, BayBE, Optuna and
+simple ways. Those and four of the tables are in packages that `tests/benchmarks/requirements.txt` names; a tool that is
+not installed is named and left out. `--against METHOD` shows paired differences to a method.
 
 Each seed sees a random half of the lower 80 % of a table's designs by score, its own half, and proposes one batch of
 16 designs in the space of the whole table. Judged are designs that lie in the space: by the table, where it holds the
@@ -27,11 +32,15 @@ import numpy as np
 import torch
 from tabular.cases import CASES, visible
 from tabular.judges import Judges
+from tabular.paired import wide
+from tabular.peers import PEERS
 from tabular.simple import SIMPLE
 
 import mbo_core as mbo
 
 BATCH = 16
+USERS = ("propose", "committee-evolution", "botorch", "baybe", "optuna-tpe", "optuna-gp", *SIMPLE)
+"""What a person with a table may choose between; of these `gp` is botorch without noise."""
 JUDGES = ("nearest", "forest", "process")
 FIELDS = ("table", "method", "seed", "seconds", "inside", "distinct", "new", "held", "distance", "failed")
 COLUMNS = (*FIELDS, *(f"{judge}_{of}" for judge in JUDGES for of in ("mean", "best")))
@@ -41,6 +50,8 @@ def proposed(method: str, task: mbo.Task, seed: int, preset: str) -> Any:
     """The designs that a method proposes, (16, length)."""
     if method in SIMPLE:
         return SIMPLE[method](task, BATCH, seed)
+    if method in PEERS:
+        return PEERS[method].proposed(task, BATCH, seed)
     result = mbo.run(method, task, seeds=[seed], preset=preset)
     if seed in result.failed:
         raise RuntimeError(result.failed[seed])
@@ -69,8 +80,8 @@ def one(judges: Judges, method: str, seed: int, preset: str, out: Path) -> dict[
     row: dict[str, Any] = {"table": judges.whole.name, "method": method, "seed": seed}
     try:
         x = proposed(method, task, seed, preset)
-    except (mbo.MboError, RuntimeError) as error:
-        return {**row, "failed": str(error).splitlines()[0]}
+    except Exception as error:  # of other people's tools too
+        return {**row, "failed": f"{error!r}".splitlines()[0][:200]}
     row["seconds"] = time.process_time() - start
     folder = out / "designs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,6 +120,14 @@ def go(methods: list[str], tables: list[str], seeds: Iterable[int], preset: str,
                     print(*(f"{key}={row[key]}" for key in ("table", "method", "seed", "new", "failed") if key in row))
 
 
+def there(methods: Iterable[str]) -> list[str]:
+    """The methods whose packages are installed; the others are named."""
+    missing = {name: peer.package for name, peer in PEERS.items() if name in set(methods) and peer.missing}
+    for name, package in missing.items():
+        print(f"{name}: left out, as {package} is not installed (tests/benchmarks/requirements.txt)")
+    return [name for name in methods if name not in missing]
+
+
 def cell(values: list[float], digits: int) -> str:
     """Mean and standard error."""
     if not values:
@@ -117,6 +136,11 @@ def cell(values: list[float], digits: int) -> str:
     return f"{np.mean(values):.{digits}f}{error}"
 
 
+COMPARED = {
+    "nearest_mean": "the mean of the batch by the nearest row", "nearest_best": "its best by the nearest row",
+    "forest_mean": "the mean by a forest", "process_mean": "the mean by a Gaussian process",
+    "inside": "designs that lie in the space", "seconds": "CPU seconds",
+}  # fmt: skip
 SHOWN = {
     "nearest_mean": "nearest row: mean", "nearest_best": "best", "forest_mean": "forest: mean", "forest_best": "best",
     "process_mean": "GP: mean", "process_best": "best", "distance": "distance", "held": "held", "new": "new",
@@ -156,6 +180,14 @@ def show(out: Path) -> None:
     print("\n\n".join(texts))
 
 
+def compared(reference: str, out: Path) -> None:
+    """Print all methods on all tables beside one of them, by the mean and by the best of a batch, and their times."""
+    lines = read(out / "results.csv")
+    signs = {name: CASES[name]().sign for name in dict.fromkeys(line["table"] for line in lines)}
+    for key, title in COMPARED.items():
+        print(f"\n## {title}; + better, - worse than {reference}\n\n{wide(lines, key, reference, signs)}")
+
+
 def main() -> None:
     """Run what is asked for, then show all results."""
     shipped = [*SIMPLE, *mbo.installed().methods]
@@ -166,14 +198,18 @@ def main() -> None:
     parser.add_argument("--preset", default="table")
     parser.add_argument("--out", type=Path, default=Path("tables"))
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--against", default="", help="a method that the others are compared with")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     if not given.show:
-        methods, tables = given.methods.split(","), given.tables.split(",")
-        go(methods, tables, range(given.seeds), given.preset, given.out)
-    show(given.out)
+        asked = USERS if given.methods == "users" else given.methods.split(",")
+        go(there(asked), given.tables.split(","), range(given.seeds), given.preset, given.out)
+    if given.against:
+        compared(given.against, given.out)
+    else:
+        show(given.out)
 
 
 if __name__ == "__main__":

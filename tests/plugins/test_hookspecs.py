@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, replace
+from inspect import getdoc
 from textwrap import dedent
 from types import ModuleType
 
@@ -59,7 +60,7 @@ def author(monkeypatch):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_example_of_a_hook_runs(hook):
-    [block] = re.findall(r"::\n\n((?: {8,}.*\n|\n)+)", getattr(hookspecs, hook).__doc__)
+    [block] = re.findall(r"::\n\n((?: {4,}.*\n|\n)+)", getdoc(getattr(hookspecs, hook)))
     plugin = module("example", hookimpl=hookspecs.hookimpl)
     exec(dedent(block), vars(plugin))
     result = run(plugin, "Mine-v0" if hook == "mbo_tasks" else None)

@@ -133,10 +133,8 @@ def test_it_breaks_nobody_elses_recipe(case, beside, tmp_path):
     assert "plugin odd (mbo-odd 1.0) is broken: mbo_stages offers 'Odd': " in checked.stderr
 
 
-SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in ("misspelt move", "misspelt ability")]
-
-
-@pytest.mark.parametrize("case", ["property", *SLOW])
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["property", "misspelt move", "misspelt ability"])
 def test_check_and_show_name_the_mistake(case, beside):
     """Found by an author of a plugin: a traceback from `check`, and silence from `show`."""
     base, body, reason = DECLARED[case]

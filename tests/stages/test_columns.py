@@ -39,8 +39,8 @@ def _table(space: Space, rows: int = 12) -> Table:
     return Table("mine", space.repair(around(space, rows)), np.arange(float(rows)), np.ones(rows), space)
 
 
-def _round_trip(space: Space) -> None:
-    encoding, table = Columns(), _table(space)
+def _round_trip(space: Space, table: Table) -> None:
+    encoding = Columns()
     state = encoding.init(keys.key(0), table)
     decoded = encoding.decode(state, encoding.encode(state, torch.tensor(table.x))).numpy()
     loose = space.distance(space.repair(decoded).astype(float), np.asarray(table.x, dtype=float))
@@ -50,8 +50,8 @@ def _round_trip(space: Space) -> None:
         assert np.array_equal(space.repair(decoded), table.x)
 
 
-def _projected(space: Space) -> None:
-    encoding, table = Columns(), _table(space)
+def _projected(space: Space, table: Table) -> None:
+    encoding = Columns()
     state = encoding.init(keys.key(0), table)
     projection = encoding.projection(state, space)
     inside = encoding.encode(state, torch.tensor(table.x))
@@ -71,21 +71,22 @@ def _projected(space: Space) -> None:
 @RANDOM
 @given(spaces())
 def test_designs_come_back(space: Space) -> None:
-    _round_trip(space)
+    _round_trip(space, _table(space))
 
 
 @RANDOM
 @given(spaces())
 def test_projections_lie_in_the_space(space: Space) -> None:
-    _projected(space)
+    _projected(space, _table(space))
 
 
 @pytest.mark.slow
 @MANY
 @given(spaces())
 def test_a_thousand_spaces_are_encoded(space: Space) -> None:
-    _round_trip(space)
-    _projected(space)
+    table = _table(space)
+    _round_trip(space, table)
+    _projected(space, table)
 
 
 def test_each_kind_of_column_is_written() -> None:

@@ -93,8 +93,9 @@ def test_the_quick_presets_search_less(kind):
     assert written(mix.update) == {**UPDATE, **QUICK, "target_noise": "uncertainty"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ENCODING)
-@pytest.mark.parametrize("name", ["bo-qei", pytest.param("bo-qei-on-grad-mean", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["bo-qei", "bo-qei-on-grad-mean"])
 def test_candidates_are_designs_inside_the_data(name, kind):
     task = small_task(kind)
     result = mbo.run(name, task, seeds=2, preset="quick", set=[*SMALL, *FEW])

@@ -156,7 +156,7 @@ def test_designs_are_proposals_with_the_largest_targets(ran):
     assert infos[-1]["predicted"] == y[best].mean()
 
 
-@pytest.mark.parametrize("liked", [True, False])
+@pytest.mark.parametrize("liked", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_published_runs_rank_data_among_proposals(liked):
     data = table()
     label = data.y.sort(descending=True).values[0] + 1 if liked else data.y.min() - 1
@@ -266,7 +266,7 @@ def test_the_best_includes_targets_with_their_noise(monkeypatch):
     assert infos[-1]["best"] == torch.cat([states[-1].known.y, states[-1].proposed.y]).max()
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
 def test_process_has_the_requested_precision(precision):
     (*_, last), _ = found(bo(precision=precision, rounds=2, batch=2, candidates=4), table())
     dtype = getattr(torch, precision)
@@ -275,6 +275,7 @@ def test_process_has_the_requested_precision(precision):
     assert bo().designs(last).dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_designs_depend_on_the_key():
     data, update = table(), bo(rounds=1, candidates=6)
     first, again, other = (update.designs(found(update, data, key)[0][-1]) for key in (KEY, KEY, keys.key(4)))

@@ -28,6 +28,7 @@ def best(task):
     return task.x[np.argsort(-task.y, kind="stable")[:128]]
 
 
+@pytest.mark.slow
 def test_same_rows_and_scale_as_the_plain_task(task, superconductor_task):
     assert np.array_equal(task.x, superconductor_task.x)
     assert np.array_equal(task.y, superconductor_task.y)

@@ -19,6 +19,7 @@ REAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_archives(name, data_folder, monkeypatch):
     monkeypatch.setenv("MBO_DATA_DIR", str(data_folder))

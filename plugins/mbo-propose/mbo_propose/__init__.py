@@ -1,6 +1,6 @@
 """From a table of past experiments to a batch of designs, each with reasons to trust or distrust it.
 
-`propose` gives a frame, `propose_from` all that is known of the proposals.
+`propose` gives a frame, `propose_from` all that is known of the proposals, `propose_again` the batch after new results.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mbo_propose.again import propose_again
     from mbo_propose.pipeline import propose, propose_from
     from mbo_propose.proposer import Proposer
     from mbo_propose.record import Proposals
@@ -18,9 +19,10 @@ _HOMES = {
     "Proposer": "proposer",
     "Wishes": "wishes",
     "propose": "pipeline",
+    "propose_again": "again",
     "propose_from": "pipeline",
 }
-__all__ = ["Proposals", "Proposer", "Wishes", "propose", "propose_from"]
+__all__ = ["Proposals", "Proposer", "Wishes", "propose", "propose_again", "propose_from"]
 
 
 def __getattr__(name: str) -> Any:

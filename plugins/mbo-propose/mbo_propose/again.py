@@ -9,17 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from mbo_core.errors import RecipeError, nearest
+from mbo_core.errors import RecipeError, matching, nearest
 from mbo_core.tasks.cells import columns_of
 from mbo_core.tasks.frames import designs_in
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_propose.folder import load_record
-from mbo_propose.given import numbers_in
-from mbo_propose.pipeline import opened
+from mbo_propose.given import numbers_in, with_limits
+from mbo_propose.pipeline import opened, proposed
 from mbo_propose.reading import Table, read
 from mbo_propose.record import Proposals
-from mbo_propose.wishes import Wishes, parse_budget, parse_tiers
+from mbo_propose.wishes import Wishes
+
+CHANGES = ("batch", "tiers", "budget", "recipe", "space", "fix", "limits", "start", "sheet", "seed")
+"""What may differ from the last batch."""
+_OPTIONS = {"limits": "limit"}
 
 
 @dataclass(frozen=True)
@@ -61,37 +65,60 @@ class Calibration:
         return f"{which}{without}; {off} too {'high' if self.bias > 0 else 'low'}{bound}"
 
 
-def continued(folder: Path, results: Any, options: Mapping[str, Any]) -> Proposals:
+def propose_again(folder: str | Path, results: Any, *, out: str | Path | None = None, **changes: Any) -> Proposals:
+    """The next batch after new results, with all that is known of it.
+
+    Args:
+        folder: the folder of the last batch.
+        results: a file or a frame with the inputs and the target of new experiments.
+        out: the folder to store the new batch in; nothing is stored without.
+        **changes: what is to differ from the last batch, see `CHANGES`, as in `Wishes`.
+
+    Raises:
+        StoreError: for a folder that holds no proposals.
+        MboError: for results or changes that cannot be used.
+    """
+    return proposed(continued(Path(folder), results, changes), None if out is None else Path(out))
+
+
+def continued(folder: Path, results: Any, changes: Mapping[str, Any]) -> Proposals:
     """The table of a batch with new results, ready for the next batch.
 
     Args:
         folder: the folder of the batch.
         results: a file or a frame with the inputs and the target of new experiments.
-        options: what differs from the last batch: `batch`, `budget`, `tiers`, as on the command line.
+        changes: what is to differ from the last batch, by name; `sheet` is that of the results.
 
     Raises:
         StoreError: for a folder that holds no proposals.
+        RecipeError: for a wish that cannot change.
         MboError: for results that cannot be used, or of which no row is a proposal.
     """
-    record = load_record(folder)
-    wishes = _wishes(record["wishes"], folder, options)
-    space, new = read_space(folder / "space.toml"), read(results)
+    _refuse(changes)
+    record, old = load_record(folder), read(folder / "table.csv")
+    wishes = _wishes(record["wishes"], folder, changes, list(map(str, old.frame.columns)))
+    space, new = read_space(folder / "space.toml"), with_limits(read(results, sheet=changes.get("sheet")), wishes)
     known = _calibration(record, space, new, wishes)
-    made = opened(_joined(read(folder / "table.csv"), new), wishes)
+    made = opened(_joined(old, new), wishes)
     made.calibration = known
     return made
 
 
-def _wishes(said: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Wishes:
-    before = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
-    changed: dict[str, Any] = {"space": folder / "space.toml", "start": None, "sheet": None}
-    if options.get("tiers"):
-        changed |= {"tiers": parse_tiers(options["tiers"]), "batch": None}
-    if options.get("batch") is not None:
-        changed |= {"batch": options["batch"], "tiers": changed.get("tiers")}
-    if options.get("budget"):
-        changed["budget"] = parse_budget(str(options["budget"]))
-    return Wishes(**{**before, **changed})
+def _refuse(changes: Mapping[str, Any]) -> None:
+    strange = [name for name in changes if name not in CHANGES]
+    if strange:
+        listed = ", ".join(f"--{_OPTIONS.get(name, name)}" for name in strange)
+        hint = f"leave it out, or propose for the table with the new rows; these may change: {', '.join(CHANGES)}"
+        raise RecipeError(f"next batch keeps what was asked for before: {listed} cannot change", hint)
+
+
+def _wishes(said: Mapping[str, Any], folder: Path, changes: Mapping[str, Any], columns: list[str]) -> Wishes:
+    before: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    before["target"] = matching(before["target"], columns) or before["target"]
+    start: dict[str, Any] = {"space": folder / "space.toml", "start": None}
+    sizes = {"batch": None, "tiers": None} if changes.keys() & {"batch", "tiers"} else {}
+    fixed = {"fix": {**before["fix"], **changes["fix"]}} if "fix" in changes else {}
+    return Wishes(**{**before, **start, **sizes, **changes, **fixed, "sheet": None})
 
 
 def _joined(old: Table, new: Table) -> Table:

@@ -1,4 +1,4 @@
-"""Which designs of a pool are proposed: the best of each tier that keep a distance from each other."""
+"""Which designs of a pool are proposed: the best, or the best of each tier, that keep a distance from each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Places = NDArray[np.int64]
 
 
 def usual(count: int) -> tuple[int, int, int]:
-    """How many designs of each tier a batch has unless a person says: most are safe, one of sixteen explores.
+    """How many designs of each tier a batch has where a table does not clearly support an improvement: most are safe.
 
     >>> usual(16), usual(4), usual(1)
     ((12, 3, 1), (3, 1, 0), (1, 0, 0))
@@ -48,6 +48,28 @@ def choose(pool: Pool, spacing: Spacing, count: int, asked: tuple[int, int, int]
         others = order[~np.isin(order, taken)]
         nearest = others[np.argsort(pool.tier[others], kind="stable")]
         taken = np.concatenate([taken, _spread(points, nearest, count - len(taken), taken)])
+    return taken[np.lexsort((-pool.score[taken], pool.tier[taken]))]
+
+
+def promising(pool: Pool, spacing: Spacing, count: int, trusted: NDArray[np.bool_]) -> Places:
+    """The places of the proposals in the pool where the table supports an improvement.
+
+    Half of the batch are the best that are safe or a stretch, so that not all depends on what lies far out; the others
+    are the best that are left, at any distance. Designs that are not to be trusted fill up, the nearest first.
+
+    Args:
+        pool: designs that may be proposed.
+        spacing: distances.
+        count: how many are wanted.
+        trusted: (n,) which designs can be trusted.
+    """
+    points, order = spacing.to_points(pool.x), np.argsort(-pool.score, kind="stable")
+    fine, doubtful = order[trusted[order]], order[~trusted[order]]
+    near = fine[pool.tier[fine] <= Tier.STRETCH]
+    last = doubtful[np.argsort(pool.tier[doubtful], kind="stable")]
+    taken = _spread(points, near, (count + 1) // 2)
+    for left in (fine, last):
+        taken = np.concatenate([taken, _spread(points, left[~np.isin(left, taken)], count - len(taken), taken)])
     return taken[np.lexsort((-pool.score[taken], pool.tier[taken]))]
 
 

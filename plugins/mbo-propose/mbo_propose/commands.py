@@ -15,9 +15,6 @@ from mbo_core.cli.common import json_option, print_json
 from mbo_core.cli.run import parse_hold, progress
 from mbo_core.errors import MboError, RecipeError
 
-CONTINUED = {"table", "before", "batch", "tiers", "budget", "out", "dry_run", "save_space", "as_json"}
-"""What may be said with --continue."""
-
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("table")
@@ -32,17 +29,14 @@ CONTINUED = {"table", "before", "batch", "tiers", "budget", "out", "dry_run", "s
 @click.option("--error", metavar="COLUMN", help="The column with the standard deviation of each score.")
 @click.option("--start", metavar="FILE.csv", help="Designs to search from, before the best rows.")
 @click.option("--fix", multiple=True, metavar="COLUMN=VALUE", help="Keep a column at a value. Repeatable.")
-@click.option("--tiers", metavar="SAFE,STRETCH,EXPLORE", help="How many at which distance; 12,3,1 of 16.")
-@click.option("--budget", metavar="TIME", help="The most time, e.g. 90s, 5m, 1h; 5m by default.")
+@click.option("--tiers", metavar="SAFE,STRETCH,EXPLORE", help="How many at which distance, e.g. 12,3,1.")
+@click.option("--budget", default="5m", show_default=True, metavar="TIME", help="The most time, e.g. 90s, 5m, 1h.")
 @click.option("--sheet", metavar="NAME", help="The sheet of an Excel workbook.")
 @click.option("--out", type=click.Path(path_type=Path), help="The folder; a new one in mbo-proposals by default.")
 @click.option("--dry-run", is_flag=True, help="Print how the table is read and its space; train and store nothing.")
 @click.option("--save-space", type=click.Path(path_type=Path), metavar="FILE.toml", help="Write the space, and stop.")
 @json_option
-@click.pass_context
 def propose(
-    context: click.Context,
-    /,
     table: str,
     before: Path | None,
     as_json: bool,
@@ -54,19 +48,20 @@ def propose(
     """Propose designs that should score better than the rows of TABLE, a CSV, Excel or Parquet file, or -.
 
     With --continue DIR, TABLE holds new results: they are added to the table of DIR, and the next batch is proposed as
-    there. Only --batch, --budget and --tiers may be changed.
+    there, but for the options that are given. --target, --minimize, --ignore and --error cannot change.
     """
     from mbo_propose.again import continued
     from mbo_propose.folder import new_folder, write_space
     from mbo_propose.pipeline import opened, proposed
 
     results = sys.stdout
-    if before is not None:
-        _refuse_others(context)
     try:
         # Output of a plugin is not a result.
         with progress() as report, redirect_stdout(sys.stderr):
-            made = opened(table, wishes_of(**options)) if before is None else continued(before, table, options)
+            if before is None:
+                made = opened(table, wishes_of(**options))
+            else:
+                made = continued(before, table, _changed(options))
             if save_space is not None:
                 write_space(made, save_space)
             elif not dry_run:
@@ -91,33 +86,31 @@ def _shown_on(results: TextIO) -> Callable[[str, Any], None]:
     return shown
 
 
-def _refuse_others(context: click.Context) -> None:
-    """Refuse options that --continue does not use: the last batch says them."""
-    given = [one for one in context.command.params if _is_given(context, one) and one.name not in CONTINUED]
-    if given:
-        hint = "leave it out, or propose for the whole table without --continue"
-        raise RecipeError(f"{given[0].opts[0]} cannot be changed by --continue", hint)
+def _changed(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were typed, as they are in `Wishes`."""
+    from mbo_propose.wishes import parse_budget, parse_tiers
+
+    source = click.get_current_context().get_parameter_source
+    given = {name: value for name, value in options.items() if source(name) is ParameterSource.COMMANDLINE}
+    parsers: dict[str, Callable[[Any], Any]] = {"fix": _held, "tiers": parse_tiers, "budget": parse_budget}
+    return {name: parsers[name](value) if name in parsers else value for name, value in given.items()}
 
 
-def _is_given(context: click.Context, one: click.Parameter) -> bool:
-    return context.get_parameter_source(str(one.name)) == ParameterSource.COMMANDLINE
-
-
-def wishes_of(
-    target: tuple[str, ...], fix: tuple[str, ...], tiers: str | None, budget: str | None, **others: Any
-) -> Any:
+def wishes_of(target: tuple[str, ...], fix: tuple[str, ...], tiers: str | None, budget: str, **others: Any) -> Any:
     """The options of the command line as wishes.
 
     Raises:
         RecipeError: for options that are missing or do not fit.
     """
-    from mbo_propose.wishes import BUDGET, Wishes, parse_budget, parse_tiers
+    from mbo_propose.wishes import Wishes, parse_budget, parse_tiers
 
     if not target:
         raise RecipeError("missing --target", "name the column of the scores: --target COLUMN")
     if len(target) > 1:
         hint = f'propose for one, and limit the others: --target {target[0]} --limit "{target[1]}<=..."'
         raise RecipeError(f"several targets: {', '.join(target)}", hint)
-    seconds = BUDGET if budget is None else parse_budget(budget)
-    held = parse_hold(fix, "--fix")
-    return Wishes(target=target[0], fix=held, tiers=parse_tiers(tiers), budget=seconds, **others)
+    return Wishes(target=target[0], fix=_held(fix), tiers=parse_tiers(tiers), budget=parse_budget(budget), **others)
+
+
+def _held(fix: tuple[str, ...]) -> dict[str, str]:
+    return parse_hold(fix, "--fix")

@@ -1,4 +1,4 @@
-"""Predictions for rows by proxies that were not trained on them, and lower bounds from their errors."""
+"""Predictions for rows by proxies that were not trained on them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from mbo_propose.models import of_rows, proxies
 FOLDS = 5
 WIDEST = 2.5
 """A proxy's own spread counts up to so many times its typical one."""
-ALPHA = 0.1
-"""A lower bound is meant to be missed this often."""
-FEWEST_EFFECTIVE = 20.0
-"""Fewer effective rows, by their weights, bound nothing."""
 
 Values = NDArray[np.float64]
 
@@ -80,50 +76,3 @@ def held_out(recipe: mbo.Recipe, task: Task, folds: int = FOLDS, seed: int = 0, 
         mean[rows], std[rows] = found.mean, found.std
     places = np.sort(np.concatenate(done))
     return HeldOut(places, task.as_given(task.y[places]), mean[places], std[places])
-
-
-def lower_bounds(known: HeldOut, predicted: Values, sign: int, alpha: float = ALPHA) -> list[float | None]:
-    """A bound that the score of each design is meant to reach with the chance 1 - alpha; None: cannot tell.
-
-    Weighted split-conformal (Tibshirani et al., NeurIPS 2019). A row counts by exp(prediction / T), where T makes the
-    weighted mean of the rows' predictions that of the designs': designs of a search are like the rows that are
-    predicted to be good. With rows of several folds the bound is approximate.
-
-    Args:
-        known: predictions for rows by proxies that were not trained on them.
-        predicted: (n,) predictions for the designs.
-        sign: -1 if smaller scores are better.
-        alpha: how often a bound may be missed.
-    """
-    rows, designs = sign * known.predicted, sign * predicted
-    inside = designs <= rows.max()
-    if len(rows) < 1 / alpha - 1 or not inside.any():
-        return [None] * len(predicted)
-    temperature = _temperature(rows, float(designs[inside].mean()))
-    top = float(rows.max())
-    weights = np.exp((rows - top) / temperature)
-    if weights.sum() ** 2 / (weights**2).sum() < FEWEST_EFFECTIVE:
-        return [None] * len(predicted)
-    excess = rows - sign * known.observed
-    order = np.argsort(excess, kind="stable")
-    upto, whole = weights[order].cumsum(), weights.sum()
-    found: list[float | None] = []
-    for design, one in zip(designs, inside, strict=True):
-        own = np.exp((design - top) / temperature)
-        reached = np.flatnonzero(upto / (whole + own) >= 1 - alpha)
-        found.append(sign * (design - excess[order[reached[0]]]) if one and len(reached) else None)
-    return found
-
-
-def _temperature(rows: Values, mean: float) -> float:
-    """T such that the mean of the rows' predictions, weighted by exp(prediction / T), is `mean`; bisection."""
-    spread = float(rows.std()) or 1.0
-    low, high = 1e-3 * spread, 1e3 * spread
-    for _ in range(100):
-        middle = np.sqrt(low * high)
-        weights = np.exp((rows - rows.max()) / middle)
-        if (weights @ rows) / weights.sum() > mean:
-            low = middle
-        else:
-            high = middle
-    return float(high)

@@ -60,11 +60,18 @@ def store(made: Proposals) -> None:
     """Write proposals, space and record into the folder."""
     assert made.folder is not None
     record = {"format": FORMAT, "wishes": _plain(made.wishes), **made.summary(), **_more(made)}
-    write_frame(made, made.frame(), made.folder / "proposals.csv")
+    write_frame(made, _rounded(made), made.folder / "proposals.csv")
     write_frame(made, made.given.table.frame, made.folder / "table.csv")
     write(made.folder / "space.toml", _space_text(made))
     write(made.folder / "proposals.json", to_json(record) + "\n")
     write_report(made, made.folder / "report.html")
+
+
+def _rounded(made: Proposals) -> Any:
+    """The frame of proposals for people: what is known of each in six digits, the designs as they are."""
+    frame = made.frame()
+    known = [name for name in frame.columns if name not in made.task.space.names and frame[name].dtype.kind == "f"]
+    return frame.assign(**{name: [float(f"{value:.6g}") for value in frame[name]] for name in known})
 
 
 def write_frame(made: Proposals, frame: Any, path: Path) -> None:

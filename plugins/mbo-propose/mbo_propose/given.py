@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mbo_core.errors import RecipeError, TaskError, nearest
+from mbo_core.errors import RecipeError, TaskError, matching, nearest
 from mbo_core.tasks.cells import Series, columns_of, missing, numbers
 from mbo_core.tasks.frames import designs_in
 from mbo_core.tasks.inference import infer, levels_in
@@ -20,7 +20,7 @@ from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.task import Task
 from mbo_propose.asking import questions
 from mbo_propose.gaps import filled
-from mbo_propose.reading import Table, Target, read, target
+from mbo_propose.reading import Table, Target, at_limits, read, target
 from mbo_propose.wishes import Limit, Wishes, parse_limits
 
 FEWEST = 8
@@ -79,7 +79,7 @@ def open_table(source: Any, wishes: Wishes) -> Given:
         RecipeError: for columns that are not there.
         TaskError: for a table that cannot be used.
     """
-    table = source if isinstance(source, Table) else read(source, sheet=wishes.sheet)
+    table = with_limits(source if isinstance(source, Table) else read(source, sheet=wishes.sheet), wishes)
     name, columns = table.name, columns_of(table.frame, f"table {table.name}")
     scored_by = target(table, wishes.target, minimize=wishes.minimize or None)
     wishes = replace(wishes, target=scored_by.name)
@@ -111,6 +111,16 @@ def open_table(source: Any, wishes: Wishes) -> Given:
     notes += ["designs without a score are not proposed again"] if len(failed) else []
     measured = {one.column: _measured(columns, one, task, name, whole, kept) for one in limits}
     return Given(task, table, scored_by.unit, rows, failed, failed_rows, limits, measured, notes, reasons)
+
+
+def with_limits(table: Table, wishes: Wishes) -> Table:
+    """The table with limits like `>100` in the target and in limited columns as numbers."""
+    asked = {one.column: 0 for one in parse_limits(wishes.limits)}
+    found = matching(wishes.target, table.limits)
+    asked |= {found: -1 if wishes.minimize else 1} if found else {}
+    for name, sign in asked.items():
+        table = at_limits(table, name, sign)
+    return table
 
 
 def _check_columns(columns: Columns, wishes: Wishes, limits: tuple[Limit, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +21,10 @@ from mbo_core.runs.prediction import Predicted
 from mbo_core.runs.result import Result
 from mbo_core.runs.watch import Report
 from mbo_core.stages.options import options
+from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.task import Task
 from mbo_propose.backtest import CANDIDATES, DEFAULT
+from mbo_propose.reading import read
 
 PRESET = "table"
 POOL = 128
@@ -61,11 +64,24 @@ def planned(recipe: Any, task: Task, seeds: Sequence[int], start: Any = None) ->
     """A recipe on a task, with its preset for tables and a search that hands over many designs."""
     document, registry = opened(recipe, installed())
     preset = PRESET if PRESET in lineage(document, registry).presets else None
-    asked = Asked(start=start)
+    asked = Asked(start=start_of(start, task))
     first = plan(recipe, task, seeds, preset, asked=asked)
     if "candidates" not in options(type(first.recipe.update)):
         return first
     return plan(recipe, task, seeds, preset, [f"update.candidates={POOL}"], asked=asked)
+
+
+def start_of(given: Any, task: Task) -> Any:
+    """The inputs of designs to start from; a file is read as a table is, in any dialect.
+
+    Raises:
+        TableError: for a file that cannot be read.
+    """
+    free = [one.name for one in task.space.columns if not isinstance(one, Fixed)]
+    if not isinstance(given, (str, os.PathLike)) or len(free) == 1:
+        return given  # a table of one column has no dialect
+    frame = read(given).frame
+    return frame[[name for name in frame.columns if name in task.space.names]]
 
 
 def fit(

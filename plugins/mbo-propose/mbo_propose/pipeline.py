@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,32 +14,24 @@ from numpy.typing import NDArray
 
 from mbo_core.runs.store import Folder
 from mbo_core.runs.watch import Report
-from mbo_core.tasks.start import start_designs
-from mbo_propose.audit import gaps
-from mbo_propose.chances import Kept, Success, learned_limits, learned_success, together
-from mbo_propose.choosing import choose
-from mbo_propose.crossing import FOLDS, HeldOut, held_out, lower_bounds
-from mbo_propose.flags import Facts, Known, flags
+from mbo_propose.bounds import lower_bounds
+from mbo_propose.choosing import choose, promising
 from mbo_propose.folder import store
 from mbo_propose.given import Given, open_table
 from mbo_propose.judging import advise, judge, recipe_of
-from mbo_propose.models import Fitted, fit, judge_of, of_rows, planned, trained_on
+from mbo_propose.models import planned
 from mbo_propose.pool import Pool, Tier, gather
 from mbo_propose.reading import read
 from mbo_propose.record import Proposal, Proposals
+from mbo_propose.search import Search, good, prepared
 from mbo_propose.spaces import rows
-from mbo_propose.spacing import Spacing
 from mbo_propose.wishes import Wishes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SEEDS = 3
-"""Proxies whose predictions are averaged, if there is time."""
-HELD_OUT = 0.3
-"""The share of the budget for proxies that are trained on parts of the rows; as much is for the search."""
-GOOD = 64
-"""The best rows of the space, which are changed to find designs near them."""
+AUDITS = 3
+"""How often designs that the adversary exposes are replaced by others."""
 
 Show = Callable[[str, Proposals], None]
 """Called with `space`, `verdict` and `proposals` as each is known."""
@@ -102,98 +94,57 @@ def opened(table: Any, wishes: Wishes) -> Proposals:
     begun = time.perf_counter()
     given = open_table(table, wishes)
     reasons = {**given.reasons, **dict.fromkeys(wishes.fix, "as asked, the same in every proposal")}
-    made = Proposals(replace(wishes, target=given.task.target), given, rows(given.task.space, reasons))
-    if wishes.start is not None:
-        made.start = read(wishes.start).frame if isinstance(wishes.start, (str, os.PathLike)) else wishes.start
-        given.notes.extend(start_designs(made.start, given.task).notes)
+    wishes = replace(wishes, target=given.task.target)
+    made = Proposals(wishes, given, rows(given.task.space, reasons, given.table.units))
+    # A file of one column has no delimiter to find: the core reads it.
+    in_dialect = isinstance(wishes.start, (str, os.PathLike)) and len(given.task.space.names) > 1
+    made.start = read(wishes.start).frame if in_dialect else wishes.start
+    start = planned(recipe_of(wishes.recipe), given.task, [0], made.start).start
+    if start is not None:
+        given.notes.extend([f"the search begins with {len(start.x)} start designs", *start.notes])
     made.notes += given.notes
     made.unit = given.unit
-    planned(recipe_of(wishes.recipe), given.task, [0], made.start)
     made.seconds = time.perf_counter() - begun
     return made
 
 
-@dataclass(frozen=True, eq=False)
-class Search:
-    """What proposals are chosen and judged by."""
-
-    given: Given
-    fitted: Fitted
-    spacing: Spacing
-    success: Success | None
-    limits: list[Kept]
-
-    def score(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """What designs (n, length) are ranked by: the expected score, where what fails counts as the worst score.
-
-        An unlikely design comes after all likely ones, the likelier first.
-        """
-        y = self.given.task.y
-        found = self.given.task.sign * self.fitted.predict(x).mean
-        width = 10 * float(np.ptp(y)) + float(np.ptp(found))
-        for chance in (self.succeeding(x), self.kept(x)):
-            if chance is not None:
-                found = chance * found + (1 - chance) * y.min() - np.where(chance < 0.5, width, 0.0)
-        return np.asarray(found)
-
-    def succeeding(self, x: NDArray[Any]) -> NDArray[np.float64] | None:
-        """The chance to get a score, or None."""
-        return None if self.success is None else self.success.of(x)
-
-    def kept(self, x: NDArray[Any]) -> NDArray[np.float64] | None:
-        """The chance to keep all limits, or None."""
-        return together([one.of(x) for one in self.limits])
-
-
 def _search(made: Proposals, report: Report | None) -> None:
     """Train the recipe, search with it, and choose."""
-    given, wishes = made.given, made.wishes
-    task = of_rows(given.task, trained_on(given.task, wishes.seed))
-    if len(task.y) < len(given.task.y):
-        made.notes.append(
-            f"trained on {len(task.y):,} of {len(given.task.y):,} designs: the best and a random part of the others"
-        )
-    judging = judge_of(made.chosen, task)
-    begun, time_for = time.perf_counter(), HELD_OUT * wishes.budget
-    made.held_out = held_out(judging, task, seed=wishes.seed, seconds=time_for)
-    folds = FOLDS * len(made.held_out.rows) / len(task.y)
-    each = 2 * (time.perf_counter() - begun) / folds  # a search takes about as long as a training
-    seeds = range(wishes.seed, wishes.seed + max(1, min(SEEDS, int(time_for / each))))
-    fitted = fit(made.chosen, task, seeds, made.start, made.folder, report)
-    made.trace = {seed: [dict(step) for step in trial.steps] for seed, trial in fitted.result.trials.items()}
-    spacing = Spacing.of(given.task.space, given.tried, wishes.seed)
-    made.spacing = (spacing.unit, spacing.reach)
-    search = Search(
-        given, fitted, spacing, learned_success(given, spacing, wishes.seed), learned_limits(given, wishes.seed)
-    )
+    search, given, wishes = prepared(made, report), made.given, made.wishes
     made.notes += _success_note(search, wishes.target)
-    pool = gather(given.tried, fitted.found, _good(given), spacing, search.score, wishes.seed)
-    chosen = choose(pool, spacing, wishes.count, wishes.tiers)
+    pool = gather(given.tried, search.fitted.found, good(given), search.spacing, search.score, wishes.seed)
+    chosen = _chosen(made, search, pool)
     made.notes += _fewer(len(chosen), wishes, given)
     if len(chosen):
         made.x = pool.x[chosen]
-        made.proposals = described(made, search, made.held_out, pool, chosen)
+        made.proposals = described(made, search, pool, chosen)
         advise(made)
 
 
-def _good(given: Given) -> NDArray[Any]:
-    """The best rows that lie in the space, or the rows nearest to it."""
-    order = np.argsort(-given.task.y, kind="stable")
-    inside = order[given.task.inside[order]][:GOOD]
-    return given.task.x[inside] if len(inside) else given.task.space.repair(given.task.x[order[:GOOD]])
+def _chosen(made: Proposals, search: Search, pool: Pool) -> NDArray[np.int64]:
+    """The places of the proposals in the pool: as tiers say, or the most promising that can be trusted."""
+    wishes, spacing = made.wishes, search.spacing
+    if wishes.tiers is not None or made.verdict != "supports":
+        return choose(pool, spacing, wishes.count, wishes.tiers)
+    trusted = search.trusted(pool.x, audited=False)
+    chosen = promising(pool, spacing, wishes.count, trusted)
+    for _ in range(AUDITS):
+        failed = chosen[trusted[chosen] & ~search.trusted(pool.x[chosen])]
+        if not len(failed):
+            break
+        trusted[failed] = False
+        chosen = promising(pool, spacing, wishes.count, trusted)
+    return chosen
 
 
-def described(made: Proposals, search: Search, known: HeldOut, pool: Pool, chosen: NDArray[np.int64]) -> list[Proposal]:
+def described(made: Proposals, search: Search, pool: Pool, chosen: NDArray[np.int64]) -> list[Proposal]:
     """The chosen designs of a pool with what is known of each."""
-    task, x, seed = made.task, pool.x[chosen], made.wishes.seed
-    predicted, near = search.fitted.predict(x), search.spacing.nearest(x)
-    gap, best = gaps(search.fitted, search.spacing, x, seed), made.best_place
-    spread = known.total(predicted.std)
-    lower = lower_bounds(known, predicted.mean, task.sign)
-    success, kept = search.succeeding(x), search.kept(x)
-    facts = Facts(x, near.distance, task.sign * predicted.mean, gap, success, kept)
-    error, supports = known.error, made.verdict != "does not"
-    marks, why = flags(facts, Known(task.space, made.given.tried, task.y, search.spacing.reach, error, supports))
+    task, x = made.task, pool.x[chosen]
+    predicted, near, best = search.fitted.predict(x), search.spacing.nearest(x), made.best_place
+    spread, facts = search.held_out.total(predicted.std), search.facts(x)
+    marks, why = search.flags(facts)
+    bounds = lower_bounds(search.held_out, predicted.mean, task.sign)
+    made.notes += [bounds.note] if bounds.note else []
     before = task.cells(task.x[best])
     made_of = []
     for row, design in enumerate(x):
@@ -202,17 +153,17 @@ def described(made: Proposals, search: Search, known: HeldOut, pool: Pool, chose
             design=cells,
             predicted=mean,
             spread=float(spread[row]),
-            lower=None if marks[row] == "do not trust" else lower[row],
+            lower=None if marks[row] == "do not trust" else bounds.lower[row],
             distance=float(near.distance[row]),
             nearest_row=int(made.given.tried_rows[near.place[row]]),
-            gap=float(gap[row]),
+            gap=float(facts.gap[row]),
             flag=marks[row],
             tier=Tier(pool.tier[chosen[row]]).name.lower(),
             why=why[row],
             gain=task.sign * (mean - made.best_tried),
             changed={name: (before.get(name), cell) for name, cell in cells.items() if before.get(name) != cell},
-            success=None if success is None else float(success[row]),
-            kept=None if kept is None else float(kept[row]),
+            success=None if facts.success is None else float(facts.success[row]),
+            kept=None if facts.kept is None else float(facts.kept[row]),
         )
         made_of.append(one)
     return made_of

@@ -63,6 +63,14 @@ class Pool:
     distance: Values
     tier: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, x: NDArray[Any], spacing: Spacing, score: Score) -> Pool:
+        """The pool of designs (n, length)."""
+        if not len(x):
+            return cls(x, np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+        distance = spacing.nearest(x).distance
+        return cls(x, score(x), distance, tiers(distance, spacing.reach))
+
     def best(self, count: int) -> NDArray[np.int64]:
         """The places of the best designs of each tier."""
         order = np.argsort(-self.score, kind="stable")
@@ -90,16 +98,16 @@ def gather(
     space, known = spacing.space, {design.tobytes() for design in tried + 0}
     every = space.enumerate(LISTED)
     if every is not None:
-        return _pool(_new(every, known), spacing, score)
+        return Pool.of(_new(every, known), spacing, score)
     inside = found[space.contains(found)]
-    pool = _pool(_new(inside, known), spacing, score)
+    pool = Pool.of(_new(inside, known), spacing, score)
     vary, rng = Variation(space, tried, 0.1), np.random.default_rng([seed, 9])
     for _ in range(GENERATIONS):
         parents = np.concatenate([good, pool.x[pool.best(PARENTS)]])
         count = FEW_CHILDREN if space.constraints else CHILDREN
         one, other = (parents[rng.integers(len(parents), size=count)] for _ in range(2))
         made = space.repair(vary.mutated(rng, vary.crossed(rng, one, other, 0.3), 2)).astype(tried.dtype)
-        pool = _joined(pool, _pool(_new(made, known), spacing, score))
+        pool = _joined(pool, Pool.of(_new(made, known), spacing, score))
     return pool
 
 
@@ -112,13 +120,6 @@ def _new(x: NDArray[Any], known: set[bytes]) -> NDArray[Any]:
             known.add(name)
             kept.append(row)
     return np.asarray(x[kept] + 0)
-
-
-def _pool(x: NDArray[Any], spacing: Spacing, score: Score) -> Pool:
-    if not len(x):
-        return Pool(x, np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
-    distance = spacing.nearest(x).distance
-    return Pool(x, score(x), distance, tiers(distance, spacing.reach))
 
 
 def _joined(one: Pool, other: Pool) -> Pool:

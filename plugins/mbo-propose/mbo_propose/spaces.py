@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mbo_core.tasks.columns import Category, Column, Sequence
@@ -28,6 +29,7 @@ class ColumnRow:
         levels: the levels of a category, the values of a number that lists them, the letters of a sequence, or the
             value that is fixed; None for others.
         why: the reason.
+        unit: the unit of a number, or "".
     """
 
     column: str
@@ -37,6 +39,7 @@ class ColumnRow:
     step: float | None
     levels: list[Any] | None
     why: str
+    unit: str = ""
 
     def plain(self) -> dict[str, Any]:
         """Plain values, without the reason."""
@@ -46,16 +49,26 @@ class ColumnRow:
 
     def cells(self) -> list[str]:
         """Column, kind, range, step, levels and reason as texts."""
-        ends = "" if self.lower is None or self.upper is None else f"{self.lower:g} to {self.upper:g}"
-        levels = self.levels or []
-        texts = [f"{one:.10g}" if isinstance(one, float) else str(one) for one in levels]
-        shown = ", ".join(texts[:SHOWN]) + (f", ... ({len(levels)})" if len(levels) > SHOWN else "")
-        return [self.column, self.kind, ends, "" if self.step is None else f"{self.step:g}", shown, self.why]
+        unit = f" {self.unit}" if self.unit else ""
+        ends = "" if self.lower is None or self.upper is None else f"{self.lower:g} to {self.upper:g}{unit}"
+        levels = [f"{one:.10g}" if isinstance(one, float) else str(one) for one in self.levels or []]
+        more = len(levels) > SHOWN
+        listed = ", ".join(levels[:SHOWN]) + (", ..." if more else "")
+        why = self.why.replace(f": {listed}", "", 1)  # they have a cell of their own
+        listed += f" ({len(levels)})" if more else unit if self.kind == "fixed" else ""
+        return [self.column, self.kind, ends, "" if self.step is None else f"{self.step:g}", listed, why]
 
 
-def rows(space: Space, reasons: dict[str, str]) -> list[ColumnRow]:
-    """The columns of a space, with the reason for each where there is one."""
-    return [_row(column, reasons.get(column.name, "as given")) for column in space.columns]
+def rows(space: Space, reasons: dict[str, str], units: Mapping[str, str] | None = None) -> list[ColumnRow]:
+    """The columns of a space, with the reason for each where there is one, and the units of numbers."""
+    made = [_row(column, reasons.get(column.name, "as given")) for column in space.columns]
+    known = units or {}
+    return [replace(one, unit=known.get(one.column, "")) if _counts(one) else one for one in made]
+
+
+def _counts(row: ColumnRow) -> bool:
+    """Whether the cells of a column are numbers, which have a unit."""
+    return row.lower is not None or all(isinstance(one, (int, float)) for one in row.levels or [""])
 
 
 def _row(column: Column, why: str) -> ColumnRow:

@@ -59,8 +59,8 @@ class Wishes:
         error: the column with the standard deviation of each score.
         start: designs to search from: a frame or a CSV file.
         fix: columns that proposals keep at a value.
-        tiers: how many designs within the spacing of the data, a stretch from it, and beyond; None for the usual
-            ones, most of them safe.
+        tiers: how many designs within the spacing of the data, a stretch from it, and beyond; None for the best
+            that can be trusted, or mostly safe ones where the table does not clearly support an improvement.
         budget: the most seconds for backtest, training and search.
         sheet: the sheet of an Excel workbook.
         seed: the first seed of all that is random.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from mbo_propose import pipeline
+from mbo_propose import search
 from mbo_propose.pipeline import propose_from
 from mbo_propose.wishes import Wishes
 
@@ -13,7 +13,7 @@ from mbo_propose.wishes import Wishes
 @pytest.fixture
 def quick(monkeypatch):
     """Proposals by main effects, with one seed and two folds."""
-    monkeypatch.setattr(pipeline, "SEEDS", 1)
+    monkeypatch.setattr(search, "SEEDS", 1)
     monkeypatch.setattr("mbo_propose.crossing.held_out.__defaults__", (2, 0, np.inf))
 
     def made(table, out=None, **wishes):

@@ -122,6 +122,26 @@ def test_measured_columns_can_be_limited(quick, clogs):
     assert all(one.kept >= 0.5 for one in made.proposals)
 
 
+@pytest.mark.parametrize(("minimize", "best"), [(False, 120.0), (True, 0.5)])
+def test_limits_may_be_the_best(clogs, minimize, best):
+    cells = clogs["score"].dropna().map(str).tolist()
+    cells[3:8] = [">120", ">120", "<0.5", "<LOD", "n.d."]
+    made = opened(clogs.dropna().assign(score=cells), Wishes(target="Score", minimize=minimize))
+    assert made.best_tried == best
+    assert made.given.failed_rows.tolist() == [6, 7]
+    side = "<0.5" if minimize else ">120"
+    count = 'score: limits count as the number that they name: 2 ">120", 1 "<0.5"'
+    assert f'{count}; those of "{side}" may be better than that' in made.notes
+
+
+def test_limited_columns_count_their_limits(clogs):
+    clogs = clogs.dropna().assign(cost=lambda one: one["temp"].round())
+    clogs["cost"] = [">90" if cost > 90 else str(cost) for cost in clogs["cost"]]
+    made = opened(clogs, Wishes(target="score", limits=("cost<=60",)))
+    assert made.given.measured["cost"].max() == 90
+    assert np.isfinite(made.given.measured["cost"]).all()
+
+
 def test_measured_errors_weigh_the_rows(clogs):
     frame = clogs.dropna().reset_index(drop=True).assign(sd=[0.1, *[1.0] * (clogs["score"].notna().sum() - 1)])
     made = opened(frame, Wishes(target="score", error="sd"))

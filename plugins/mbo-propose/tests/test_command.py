@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from mbo_propose import Proposer
+from mbo_propose.again import continued
 from mbo_propose.commands import propose
+from mbo_propose.pipeline import opened
+from mbo_propose.wishes import Wishes
+
+from mbo_core.tasks.space_file import space_text
 
 KEYS = "verdict recipe asked space best_tried proposals backtest notes seconds folder"
 OF_EACH = "design predicted spread lower distance nearest_row gap flag tier"
@@ -60,6 +65,7 @@ def test_the_folder_speaks_the_dialect(lab, tmp_path, quick):
     head, *rows = (out / "proposals.csv").read_text().splitlines()
     assert head.startswith("heat;gas;predicted;spread;lower;distance;nearest_row;gap;flag;tier")
     assert len(rows) == 3
+    assert all(len(cell) <= 12 for row in rows for cell in row.split(";")[2:8])
     assert not any(row.split(";")[1].startswith(("=", "+")) for row in rows)
     assert {"space.toml", "recipe.toml", "run.json", "table.csv"} <= {one.name for one in out.iterdir()}
     for said in ("delimiter ';', decimal comma", "verdict: the table", "best tried: score 90", "how far to trust them"):
@@ -75,19 +81,20 @@ def test_a_dry_run_only_prints_the_space(lab, tmp_path):
 
 
 def test_new_results_continue_a_batch(quick, lab, oven, tmp_path):
-    first = run(
-        lab, "--target", "score", "--batch", 3, "--recipe", "ridge-evolution", "--out", tmp_path / "a", "--json"
-    )
+    asked = ["--target", "Score", "--batch", 3, "--recipe", "ridge-evolution", "--budget", "40s"]
+    first = run(lab, *asked, "--out", tmp_path / "a", "--json")
     designs = [one["design"] for one in json.loads(first.stdout)["proposals"]]
     new = pd.DataFrame(designs).assign(score=lambda one: 91 - (one["heat"] - 63.0) ** 2 / 30)
-    new.iloc[:2].to_csv(tmp_path / "new.csv", index=False)
-    refused = run("--continue", tmp_path / "a", tmp_path / "new.csv", "--minimize")
-    assert (refused.exit_code, "--minimize cannot be changed by --continue" in refused.stderr) == (2, True)
-    done = run("--continue", tmp_path / "a", tmp_path / "new.csv", "--batch", 2, "--out", tmp_path / "b")
+    cells = [str(new["score"][0]), ">95.5"]
+    new.iloc[:2].assign(score=cells).to_csv(tmp_path / "new.csv", index=False)
+    changed = ["--batch", 2, "--fix", "gas=+Ar", "--out", tmp_path / "b"]
+    done = run("--continue", tmp_path / "a", tmp_path / "new.csv", *changed)
     assert done.exit_code == 0, done.output
     assert "the last batch: 2 of 2 new rows are proposals; predictions were off by" in done.output
     known = json.loads((tmp_path / "b" / "proposals.json").read_text())
-    assert known["calibration"]["observed"] == pytest.approx(new["score"].iloc[:2].tolist())
+    assert known["calibration"]["observed"] == pytest.approx([new["score"][0], 95.5])
+    assert {one["design"]["gas"] for one in known["proposals"]} == {"+Ar"}
+    assert (known["wishes"]["budget"], known["recipe"]) == (40, "ridge-evolution")
     tried = {tuple(one.values()) for one in designs[:2]} | set(oven[["heat", "gas"]].itertuples(index=False, name=None))
     assert not tried & {tuple(one["design"].values()) for one in known["proposals"]}
     assert len(pd.read_csv(tmp_path / "b" / "table.csv", sep=";")) == 32
@@ -114,6 +121,47 @@ def test_results_of_other_designs_are_refused(quick, lab, oven, tmp_path):
     done = run("--continue", tmp_path / "a", tmp_path / "new.csv", "--out", tmp_path / "b")
     assert (done.exit_code, "none of 3 new rows is a proposal" in done.output) == (2, True)
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--minimize"], "--minimize cannot change"),
+        (["--target", "heat", "--error", "sd"], "--target, --error cannot change"),
+        (["--recipe", "none"], 'unknown method "none"'),
+        (["--sheet", "Data"], "has no sheets"),
+        (["--start", "none.csv"], "none.csv"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_options_of_a_next_batch(options, said, lab, tmp_path, finished):
+    done = run("--continue", finished, lab, *options, "--out", tmp_path / "b")
+    assert done.exit_code == 2, done.output
+    assert said in done.output
+    assert "hint: " in done.output
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.fixture
+def finished(lab, oven, tmp_path):
+    """The folder of a batch of one design."""
+    folder = tmp_path / "done"
+    folder.mkdir()
+    task = opened(lab, Wishes(target="score")).task
+    (folder / "space.toml").write_text(space_text(task.space, []))
+    (folder / "table.csv").write_text(lab.read_text())
+    design = oven[["heat", "gas"]].iloc[0].to_dict()
+    proposal = {"design": design, "predicted": 80.0, "lower": None, "flag": "close"}
+    record = {"format": 1, "wishes": {"target": "score", "fix": {}}, "proposals": [proposal]}
+    (folder / "proposals.json").write_text(json.dumps(record, default=int))
+    return folder
+
+
+def test_a_next_batch_may_differ(lab, finished):
+    made = continued(finished, lab, {"batch": 5, "recipe": "ridge-evolution", "fix": {"gas": "N2"}, "budget": 9.0})
+    assert (made.wishes.count, made.wishes.recipe, made.wishes.budget) == (5, "ridge-evolution", 9)
+    assert made.task.space.cells(made.task.x[made.best_place])["gas"] == "N2"
+    assert (made.calibration.rows, made.calibration.matched, len(made.given.table.frame)) == (30, 1, 60)
 
 
 BAD = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mbo_propose.choosing import choose
-from mbo_propose.crossing import HeldOut, lower_bounds
+from mbo_propose.bounds import lower_bounds
+from mbo_propose.choosing import choose, promising
+from mbo_propose.crossing import HeldOut
 from mbo_propose.flags import Facts, Known, flags
 from mbo_propose.pool import Pool, tiers
 from mbo_propose.spacing import Spacing
@@ -114,6 +115,19 @@ def test_most_of_a_batch_is_safe():
     assert choose(pool, spacing, 6, None).tolist() == [2, 1, 0, 4, 3, 6]
 
 
+def test_half_of_a_promising_batch_stays_near():
+    pool, spacing = pool_of(np.array([[1.5], [2.5], [3.5], [10.3], [15.0], [16.0], [17.0]]), [*range(7)])
+    every = np.ones(7, dtype=bool)
+    assert promising(pool, spacing, 4, every).tolist() == [2, 3, 6, 5]
+
+
+def test_what_is_not_trusted_only_fills_up():
+    pool, spacing = pool_of(np.array([[1.5], [2.5], [15.0], [16.0], [17.0]]), [*range(5)])
+    trusted = np.array([True, True, True, False, False])
+    assert promising(pool, spacing, 3, trusted).tolist() == [1, 0, 2]
+    assert sorted(promising(pool, spacing, 4, trusted).tolist()) == [0, 1, 2, 4]
+
+
 def known(predicted, observed):
     return HeldOut(np.arange(len(predicted)), np.array(observed), np.array(predicted), np.ones(len(predicted)))
 
@@ -122,9 +136,9 @@ def reached(rng, sign):
     """How many of 400 designs reach their bounds, where predictions are too high by 0.3."""
     truth, fresh = rng.normal(size=600), rng.normal(size=400)
     rows = known(sign * (truth + 0.3), sign * (truth + rng.normal(scale=0.5, size=600)))
-    bounds = np.array(lower_bounds(rows, sign * (fresh + 0.3), sign), dtype=float)
+    bounds = np.array(lower_bounds(rows, sign * (fresh + 0.3), sign).lower)
     better = sign * (sign * (fresh + rng.normal(scale=0.5, size=400)) - bounds) >= 0
-    return better[np.isfinite(bounds)].mean()
+    return better.mean()
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -133,10 +147,34 @@ def test_lower_bounds_hold_for_like_designs(sign):
     assert np.mean(shares) == pytest.approx(0.9, abs=0.02)
 
 
-def test_nothing_bounds_what_no_row_reaches():
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_no_row_promises_counts_as_the_best(sign):
+    """All that a proxy promises beyond the rows is not believed; nothing is better than its bound by 3 errors."""
+    draw = np.random.default_rng(0)
+    truth = draw.normal(size=600)
+    rows = known(sign * truth, sign * (truth + draw.normal(scale=0.2, size=600)))
+    found = lower_bounds(rows, sign * np.array([9.0, 99.0, truth.max()]), sign)
+    assert found.lower == [found.lower[2]] * 3
+    assert 0.1 < truth.max() - sign * found.lower[0] < 0.7
+    assert (found.flatter, found.beyond) == (True, 2)
+    assert "2 are predicted above every row" in found.note
+
+
+def test_bounds_of_ordinary_designs_need_no_note():
     rows = known(np.linspace(0, 1, 100), np.linspace(0, 1, 100))
-    assert lower_bounds(rows, np.array([1.5, 0.4]), 1)[0] is None
-    assert lower_bounds(known([1.0] * 5, [1.0] * 5), np.array([1.0]), 1) == [None]
+    assert lower_bounds(rows, np.full(4, 0.5), 1).note == ""
+
+
+@pytest.mark.parametrize(("count", "bounded"), [(19, False), (20, True)])
+def test_few_rows_bound_nothing(count, bounded):
+    found = lower_bounds(known(np.arange(count) / count, np.ones(count)), np.array([0.5, 2.0]), 1)
+    assert [one is not None for one in found.lower] == [bounded] * 2
+
+
+def test_a_bound_reaches_down_to_the_worst_errors():
+    """With equal weights it is the 90 % quantile of 21 errors, the design's own among them: the 19th of 20."""
+    found = lower_bounds(known(np.zeros(20), -np.arange(20.0)), np.zeros(1), 1)
+    assert found.lower == [-18.0]
 
 
 @pytest.mark.parametrize(

@@ -94,9 +94,12 @@ def forest_perturbed(task: mbo.Task, count: int, seed: int) -> Designs:
     return _promising(task, pool, lambda x: np.asarray(model.predict(features(task.table, x))), count)[:count]
 
 
-def gaussian_process(task: mbo.Task, count: int, seed: int) -> Designs:
-    """One batch by q-log-expected improvement (botorch), chosen one by one among a pool of random and perturbed."""
-    from botorch.acquisition.logei import qLogExpectedImprovement
+def gaussian_process(task: mbo.Task, count: int, seed: int, noisy: bool = False) -> Designs:
+    """One batch by q-log-expected improvement (botorch), chosen one by one among a pool of random and perturbed.
+
+    Noisy: over the best of the true values of the rows, in place of the best score.
+    """
+    from botorch.acquisition.logei import qLogExpectedImprovement, qLogNoisyExpectedImprovement
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
     from botorch.optim import optimize_acqf_discrete
@@ -119,7 +122,12 @@ def gaussian_process(task: mbo.Task, count: int, seed: int) -> Designs:
 
         pool = np.vstack([anywhere(task.space, POOL // 2, rng), perturbed(task, POOL // 2, rng)])
         made = _promising(task, pool, bound, count)[:FEW]
-        improvement = qLogExpectedImprovement(model, y.max(), SobolQMCNormalSampler(torch.Size([64]), seed=seed))
+        sampler = SobolQMCNormalSampler(torch.Size([64]), seed=seed)
+        improvement = (
+            qLogNoisyExpectedImprovement(model, x, sampler)
+            if noisy
+            else qLogExpectedImprovement(model, y.max(), sampler)
+        )
         choices = torch.tensor(features(task.table, made))
         chosen, _ = optimize_acqf_discrete(improvement, count, choices, max_batch_size=128)
     rows = [int((choices - one).abs().sum(1).argmin()) for one in chosen]

@@ -52,6 +52,7 @@ def test_the_ants_made_here(ant_task):
     assert (np.abs(ant.LEG.scaled(ant_task.x[0].reshape(4, 15))) <= 1).all()
 
 
+@pytest.mark.slow
 def test_everyone_has_the_same_designs(hopper_task, ant_task):
     assert made.bodies().sum() == pytest.approx(2994905.587314, abs=1e-5)
     assert hopper_task.x.sum() == pytest.approx(6951.9973779, abs=1e-4)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mbo_propose.backtest.candidates import DEFAULT, FOREST, Candidate
-from mbo_propose.backtest.record import Backtest
+from mbo_propose.backtest.record import REPEATS, Backtest
 from mbo_propose.backtest.statistics import LEVEL, holm
 
 WINS = 0.75
 """The share of the repeats in which another must beat the default."""
-
-REPEATS = 4
-"""The fewest repeats that may speak against the default."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ def choose(found: Backtest, default: str = DEFAULT) -> Choice:
 
     It is the default unless another beats it clearly: by the corrected interval at 80 %, by Holm's rule for as many
     comparisons as were made, in three quarters of the repeats, and also beats the forest on average. Of several that
-    do and cannot be told apart, it is the cheapest.
+    do and cannot be told apart, it is the cheapest. A default that only lacked time to be tried is kept.
 
     Raises:
         ValueError: if the default is not among the candidates.
@@ -43,6 +40,8 @@ def choose(found: Backtest, default: str = DEFAULT) -> Choice:
     every = {one.name: one for one in found.candidates}
     if default not in every:
         raise ValueError(f"default {default} is not among {', '.join(every)}")
+    if default in found.late:
+        return Choice(every[default], (f"{default} is the default; {found.left_out[default]}",))
     if default not in found.picks and found.tried:
         best = max(found.tried, key=lambda name: found.gain(name).mean)
         why = f"{default} could not be tried: {found.left_out.get(default, 'it was not run')}"
@@ -85,9 +84,7 @@ def _kept(found: Backtest, default: str) -> tuple[str, ...]:
     ]
     if others:
         best = max(others, key=lambda name: found.gain(name).mean)
-        reasons.append(
-            f"none of {len(others)} others is clearly better; the best of them, {best}: {_percent(found, best)}"
-        )
+        reasons.append(f"no other of {1 + len(others)} is clearly better; the next, {best}: {_percent(found, best)}")
     if FOREST in others and found.against(FOREST, default).lower > 0:
         reasons.append(f"a forest does better ({_percent(found, FOREST)}), though not beyond doubt")
     return tuple(reasons)

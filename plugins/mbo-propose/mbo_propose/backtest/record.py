@@ -15,6 +15,8 @@ from mbo_propose.backtest.statistics import Interval, interval
 RANDOM = "random"
 NEAREST = "nearest row"
 """The baselines that are no recipes."""
+REPEATS = 4
+"""Fewer repeats speak neither against the default nor against the table."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Backtest:
         asked: the repeats asked for.
         picks: by name and repeat; `random` and `nearest row` among the names.
         left_out: the recipes without a result, with the reason.
+        late: those of them that only lacked time.
         notes: what else was not done, a sentence each.
         cannot_tell: why no recipe can be told from another; None if that is not so from the start.
         seconds: the wall time.
@@ -60,6 +63,7 @@ class Backtest:
     asked: int
     picks: dict[str, dict[int, Picks]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     cannot_tell: str | None = None
     seconds: float = 0.0
@@ -68,6 +72,16 @@ class Backtest:
     def tried(self) -> tuple[str, ...]:
         """The names of the recipes with a result."""
         return tuple(one.name for one in self.candidates if one.name in self.picks)
+
+    @property
+    def repeats(self) -> int:
+        """The most repeats of a recipe."""
+        return max((len(self.picks[name]) for name in self.tried), default=0)
+
+    @property
+    def without_gain(self) -> bool:
+        """Whether enough repeats show no recipe that picks better than chance."""
+        return self.repeats >= REPEATS and all(self.gain(name).lower <= 0 for name in self.tried)
 
     def gains(self, name: str) -> NDArray[np.float64]:
         """The gain in each repeat."""

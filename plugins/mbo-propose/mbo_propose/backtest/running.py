@@ -15,7 +15,7 @@ from mbo_core.errors import MboError, reason_of
 from mbo_propose.backtest.candidates import DEFAULT, FOREST, Candidate, candidates
 from mbo_propose.backtest.features import features, nearest
 from mbo_propose.backtest.ranking import TooLate, predicted
-from mbo_propose.backtest.record import NEAREST, RANDOM, Backtest, Picks
+from mbo_propose.backtest.record import NEAREST, RANDOM, REPEATS, Backtest, Picks
 from mbo_propose.backtest.splits import TOP, Split, rows_of, some_rows, split
 
 Progress = Callable[[str, int, int], None]
@@ -30,6 +30,10 @@ MOST = 1000
 ENOUGH = 6
 """Repeats for which costly recipes are left out, if need be; a training that takes more of the time than that allows
 for it alone is given up."""
+
+
+FIRST = frozenset({DEFAULT, FOREST})
+"""What is tried before all others, and for which costly ones make room."""
 
 
 def backtest(
@@ -93,7 +97,9 @@ def _nothing_found(found: Backtest) -> str | None:
     if not found.tried:
         why = next(iter(found.left_out.values()), "there was no time")
         return f"no recipe could be tried ({why})"
-    if all(found.gain(name).lower <= 0 for name in found.tried):
+    if found.repeats < REPEATS <= found.asked:
+        return f"{found.repeats} of its repeats fit into the time, and it needs {REPEATS}"
+    if found.without_gain:
         return "no recipe picks better rows than chance does, beyond what repeats may differ"
     return None
 
@@ -151,18 +157,21 @@ class _Course:
             self._try(one, repeat, visible, parts)
 
     def _open(self) -> list[Candidate]:
-        return [one for one in self.found.candidates if one.name not in self.found.left_out]
+        """What is tried: the default and the forest first, so that time ends before others."""
+        found = [one for one in self.found.candidates if one.name not in self.found.left_out]
+        return sorted(found, key=lambda one: one.name not in FIRST)
 
     def _try(self, one: Candidate, repeat: int, visible: mbo.Task, parts: Split) -> None:
         if repeat == 0 and self.left <= 0:
-            return self._leave_out(one.name, "the time ended before it")
+            return self._leave_out(one.name, "the time ended before it", late=True)
         # Later its time is known, and a repeat that does not fit is not begun.
-        begun, most = time.perf_counter(), min(self.left, self.budget / ENOUGH) if repeat == 0 else math.inf
+        share = self.left if one.name in FIRST else min(self.left, self.budget / ENOUGH)
+        begun, most = time.perf_counter(), share if repeat == 0 else math.inf
         try:
             order = predicted(one, visible, self.table.x[parts.hidden], repeat, most)
         except TooLate:
             spent = time.perf_counter() - begun
-            return self._leave_out(one.name, f"a training of {spent:.0f} s and more does not fit into the time")
+            return self._leave_out(one.name, f"a training of {spent:.0f} s and more does not fit into the time", True)
         except MboError as error:
             return self._leave_out(one.name, error.message)
         except Exception as error:
@@ -177,15 +186,16 @@ class _Course:
     def _note(self, name: str, repeat: int, one: Picks) -> None:
         self.found.picks.setdefault(name, {})[repeat] = one
 
-    def _leave_out(self, name: str, reason: str) -> None:
+    def _leave_out(self, name: str, reason: str, late: bool = False) -> None:
         self.found.left_out[name] = reason
+        self.found.late |= {name} if late else set()
         self.found.picks.pop(name, None)
         self.costs.pop(name, None)
 
     def _leave_out_costly(self) -> None:
         """Leave out the most costly recipes, if without them enough repeats fit into the time."""
         more = min(ENOUGH, self.found.asked) - 1
-        while sum(self.costs.values()) * more > self.left and (spare := set(self.costs) - {DEFAULT, FOREST}):
+        while sum(self.costs.values()) * more > self.left and (spare := set(self.costs) - FIRST):
             name = max(spare, key=self.costs.__getitem__)
             reason = f"a training takes {self.costs[name]:.1f} s, and {more + 1} repeats do not fit into the time"
             self._leave_out(name, reason)

@@ -205,6 +205,6 @@ def _doubts(seen: Evidence, backtest: Backtest | None) -> list[str]:
         found.append("the nearest row predicts as well")
     if seen.best_found_p > LIKELY:
         found.append("the best rows are not found more often than with a shuffled target")
-    if backtest is not None and backtest.tried and all(backtest.gain(one).lower <= 0 for one in backtest.tried):
+    if backtest is not None and backtest.without_gain:
         found.append("in the backtest no recipe picks better rows than chance does")
     return found

@@ -17,7 +17,7 @@ SAMPLE = 200
 _TYPES = (
     "numeric number numerical float float32 float64 double decimal real int int32 int64 integer whole string str text "
     "char varchar object category categorical factor nominal ordinal continuous discrete bool boolean date datetime "
-    "time timestamp c d s"
+    "time timestamp c d s data metadata type types"
 )
 TYPES = frozenset(_TYPES.split())
 """What a line of types is made of."""

@@ -14,6 +14,7 @@ from mbo_core.tasks.amounts import CODES, words_of
 from mbo_core.tasks.cells import Series
 from mbo_core.tasks.inference import NUMERIC
 from mbo_propose.reading.formulas import is_held, released
+from mbo_propose.reading.limits import limits_in, unused
 from mbo_propose.reading.missing import EMPTY_TEXTS, is_limit, is_missing
 from mbo_propose.reading.numerals import Numeral, Sign, numeral, shown
 from mbo_propose.reading.units import is_unit, unit_in
@@ -40,6 +41,7 @@ class Column:
         unit: what stands behind every number.
         gap: what stands between them.
         absent: the cells that were read as no value, and how often.
+        limits: the number and the text of those that are limits with a number, by place.
         strangers: the cells that are no numbers among numbers, and how often.
         notes: what people should know.
     """
@@ -48,6 +50,7 @@ class Column:
     unit: str = ""
     gap: str = ""
     absent: Counter[str] = field(default_factory=Counter)
+    limits: dict[int, tuple[float, str]] = field(default_factory=dict)
     strangers: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
@@ -119,7 +122,9 @@ def column_of(name: str, cells: list[str], sign: Sign) -> Column:
     for place in strange:
         found = odd.parsed.get(cells[place].strip())
         values[place] = np.nan if found is None else found.value
-    return _numbers(name, values, whole and all(_is_whole(text) for text in odd.parsed), odd)
+    column = _numbers(name, values, whole and all(_is_whole(text) for text in odd.parsed), odd)
+    column.limits = limits_in(cells, strange.tolist(), odd.absent, sign, column.unit)
+    return column
 
 
 def _quick(cells: list[str], sign: Sign) -> tuple[NDArray[np.float64], bool]:
@@ -192,10 +197,10 @@ def _numbers(name: str, values: NDArray[np.float64], whole: bool, odd: _Odd) -> 
 
 def _said(name: str, odd: _Odd) -> list[str]:
     notes = []
-    words = Counter({word: count for word, count in odd.absent.items() if word})
+    words = Counter({word: count for word, count in odd.absent.items() if word and not is_limit(word)})
     if words:
-        limits = "; limits are no numbers" if any(map(is_limit, words)) else ""
-        notes.append(f"{name}: {words.total()} cells read as no value: {shown(words)}{limits}")
+        notes.append(f"{name}: {words.total()} cells read as no value: {shown(words)}")
+    notes += unused(name, odd.absent)
     unit = next((one.unit for one in odd.parsed.values()), "")
     if unit:
         notes.append(f'{name}: the unit "{unit}" was read off the cells')

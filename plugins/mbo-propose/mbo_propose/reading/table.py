@@ -44,6 +44,7 @@ class Table:
         notes: what was left out, stripped, converted, or is to be asked.
         rows: (N,) the place of each row in the file, counted like the lines of a spreadsheet.
         absent: the cells of a column that were read as no value, and how often, by name.
+        limits: the number and the text of those that are limits with a number, by place, by name; see `at_limits`.
         strangers: the cells that are no numbers in a column that also has numbers, and how often, by name.
     """
 
@@ -54,6 +55,7 @@ class Table:
     notes: list[str]
     rows: NDArray[np.int64]
     absent: dict[str, Counter[str]]
+    limits: dict[str, dict[int, tuple[float, str]]]
     strangers: dict[str, Counter[str]]
 
     def write(self, frame: Frame, path: str | os.PathLike[str]) -> list[str]:
@@ -152,6 +154,7 @@ def _made(name: str, columns: dict[str, Raw], rows: NDArray[np.int64], dialect: 
         notes=[*notes, *point.notes, *(note for one in read.values() for note in one.notes)],
         rows=rows,
         absent={key: one.absent for key, one in read.items() if one.absent},
+        limits={key: one.limits for key, one in read.items() if one.limits},
         strangers={key: one.strangers for key, one in read.items() if one.strangers},
     )
 

@@ -13,7 +13,6 @@ from mbo_core.tasks.amounts import words_of
 from mbo_core.tasks.cells import is_numeric, numbers
 from mbo_core.tasks.remarks import SMALLER_IS_BETTER
 from mbo_propose.reading.errors import TableError
-from mbo_propose.reading.missing import is_limit
 from mbo_propose.reading.numerals import shown
 from mbo_propose.reading.table import Table
 
@@ -113,9 +112,6 @@ def _said(table: Table, name: str, scores: NDArray[np.float64], minimize: bool |
     without = int(np.isnan(scores).sum())
     if without:
         notes.append(f"{without} of {len(scores)} rows have no {name} ({_why(table, name)})")
-    limits = [word for word in table.absent.get(name, ()) if is_limit(word) and any(map(str.isdigit, word))]
-    if limits:
-        notes.append(f'{name}: "{limits[0]}" is a limit and was not used, though it may be among the best or worst')
     if minimize is None and SMALLER_IS_BETTER & set(words_of(name)):
         notes.append(f'target "{name}" is maximised: is a smaller one better? Then say --minimize')
     return notes

@@ -37,7 +37,7 @@ def among(made: Proposals) -> tuple[list[Chart], str]:
 def _words(made: Proposals, shown: int, total: int) -> str:
     parts = ["Tried designs at their scores, proposals at their predictions with the spread."]
     if total > shown:
-        parts.append(f"The {shown} of {plural(total, 'column')} that matter most.")
+        parts.append(f"{shown} of {plural(total, 'column')} are drawn.")
     if total > 1:
         parts.append(f"The column that matters most comes first. {HOW}")
     return " ".join([*parts, sentence(len(made.task.y))]).strip()

@@ -45,7 +45,7 @@ def _chart(found: Backtest, order: list[str], known: dict[str, Interval], chosen
     }
     names = [text(f"{name} (chosen)" if name == chosen else name) for name in order]
     layout = {
-        "xaxis": axis("gain over random picks (1: the best possible)"),
+        "xaxis": axis("gain (0: random, 1: best possible)"),
         "yaxis": {"tickvals": list(range(len(order))), "ticktext": names, "automargin": True, "zeroline": False},
         "showlegend": False,
         "hovermode": "closest",
@@ -71,5 +71,5 @@ def _words(found: Backtest) -> str:
 
 
 def _notes(found: Backtest) -> list[str]:
-    left = [f"{name} was left out: {reason}" for name, reason in found.left_out.items()]
-    return [*left, *found.notes]
+    left = "; ".join(f"{name} ({reason})" for name, reason in found.left_out.items())
+    return [*([f"Left out: {left}."] if left else []), *found.notes]

@@ -41,6 +41,7 @@ class Table:
 
 
 KNOWN = {
+    "flag": "how far it can be trusted",
     "predicted": "the predicted score",
     "spread": "the standard deviation of the prediction",
     "lower bound": "reached by 9 of 10 such designs",
@@ -51,17 +52,18 @@ KNOWN = {
     "success": "the chance to get a score at all",
     "limits": "the chance to keep all limits",
     "tier": "safe, stretch or explore, by distance",
-    "flag": "how far it can be trusted",
     "why": "the reason for the flag",
 }
+FIRST = 2
+"""So many of these stand before the design, where narrow screens show them."""
 
 
 def table(made: Proposals) -> Table:
     """The table of proposals; what is the same in all of them is a sentence."""
     names, words = _columns(made)
     rows = [_row(place, one, names) for place, one in enumerate(made.proposals, 1)]
-    heads = [("#", "the place in the batch"), *((name, "") for name in names)]
-    heads += [(name, why) for name, why in KNOWN.items() if not made.proposals or _has(made.proposals[0], name)]
+    known = [(name, why) for name, why in KNOWN.items() if not made.proposals or _has(made.proposals[0], name)]
+    heads = [("#", "the place in the batch"), *known[:FIRST], *((name, "") for name in names), *known[FIRST:]]
     numeric = [all(row[place].numeric for row in rows) for place in range(len(heads))]
     return Table(heads, numeric, rows, words)
 
@@ -87,18 +89,14 @@ def _has(one: Proposal, name: str) -> bool:
 
 
 def _row(place: int, one: Proposal, names: list[str]) -> list[Cell]:
-    cells = [_number(place, str(place)), *(_given(one.design[name]) for name in names)]
+    cells = [_number(place, str(place)), Cell(one.flag, one.flag, False, one.flag), _number(one.predicted)]
+    cells += [_given(one.design[name]) for name in names]
     lower = Cell(CANNOT_TELL, "", True) if one.lower is None else _number(one.lower)
-    cells += [_number(one.predicted), _number(one.spread), lower, _number(one.gain), _number(one.gap)]
+    cells += [_number(one.spread), lower, _number(one.gain), _number(one.gap)]
     cells += [_number(one.distance, f"{one.distance:.2f}"), _number(one.nearest_row, str(one.nearest_row))]
     cells += [_number(chance, f"{chance:.2f}") for chance in (one.success, one.kept) if chance is not None]
     tier = {"safe": "0", "stretch": "1", "explore": "2"}.get(one.tier, one.tier)
-    return [
-        *cells,
-        Cell(one.tier, tier, False),
-        Cell(one.flag, one.flag, False, one.flag),
-        Cell(one.why, one.why, False),
-    ]
+    return [*cells, Cell(one.tier, tier, False), Cell(one.why, one.why, False)]
 
 
 def _given(value: Any) -> Cell:

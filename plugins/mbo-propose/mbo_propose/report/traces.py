@@ -23,6 +23,8 @@ def search_trace(made: Proposals) -> tuple[Chart | None, str]:
     names = _shown(seeds)
     if not names:
         return None, "The search reported no numbers."
+    if all(len(steps) < 2 for steps in seeds.values()):
+        return None, "The search took a single step."
     traces = [
         _line(name, seed, seeds[seed], COLOURS[place % len(COLOURS)], row)
         for row, name in enumerate(names)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mbo_propose.backtest import CANDIDATES, Candidate, backtest, candidates, running
+from mbo_propose.backtest.candidates import DEFAULT
 from mbo_propose.backtest.ranking import TooLate
 from mbo_propose.backtest.running import chance, picks
 from mbo_propose.backtest.splits import rows_of, some_rows, split
@@ -142,6 +143,15 @@ def test_costly_recipes_make_room_for_repeats(table):
     assert "10 s and more" in found.left_out["never"]
 
 
+@pytest.mark.usefixtures("clock")
+def test_the_default_is_tried_first(table):
+    """It may take all of the time, where others are given a sixth."""
+    found = backtest(table(60), [Candidate("costly", 9.0), Candidate(DEFAULT, 25.0)], budget=30)
+    assert found.tried == (DEFAULT,)
+    assert found.late == {"costly"}
+    assert found.cannot_tell == "1 of its repeats fit into the time, and it needs 4"
+
+
 def test_one_that_fails_later_has_no_result(table, told, monkeypatch):
     ranked = running.predicted
 
@@ -160,6 +170,7 @@ def test_one_that_fails_later_has_no_result(table, told, monkeypatch):
 def test_no_time_at_all_is_said(table):
     found = backtest(table(60), timed(one=1.0), budget=0)
     assert found.left_out == {"one": "the time ended before it"}
+    assert found.late == {"one"}
     assert found.cannot_tell.startswith("no recipe could be tried (")
 
 

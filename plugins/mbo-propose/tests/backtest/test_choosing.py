@@ -131,3 +131,12 @@ def test_a_default_that_failed_is_replaced_and_said():
     choice = choose(record, "committee")
     assert choice.recipe.name == "gp"
     assert "no such plugin" in choice.reasons[0]
+
+
+def test_a_default_that_lacked_time_is_kept():
+    record = found(committee=[0.1], gp=[0.9])
+    record.left_out["committee"], record.late = "a training of 9 s and more does not fit into the time", {"committee"}
+    del record.picks["committee"]
+    choice = choose(record, "committee")
+    assert (choice.recipe.name, choice.switched) == ("committee", False)
+    assert "does not fit" in choice.reasons[0]

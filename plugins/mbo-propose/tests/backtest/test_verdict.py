@@ -84,9 +84,12 @@ def test_the_rule_is_as_written(changed, word):
     assert ruled(replace(SOUND, **changed))[0] == word
 
 
-@pytest.mark.parametrize(("gains", "word"), [([0.5, 0.6, 0.55], "supports"), ([0.9, -0.8, 0.1], "weakly")])
+@pytest.mark.parametrize(
+    ("gains", "word"),
+    [([0.5, 0.6, 0.55, 0.5], "supports"), ([0.9, -0.8, 0.1, 0.2], "weakly"), ([-0.9, -0.8, -0.9], "supports")],
+)
 def test_a_backtest_without_gain_raises_doubt(gains, word):
-    seen = Backtest((Candidate("one", "one"),), 100, 40, 60, 8, 3)
+    seen = Backtest((Candidate("one", "one"),), 100, 40, 60, 8, 4)
     seen.picks = {"one": {repeat: Picks(gain, gain, 0.5) for repeat, gain in enumerate(gains)}}
     assert ruled(SOUND, seen)[0] == word
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from mbo_propose.reading import TableError, read, target
+from mbo_propose.reading import TableError, at_limits, read, target
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_texts_stay_texts(table, cells, note):
 
 def test_what_is_no_value_is_counted_aloud(table):
     read = table("heat,yield\n" + "\n".join(f"{row},{cell}" for row, cell in enumerate(["n.d.", "<LOD", "", "3.5"])))
-    assert read.notes == ['yield: 2 cells read as no value: 1 "n.d.", 1 "<LOD"; limits are no numbers']
+    assert read.notes == ['yield: 1 cells read as no value: 1 "n.d."', 'yield: limits read as no value: 1 "<LOD"']
     assert read.absent == {"yield": {"n.d.": 1, "<LOD": 1, "": 1}}
 
 
@@ -96,6 +96,7 @@ def test_numbers_that_may_be_names_are_asked(table):
         ("heat,score\n°C,%\n1,2\n2,3\n", "delimiter ',', decimal point, UTF-8, a line of units", [1, 2]),
         ("heat,score\n[K],[-]\n1,2\n2,3\n", "delimiter ',', decimal point, UTF-8, a line of units", [1, 2]),
         ("heat,gas\nfloat,string\n1,N2\n2,N2\n", "delimiter ',', decimal point, UTF-8, a line of types", [1, 2]),
+        ("heat,gas\nTYPE,DATA\n1,N2\n2,N2\n", "delimiter ',', decimal point, UTF-8, a line of types", [1, 2]),
     ],
 )
 def test_the_dialect_is_one_line(table, text, line, heat):
@@ -182,14 +183,36 @@ def test_standard_input_is_read(monkeypatch):
 
 def test_target_reads_scores(table):
     rows = "".join(f"{row},{row / 2}\n" for row in range(9))
-    found = target(table(f"heat,Yield_pct\n{rows}10,>100\n11,\n"), "yield_PCT")
+    found = target(table(f"heat,Yield_pct\n{rows}10,n.d.\n11,\n"), "yield_PCT")
     assert np.isnan(found.scores).sum() == 2
     assert (found.name, found.unit) == ("Yield_pct", "%")
     assert found.notes == [
         'target "yield_PCT": the column is called "Yield_pct"',
-        '2 of 11 rows have no Yield_pct (1 blank, 1 ">100")',
-        'Yield_pct: ">100" is a limit and was not used, though it may be among the best or worst',
+        '2 of 11 rows have no Yield_pct (1 blank, 1 "n.d.")',
     ]
+
+
+@pytest.mark.parametrize(("sign", "better"), [(1, '; those of ">90 %" may be better than that'), (0, "")])
+def test_limits_with_numbers_count_as_those(table, sign, better):
+    read = table("heat,yield\n1,12.5 %\n2,>90 %\n3,<LOD\n4,<0.5\n5,n.d.\n6,>1 g\n")
+    found = at_limits(read, "yield", sign)
+    assert found.frame["yield"].tolist() == pytest.approx([12.5, 90, np.nan, 0.5, np.nan, np.nan], nan_ok=True)
+    assert found.absent == {"yield": {"<LOD": 1, "n.d.": 1, ">1 g": 1}}
+    assert found.notes == [
+        'yield: 1 cells read as no value: 1 "n.d."',
+        'yield: the unit "%" was read off the cells',
+        f'yield: limits count as the number that they name: 1 ">90 %", 1 "<0.5"{better}',
+        'yield: limits read as no value: 1 "<LOD", 1 ">1 g"',
+    ]
+    assert at_limits(found, "yield", sign) is found
+    assert read.frame["yield"].isna().sum() == 5
+
+
+@pytest.mark.parametrize("name", ["heat", "other"])
+def test_limits_of_inputs_stay_no_values(table, name):
+    read = table("heat,other,yield\n>90,1,3\n5,2,4\n")
+    assert at_limits(read, "yield").frame["heat"].isna().sum() == 1
+    assert at_limits(read, name).frame["yield"].tolist() == [3, 4]
 
 
 def test_a_target_like_a_loss_asks(table):

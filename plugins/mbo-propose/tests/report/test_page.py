@@ -90,6 +90,7 @@ def test_numbers_sort_by_themselves(batch):
         ({"tested": None}, "No backtest was made"),
         ({"held_out": None}, "No rows were held out"),
         ({"trace": {}}, "The search reported no numbers"),
+        ({"trace": {0: [{"phase": "search", "step": 0, "best": 1.0}]}}, "The search took a single step"),
         ({"proposals": [], "x": np.zeros((0, 3))}, "There are no proposals"),
         ({"judged": None}, "The table was not judged"),
     ],

@@ -67,14 +67,14 @@ def read(path: Path, what: str = "recipe", largest: int = LARGEST) -> Document:
         with path.open("rb") as file:
             content = file.read(largest + 1)
     except OSError as error:
-        raise RecipeError(f"cannot read the {what} {path}: {error.strerror}") from error
+        raise RecipeError(f"cannot read the {what} {path}: {error.strerror}", "check the path") from error
     if len(content) > largest:
         raise RecipeError(f"{what} {path} is larger than {largest // 1024} KB", f"a {what} is a small TOML file")
     try:
         # Some Windows editors start a file with a byte-order mark.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecipeError(f"the {what} {path} is not UTF-8 text") from error
+        raise RecipeError(f"the {what} {path} is not UTF-8 text", "save it as UTF-8") from error
     return parse(text, path.stem, path)
 
 
@@ -89,7 +89,7 @@ def parse(text: str, name: str, path: Path | None = None) -> Document:
         document = Document(name, {}, path, _lines(text, plain))
         document.table.update(_sourced(plain, (), document))
     except tomli.TOMLDecodeError as error:
-        raise RecipeError(f"{path or name} is not valid TOML: {error}") from error
+        raise RecipeError(f"{path or name} is not valid TOML: {error}", "fix that line") from error
     except (RecursionError, ValueError) as error:
         # Valid TOML that no recipe needs: hundreds of nested tables, numbers with thousands of digits.
         raise RecipeError(f"{path or name} cannot be parsed: {error}") from error

@@ -106,8 +106,8 @@ def run(
         raise click.exceptions.Exit(1)
 
 
-def parse_hold(texts: Iterable[str]) -> dict[str, str]:
-    """Columns and the values that proposals keep.
+def parse_hold(texts: Iterable[str], option: str = "--hold") -> dict[str, str]:
+    """Columns and the values that proposals keep, from the texts of an option.
 
     Raises:
         RecipeError: for text without a value, or a column twice.
@@ -119,9 +119,9 @@ def parse_hold(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
-            raise RecipeError(f'invalid --hold "{text}"', "write --hold COLUMN=VALUE")
+            raise RecipeError(f'invalid {option} "{text}"', f"write {option} COLUMN=VALUE")
         if name.strip() in held:
-            raise RecipeError(f"duplicate --hold of {name.strip()}", "leave out one of them")
+            raise RecipeError(f"duplicate {option} of {name.strip()}", "leave out one of them")
         held[name.strip()] = value.strip()
     return held
 

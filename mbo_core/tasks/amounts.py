@@ -25,6 +25,8 @@ PRECISION = {2: (5e-4, 2), 4: (5e-7, 5), 8: (5e-13, 6)}
 """By the bytes of a float: the relative rounding error that is forgiven, and the most digits that a step has."""
 CODES = {"alloy", "batch", "class", "code", "grade", "kind", "lot", "model", "steel", "type", "variant", "version"}
 """Words in the name of a column whose whole numbers may be names."""
+COUNTED = {"amount", "count", "number", "size", "time", "volume", "weight"}
+"""Words after which they are amounts: batch_size."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class Amounts:
     def _question(self) -> str:
         """A question where whole numbers may be names."""
         seen = np.unique(self.values)
-        if not self.whole or len(seen) > 2 * SETTINGS or not CODES & set(words_of(self.name)):
+        words = set(words_of(self.name))
+        if not self.whole or len(seen) > 2 * SETTINGS or not CODES & words or COUNTED & words:
             return ""
         numbers = " and ".join(f"{value:.0f}" for value in seen[:2])
         return f'; {numbers} may be names: if so, make it a category (kind = "category")'

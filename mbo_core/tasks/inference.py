@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -97,9 +97,14 @@ def levels_in(columns: Mapping[str, Series]) -> Callable[[str], list[str] | None
 
 
 def _sums(series: dict[str, Series], amounts: dict[str, Amounts]) -> list[Linear]:
-    """The sums over the rows in which all numbers are there."""
-    whole = {name: one for name, one in amounts.items() if len(one.values) == len(series[name])}
-    return sums(whole)
+    """The sums over the rows in which all numbers are there, if they are most; else over columns without a gap."""
+    there = {name: ~missing(series[name]) for name in amounts}
+    whole = np.logical_and.reduce([np.ones(len(next(iter(series.values()))), dtype=bool), *there.values()])
+    if whole.all():
+        return sums(amounts)
+    if 2 * whole.sum() <= len(whole):
+        return sums({name: one for name, one in amounts.items() if there[name].all()})
+    return sums({name: replace(one, values=one.values[whole[there[name]]]) for name, one in amounts.items()})
 
 
 def _gaps(cells: Series) -> str:

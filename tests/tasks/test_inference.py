@@ -113,7 +113,8 @@ def test_ids_dates_and_remarks_are_ignored(name, cells, reason):
 
 
 @pytest.mark.parametrize(
-    ("name", "asks"), [("steel_grade", True), ("type", True), ("CatalystCode", True), ("pressure", False)]
+    ("name", "asks"),
+    [("steel_grade", True), ("type", True), ("CatalystCode", True), ("pressure", False), ("batch_size", False)],
 )
 def test_numbers_that_may_be_names_are_asked_about(name, asks):
     column, why = one([304, 316, 304, 316], name)
@@ -173,6 +174,12 @@ def test_random_numbers_have_no_sum(rows, draw):
     }
     for _ in range(30):
         assert Space.infer(table(draws[draw]())).space.constraints == ()
+
+
+def test_gaps_do_not_hide_a_sum():
+    columns = table(fractions(30, 4), RANDOM.integers(0, 50, (30, 1)))
+    columns["c1"][3] = columns["c4"][20] = np.nan
+    assert list(Space.infer(columns).space.constraints) == [total(0, 3, 1)]
 
 
 def test_parts_of_a_sum_keep_their_steps():

@@ -15,7 +15,7 @@ from mbo_core.tasks.frames import designs_in
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_propose.folder import load_record
-from mbo_propose.given import with_limits
+from mbo_propose.given import numbers_in, with_limits
 from mbo_propose.pipeline import opened, proposed
 from mbo_propose.reading import Table, read
 from mbo_propose.record import Proposals
@@ -31,13 +31,13 @@ class Calibration:
     """How well a batch was predicted; scores as people have them.
 
     Attributes:
-        rows: the new rows with a score.
+        rows: the new rows.
         matched: how many of them are designs of the batch.
-        predicted: what was predicted for these.
+        predicted: what was predicted for those of these that have a score.
         observed: what was measured.
         flags: their flags.
-        error: the root mean squared error.
-        bias: the mean of predicted minus observed.
+        error: the root mean squared error; None without a score.
+        bias: the mean of predicted minus observed; None without a score.
         bounded: how many of them had a lower bound.
         reached: how many of these were at least as good.
     """
@@ -47,18 +47,22 @@ class Calibration:
     predicted: tuple[float, ...]
     observed: tuple[float, ...]
     flags: tuple[str, ...]
-    error: float
-    bias: float
+    error: float | None
+    bias: float | None
     bounded: int
     reached: int
 
     @property
     def sentence(self) -> str:
         """One line for people."""
+        which = f"{self.matched} of {self.rows} new rows are proposals"
+        if self.error is None or self.bias is None:
+            return f"{which}; none of them has a score"
+        failed = self.matched - len(self.observed)
+        without = f", {failed} of them without a score" if failed else ""
         off = f"predictions were off by {self.error:.3g} (root mean square), on average {abs(self.bias):.3g}"
-        which = "too high" if self.bias > 0 else "too low"
         bound = f"; {self.reached} of {self.bounded} reached their lower bound" if self.bounded else ""
-        return f"{self.matched} of {self.rows} new rows are proposals; {off} {which}{bound}"
+        return f"{which}{without}; {off} too {'high' if self.bias > 0 else 'low'}{bound}"
 
 
 def propose_again(folder: str | Path, results: Any, *, out: str | Path | None = None, **changes: Any) -> Proposals:
@@ -141,17 +145,14 @@ def _calibration(record: Mapping[str, Any], space: Space, new: Table, wishes: Wi
     for name in (*space.names, wishes.target):
         if name not in columns:
             raise RecipeError(f'new results have no column "{name}"', nearest(name, columns))
-    scores = np.asarray(columns[wishes.target], dtype=np.float64)
-    there = np.flatnonzero(np.isfinite(scores))
-    x = designs_in("new results", {name: columns[name].iloc[there] for name in space.names}, space).x
+    scores = numbers_in(columns, wishes.target, "target")
+    x = designs_in("new results", {name: columns[name] for name in space.names}, space).x
     place = _proposed(record["proposals"], space)
-    pairs = [
-        (place[one.tobytes()], scores[row]) for row, one in zip(there, x + 0, strict=True) if one.tobytes() in place
-    ]
+    pairs = [(place[one.tobytes()], score) for one, score in zip(x + 0, scores, strict=True) if one.tobytes() in place]
     if not pairs:
         fact = f"none of {len(scores)} new rows is a proposal of the last batch"
         raise RecipeError(fact, "to add other rows, put them into the table and propose without --continue")
-    return _of_pairs(pairs, len(there), -1 if wishes.minimize else 1)
+    return _of_pairs(pairs, len(scores), -1 if wishes.minimize else 1)
 
 
 def _proposed(proposals: list[Mapping[str, Any]], space: Space) -> dict[bytes, Mapping[str, Any]]:
@@ -160,18 +161,19 @@ def _proposed(proposals: list[Mapping[str, Any]], space: Space) -> dict[bytes, M
     return {design.tobytes(): one for design, one in zip(found, proposals, strict=True)}
 
 
-def _of_pairs(pairs: list[tuple[Mapping[str, Any], float]], rows: int, sign: int) -> Calibration:
+def _of_pairs(matched: list[tuple[Mapping[str, Any], float]], rows: int, sign: int) -> Calibration:
+    pairs = [(one, float(score)) for one, score in matched if np.isfinite(score)]
     predicted = np.array([one["predicted"] for one, _ in pairs])
     observed = np.array([score for _, score in pairs])
     bounds = [(one["lower"], score) for one, score in pairs if one["lower"] is not None]
     return Calibration(
         rows=rows,
-        matched=len(pairs),
+        matched=len(matched),
         predicted=tuple(predicted.tolist()),
         observed=tuple(observed.tolist()),
         flags=tuple(one["flag"] for one, _ in pairs),
-        error=float(np.sqrt(((predicted - observed) ** 2).mean())),
-        bias=float((predicted - observed).mean()),
+        error=float(np.sqrt(((predicted - observed) ** 2).mean())) if pairs else None,
+        bias=float((predicted - observed).mean()) if pairs else None,
         bounded=len(bounds),
         reached=sum(sign * score >= sign * bound for bound, score in bounds),
     )

@@ -40,13 +40,29 @@ def new_folder(out: Path | None, name: str) -> Path:
     return fresh(FOLDERS, name) if out is None else Folder.create(out).path
 
 
+def write_space(made: Proposals, path: Path) -> None:
+    """Write the space to a new file, for people to correct.
+
+    Raises:
+        StoreError: if it exists, or cannot be written.
+    """
+    if path.exists():
+        raise StoreError(f"{path} exists", "nothing was written: name another file, or remove this one")
+    write(path, _space_text(made))
+
+
+def _space_text(made: Proposals) -> str:
+    """The space with the reason for each column."""
+    return space_text(made.task.space, [*made.given.notes, *(f"{one.column}: {one.why}" for one in made.columns)])
+
+
 def store(made: Proposals) -> None:
     """Write proposals, space and record into the folder."""
     assert made.folder is not None
     record = {"format": FORMAT, "wishes": _plain(made.wishes), **made.summary(), **_more(made)}
     write_frame(made, _rounded(made), made.folder / "proposals.csv")
     write_frame(made, made.given.table.frame, made.folder / "table.csv")
-    write(made.folder / "space.toml", space_text(made.task.space, made.notes))
+    write(made.folder / "space.toml", _space_text(made))
     write(made.folder / "proposals.json", to_json(record) + "\n")
     write_report(made, made.folder / "report.html")
 

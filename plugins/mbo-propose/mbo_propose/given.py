@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from mbo_core.tasks.remarks import strangers
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.task import Task
+from mbo_propose.asking import questions
 from mbo_propose.gaps import filled
 from mbo_propose.reading import Table, Target, at_limits, read, target
 from mbo_propose.wishes import Limit, Wishes, parse_limits
@@ -81,16 +82,20 @@ def open_table(source: Any, wishes: Wishes) -> Given:
     table = with_limits(source if isinstance(source, Table) else read(source, sheet=wishes.sheet), wishes)
     name, columns = table.name, columns_of(table.frame, f"table {table.name}")
     scored_by = target(table, wishes.target, minimize=wishes.minimize or None)
+    wishes = replace(wishes, target=scored_by.name)
     notes, limits = [str(table.dialect), *table.notes, *scored_by.notes], parse_limits(wishes.limits)
     _check_columns(columns, wishes, limits)
     own = {scored_by.name, *(one.column for one in limits), *([wishes.error] if wishes.error else [])}
     inputs = {one: cells for one, cells in columns.items() if one not in {*own, *wishes.ignore}}
     notes += [f"{one}: ignored, as asked" for one in wishes.ignore]
+    if not inputs:
+        raise RecipeError("no column is left to be an input", "leave out an --ignore or a --limit")
     space, reasons, lines = _space(inputs, wishes)
     notes += lines
     scores = scored_by.scores
     scored = np.isfinite(scores)
     used = {one.name: inputs[one.name] for one in space.columns if one.name in inputs}
+    notes += questions(space, used, scored) if wishes.space is None else []
     known = space.knowing({one: cells[~missing(cells)].tolist() for one, cells in used.items()})
     notes += strangers(space, known)
     whole, kept, said = filled(used, scored)
@@ -151,11 +156,18 @@ def _space(inputs: Columns, wishes: Wishes) -> tuple[Space, dict[str, str], list
     return said, {**found.reasons, **changed}, [*[f"{one}, always" for one in said.constraints], *ignored]
 
 
-def _numbers(columns: Columns, name: str, what: str) -> NDArray[np.float64]:
+def numbers_in(columns: Columns, name: str, what: str) -> NDArray[np.float64]:
+    """The numbers of a column that is called `what` in messages, (n,), NaN where there is none.
+
+    Raises:
+        TaskError: for a column of texts.
+    """
     cells = columns[name]
     if not missing(cells).all() and getattr(cells.dtype, "kind", "O") not in "iufb":
         first = next(str(cell) for cell in cells[~missing(cells)].tolist())
-        raise TaskError(f'{what} "{name}" holds no numbers, but e.g. "{first}"', f"name another --{what}")
+        raise TaskError(
+            f'{what} "{name}" holds no numbers, but e.g. "{first}"', f"fix the cells, or name another --{what}"
+        )
     found = numbers(cells)
     return np.where(np.isfinite(found), found, np.nan)
 
@@ -171,7 +183,7 @@ def _weights(columns: Columns, wishes: Wishes, kept: NDArray[np.bool_], notes: l
     """The weight of each row by its measured error: 1 / (error² + median error²), so that no row counts for all."""
     if wishes.error is None:
         return None
-    error = _numbers(columns, wishes.error, "error")[kept]
+    error = numbers_in(columns, wishes.error, "error")[kept]
     unknown = ~np.isfinite(error) | (error < 0)
     if unknown.all():
         raise TaskError(f'error "{wishes.error}" has no standard deviation', "leave --error out")
@@ -224,7 +236,7 @@ def _measured(
     columns: Columns, limit: Limit, task: Task, name: str, whole: Columns, kept: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """The mean of a measured column for each design of the task, NaN where it was not measured."""
-    values = _numbers(columns, limit.column, "limit")[kept]
+    values = numbers_in(columns, limit.column, "limit")[kept]
     there = np.isfinite(values)
     if there.sum() < FEWEST:
         raise TaskError(f'column "{limit.column}" has {int(there.sum())} values', f"a limit needs {FEWEST} of them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from mbo_propose.given import Given, open_table
 from mbo_propose.judging import advise, judge, recipe_of
 from mbo_propose.models import planned
 from mbo_propose.pool import Pool, Tier, gather
+from mbo_propose.reading import read
 from mbo_propose.record import Proposal, Proposals
 from mbo_propose.search import Search, good, prepared
 from mbo_propose.spaces import rows
@@ -91,11 +93,17 @@ def opened(table: Any, wishes: Wishes) -> Proposals:
     """The table and its space, before any work."""
     begun = time.perf_counter()
     given = open_table(table, wishes)
-    made = Proposals(wishes, given, rows(given.task.space, given.reasons, given.table.units))
+    reasons = {**given.reasons, **dict.fromkeys(wishes.fix, "as asked, the same in every proposal")}
+    wishes = replace(wishes, target=given.task.target)
+    made = Proposals(wishes, given, rows(given.task.space, reasons, given.table.units))
+    # A file of one column has no delimiter to find: the core reads it.
+    in_dialect = isinstance(wishes.start, (str, os.PathLike)) and len(given.task.space.names) > 1
+    made.start = read(wishes.start).frame if in_dialect else wishes.start
+    start = planned(recipe_of(wishes.recipe), given.task, [0], made.start).start
+    if start is not None:
+        given.notes.extend([f"the search begins with {len(start.x)} start designs", *start.notes])
     made.notes += given.notes
     made.unit = given.unit
-    start = planned(recipe_of(wishes.recipe), given.task, [0], wishes.start).start
-    made.notes += [] if start is None else [f"the search begins with {len(start.x)} start designs", *start.notes]
     made.seconds = time.perf_counter() - begun
     return made
 

@@ -14,11 +14,13 @@ def show(stage: str, made: Proposals) -> None:
 
 
 def _space(made: Proposals) -> None:
-    for note in made.notes:
+    for note in made.given.notes:
         click.echo(note)
     if made.calibration is not None:
         click.echo(f"the last batch: {made.calibration.sentence}")
     print_table(["column", "kind", "range", "step", "levels", "why"], [one.cells() for one in made.columns], "space")
+    if made.wishes.space is None:
+        click.echo("to correct the space: write it with --save-space space.toml, edit it, and give it with --space")
 
 
 def _verdict(made: Proposals) -> None:
@@ -32,7 +34,10 @@ def _verdict(made: Proposals) -> None:
 
 
 def _proposals(made: Proposals) -> None:
-    click.echo(f"best tried: {made.best_tried:g}{_unit(made)} (row {made.given.rows[made.best_place]})")
+    for note in made.notes[len(made.given.notes) :]:
+        click.echo(note)
+    best = f"{made.wishes.target} {made.best_tried:g}{_unit(made)}"
+    click.echo(f"best tried: {best} (row {made.given.rows[made.best_place]}; the first is 0)")
     if made.proposals:
         _designs(made)
         _trust(made)
@@ -47,11 +52,14 @@ def _designs(made: Proposals) -> None:
     designs = [one.design for one in made.proposals]
     same = {name: cell for name, cell in designs[0].items() if all(one[name] == cell for one in designs)}
     names = [name for name in designs[0] if name not in same]
+    behind = made.given.table.dialect.behind
     if same and names:
-        click.echo(f"all proposals have {', '.join(f'{name} {_cell(cell)}' for name, cell in same.items())}")
+        listed = (f"{name} {_cell(cell)}{behind.get(name, '')}" for name, cell in same.items())
+        click.echo(f"all proposals have {', '.join(listed)}")
     shown = names or list(same)
     lines = [[str(place), *(_cell(one[name]) for name in shown)] for place, one in enumerate(designs, 1)]
-    print_table([">", *(f">{name}" for name in shown)], lines, "proposals")
+    heads = [f">{name} ({behind[name].strip()})" if name in behind else f">{name}" for name in shown]
+    print_table([">", *heads], lines, "proposals")
 
 
 def _trust(made: Proposals) -> None:
@@ -63,10 +71,25 @@ def _trust(made: Proposals) -> None:
         [str(place), *_numbers(one), one.tier, one.flag, *_chances(one)] for place, one in enumerate(made.proposals, 1)
     ]
     print_table(heads, lines, "how far to trust them")
-    click.echo("lower: reached by 9 of 10 such designs; gap: what an adversary takes off within half a spacing")
-    click.echo("distance: to the nearest tried design, in spacings of the data")
+    _legend(made)
     for (flag, why), places in _by_reason(made).items():
         click.echo(f"  {flag}: {why}: {', '.join(places)}")
+
+
+def _legend(made: Proposals) -> None:
+    """What the columns mean, and whether anything is gained at all."""
+    if all(one.lower is None for one in made.proposals):
+        click.echo("lower: too few rows like these designs to say what 9 of 10 of them reach")
+    else:
+        click.echo(f"lower: what 9 of 10 such designs reach{' at most' if made.wishes.minimize else ''}")
+    click.echo("gap: what an adversary takes off the prediction within half a spacing")
+    click.echo("distance: to the nearest tried design (to row), in units of the typical distance between tried designs")
+    if any(one.success is not None for one in made.proposals):
+        click.echo("success: the chance to get a score at all")
+    if any(one.kept is not None for one in made.proposals):
+        click.echo("limits: the chance to keep all limits")
+    if max(one.gain for one in made.proposals) <= 0:
+        click.echo("none of them is predicted to be better than the best tried design")
 
 
 def _by_reason(made: Proposals) -> dict[tuple[str, str], list[str]]:
@@ -79,7 +102,7 @@ def _by_reason(made: Proposals) -> dict[tuple[str, str], list[str]]:
 
 
 def _unit(made: Proposals) -> str:
-    return f" {made.unit}" if made.unit else ""
+    return f" {made.unit}" if made.unit and made.unit not in made.wishes.target else ""
 
 
 def _numbers(one: Proposal) -> list[str]:
@@ -93,4 +116,4 @@ def _chances(one: Proposal) -> list[str]:
 
 
 def _cell(cell: object) -> str:
-    return f"{cell:g}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.10g}" if isinstance(cell, float) else str(cell)

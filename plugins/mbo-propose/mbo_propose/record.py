@@ -77,6 +77,7 @@ class Proposals:
         wishes: what was asked for.
         given: the table.
         columns: the columns of the space, as they are printed.
+        start: the designs to search from, or None.
         recipe: the name of the recipe.
         chosen: the recipe, as `mbo.run` takes it.
         reasons: why it was chosen, a sentence each.
@@ -98,6 +99,7 @@ class Proposals:
     wishes: Wishes
     given: Given
     columns: list[ColumnRow] = field(default_factory=list)
+    start: Any = None
     recipe: str = ""
     chosen: Any = None
     reasons: list[str] = field(default_factory=list)
@@ -143,7 +145,7 @@ class Proposals:
         return DataFrame([_row(one) for one in self.proposals])
 
     def summary(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
+        """The object that `--json` prints; the reasons for the columns are among its notes."""
         return {
             "verdict": self.verdict,
             "recipe": self.recipe,
@@ -152,7 +154,7 @@ class Proposals:
             "best_tried": self.best_tried,
             "proposals": [one.plain() for one in self.proposals],
             "backtest": {} if self.tested is None else self.tested.summary(),
-            "notes": self.notes,
+            "notes": [*self.notes, *(f"{one.column}: {one.why}" for one in self.columns)],
             "seconds": round(self.seconds, 3),
             "folder": str(self.folder) if self.folder else None,
         }

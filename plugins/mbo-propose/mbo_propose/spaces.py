@@ -51,7 +51,7 @@ class ColumnRow:
         """Column, kind, range, step, levels and reason as texts."""
         unit = f" {self.unit}" if self.unit else ""
         ends = "" if self.lower is None or self.upper is None else f"{self.lower:g} to {self.upper:g}{unit}"
-        levels = [f"{one:g}" if isinstance(one, float) else str(one) for one in self.levels or []]
+        levels = [f"{one:.10g}" if isinstance(one, float) else str(one) for one in self.levels or []]
         more = len(levels) > SHOWN
         listed = ", ".join(levels[:SHOWN]) + (", ..." if more else "")
         why = self.why.replace(f": {listed}", "", 1)  # they have a cell of their own
@@ -73,7 +73,7 @@ def _counts(row: ColumnRow) -> bool:
 
 def _row(column: Column, why: str) -> ColumnRow:
     if isinstance(column, Fixed):
-        return ColumnRow(column.name, column.what, None, None, None, [column.value], "the same in every proposal")
+        return ColumnRow(column.name, column.what, None, None, None, [column.value], why)
     if isinstance(column, Number):
         lower, upper = (float(end) if math.isfinite(end) else None for end in column.bounds)
         values = None if column.values is None else list(column.values)

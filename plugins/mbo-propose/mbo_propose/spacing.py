@@ -58,8 +58,8 @@ class Spacing:
         scales = _scales(space, tried)
         points = _points(space, tried, scales)
         _, first = np.unique(numbered(tried), return_index=True)
-        drawn = np.random.default_rng([seed, 5]).permutation(first)[:ASKED]
-        near = _nearest_other(points, first, drawn)
+        drawn = np.random.default_rng([seed, 5]).permutation(len(first))[:ASKED]
+        near = _nearest_other(points[first], drawn)
         unit = float(np.median(near)) if len(near) else 1.0
         unit = unit if unit > 0 else 1.0
         reach = float(np.quantile(near, REACH)) / unit if len(near) else 1.0
@@ -126,12 +126,15 @@ def _point(space: Space, column: Column, part: NDArray[Any], scales: Values) -> 
     return np.asarray(corners[part.astype(np.int64)].reshape(len(part), -1))
 
 
-def _nearest_other(points: Values, first: NDArray[np.int64], drawn: NDArray[np.int64]) -> Values:
-    """The distances of some designs to the nearest distinct other one."""
-    if len(first) < 2:
+def _nearest_other(points: Values, drawn: NDArray[np.int64]) -> Values:
+    """The distances of some of the points (n, d), by their places, to the nearest other one."""
+    if len(points) < 2:
         return np.zeros(0)
-    distinct = points[first]
-    parts = [np.partition(cdist(part, distinct), 1, axis=1)[:, 1] for part in _split(points[drawn], len(first))]
+    parts = []
+    for places in _split(drawn, len(points)):
+        far = cdist(points[places], points)
+        far[np.arange(len(places)), places] = np.inf
+        parts.append(far.min(1))
     return np.concatenate(parts)
 
 
@@ -141,7 +144,7 @@ def _nearest(x: Values, points: Values) -> tuple[Values, NDArray[np.int64]]:
     return far[np.arange(len(x)), place], place.astype(np.int64)
 
 
-def _split(x: Values, others: int) -> list[Values]:
-    """Points in parts whose distances to so many others fit into memory."""
+def _split(x: NDArray[Any], others: int) -> list[NDArray[Any]]:
+    """Points, or their places, in parts whose distances to so many others fit into memory."""
     size = max(1, CELLS // max(1, others))
     return [x[start : start + size] for start in range(0, len(x), size)]

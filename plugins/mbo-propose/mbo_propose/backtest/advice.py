@@ -43,7 +43,10 @@ def _replicate(task: mbo.Task, error: float | None, predicted_gain: float | None
     source = "error of predictions" if replicates is None else "standard deviation of replicates"
     what = "they differ by" if predicted_gain is None else "the predicted gain is"
     scores = ", ".join(f"{one:.4g}" for one in task.as_given(task.y[best]))
-    return f"replicate the {SHOWN} best designs ({scores}): {what} {gain:.3g}, less than the {source}, {noise:.3g}"
+    start = f"replicate the {SHOWN} best designs ({scores}): "
+    if predicted_gain is not None and gain <= 0:
+        return f"{start}no proposal is predicted to be better, and the {source} is {noise:.3g}"
+    return f"{start}{what} {gain:.3g}, less than the {source}, {noise:.3g}"
 
 
 def _levels(task: mbo.Task) -> str | None:

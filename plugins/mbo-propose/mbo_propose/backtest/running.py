@@ -95,7 +95,8 @@ def _too_little(y: NDArray[np.float64]) -> str | None:
 
 def _nothing_found(found: Backtest) -> str | None:
     if not found.tried:
-        return "no recipe could be tried"
+        why = next(iter(found.left_out.values()), "there was no time")
+        return f"no recipe could be tried ({why})"
     if found.repeats < REPEATS <= found.asked:
         return f"{found.repeats} of its repeats fit into the time, and it needs {REPEATS}"
     if found.without_gain:

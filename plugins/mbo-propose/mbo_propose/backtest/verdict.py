@@ -187,9 +187,9 @@ def _fatal(seen: Evidence) -> list[str]:
 
 def _for(seen: Evidence) -> list[str]:
     return [
-        f"rows predict each other: rank correlation {seen.rank:.2f}, error {seen.error:.3g} (of the mean"
-        f" {seen.error_of_mean:.3g}, of the nearest row {seen.error_of_nearest:.3g}); shuffled targets reach that in"
-        f" {seen.rank_p:.1%}",
+        f"each row predicted from the others: rank correlation {seen.rank:.2f}, which {seen.rank_p:.1%} of shuffled"
+        f" targets reach; error {seen.error:.3g} (guessing the mean {seen.error_of_mean:.3g}, the nearest row"
+        f" {seen.error_of_nearest:.3g})",
         f"of the {seen.best_rows} best rows {seen.best_found:.0%} are found (by chance {TOP:.0%}); among them the rank"
         f" correlation is {seen.best_rank:.2f}",
     ]

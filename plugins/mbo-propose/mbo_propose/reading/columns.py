@@ -17,12 +17,12 @@ from mbo_propose.reading.formulas import is_held, released
 from mbo_propose.reading.limits import limits_in, unused
 from mbo_propose.reading.missing import EMPTY_TEXTS, is_limit, is_missing
 from mbo_propose.reading.numerals import Numeral, Sign, numeral, shown
-from mbo_propose.reading.units import is_unit
+from mbo_propose.reading.units import is_unit, unit_in
 
 _NAMES = (
     "catalyst catalysts ligand ligands solvent solvents base reagent reagents additive additives substrate substrates "
     "well wells plate plates position pos slot vial vials tube rack operator supplier vendor strain clone cell "
-    "machine line reactor instrument method recipe resin polymer enzyme dye"
+    "machine line reactor furnace oven chamber printer instrument method recipe resin polymer enzyme dye analyst site"
 )
 NAMES = frozenset(_NAMES.split()) - frozenset(CODES)
 """Words in the name of a column whose whole numbers may be names; those of the core are asked about by the core."""
@@ -212,7 +212,7 @@ def _said(name: str, odd: _Odd) -> list[str]:
 
 def _asked(name: str, values: NDArray[np.float64], whole: bool) -> list[str]:
     """A question where whole numbers may be names."""
-    if not whole or not NAMES & set(words_of(name)):
+    if not whole or unit_in(name) or not NAMES & set(words_of(name)):
         return []
     seen = np.unique(values[np.isfinite(values)])[:2]
     listed = " and ".join(f"{value:.0f}" for value in seen)

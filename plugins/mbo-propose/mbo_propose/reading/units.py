@@ -61,10 +61,15 @@ def unit_in(name: str) -> str:
 
     >>> unit_in("temp [°C]"), unit_in("yield_pct"), unit_in("pump_ml_min"), unit_in("vitamin_C"), unit_in("temp_C")
     ('°C', '%', 'ml/min', '', 'C')
+    >>> unit_in("additive %"), unit_in("vitamin B1")
+    ('%', '')
     """
     bracket = re.search(r"\S\s*[\[(]([^\[\]()]{1,20})[\])]\s*$", name)
     if bracket:
         return bracket[1].strip() if is_unit(bracket[1]) else ""
+    apart = name.rpartition(" ")[2]
+    if apart != name and set(apart) & set("%°/µ\u03bc") and is_unit(apart):
+        return apart
     first, *words = name.split("_")
     if not first or not words:
         return ""

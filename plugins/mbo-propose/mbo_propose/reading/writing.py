@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from mbo_core.tasks.cells import is_numeric
 from mbo_propose.reading.dialect import Dialect
 from mbo_propose.reading.errors import TableError
 from mbo_propose.reading.formulas import safe
+
+CHUNK = 10_000
+"""So many rows are texts at once."""
 
 
 def write(frame: Any, path: Path, dialect: Dialect) -> list[str]:
@@ -67,15 +71,19 @@ def _text(frame: Any, dialect: Dialect) -> str:
     return text.getvalue()
 
 
-def _rows(frame: Any, dialect: Dialect) -> list[list[str]]:
+def _rows(frame: Any, dialect: Dialect) -> Iterator[list[str]]:
     """The column names, the line below them, and the rows, as texts."""
     names = [str(name) for name in frame.columns]
-    columns = [
-        [spelt(cell, dialect.sign, dialect.behind.get(name, "")) for cell in frame.iloc[:, place].tolist()]
-        for place, name in enumerate(names)
-    ]
-    below = [[safe(dialect.below.cells.get(name, "")) for name in names]] if dialect.below else []
-    return [[safe(name) for name in names], *below, *map(list, zip(*columns, strict=True))]
+    yield [safe(name) for name in names]
+    if dialect.below:
+        yield [safe(dialect.below.cells.get(name, "")) for name in names]
+    for start in range(0, len(frame), CHUNK):
+        part = frame.iloc[start : start + CHUNK]
+        columns = [
+            [spelt(cell, dialect.sign, dialect.behind.get(name, "")) for cell in part.iloc[:, place].tolist()]
+            for place, name in enumerate(names)
+        ]
+        yield from map(list, zip(*columns, strict=True))
 
 
 def _encoded(text: str, dialect: Dialect) -> tuple[bytes, list[str]]:
@@ -109,7 +117,7 @@ def _workbook(frame: Any, dialect: Dialect) -> bytes:
 
 def _typed(frame: Any, dialect: Dialect) -> list[list[Any]]:
     """The rows of texts, with numbers as numbers where nothing stands behind them."""
-    rows: list[list[Any]] = [list(row) for row in _rows(frame, dialect)]
+    rows: list[list[Any]] = list(_rows(frame, dialect))
     first = len(rows) - len(frame)
     for place, name in enumerate(frame.columns):
         if is_numeric(frame.iloc[:, place]) and str(name) not in dialect.behind:

@@ -171,7 +171,7 @@ def test_no_time_at_all_is_said(table):
     found = backtest(table(60), timed(one=1.0), budget=0)
     assert found.left_out == {"one": "the time ended before it"}
     assert found.late == {"one"}
-    assert found.cannot_tell == "no recipe could be tried"
+    assert found.cannot_tell.startswith("no recipe could be tried (")
 
 
 @pytest.mark.parametrize(("rows", "levels", "reason"), [(30, 30, "30 distinct designs"), (60, 2, "the same score")])

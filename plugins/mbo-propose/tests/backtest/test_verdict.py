@@ -58,6 +58,13 @@ def test_invented_tables(table, rows, effect, noise, word):
     assert verdict(table(rows, effect=effect, noise=noise)).word == word
 
 
+def test_an_empty_backtest_is_no_doubt(table):
+    """Where there was no time for any recipe, nothing was seen to fail."""
+    seen = verdict(table(60, effect=1.0, noise=0.5)).evidence
+    found = Backtest((), 60, 24, 36, 7, 3, {"random": {0: Picks(0.0, 1.0, 0.3, 0.0)}})
+    assert ruled(seen, found)[0] == "supports"
+
+
 SOUND = Evidence(60, 1.0, 2.0, 1.5, 0.8, 0.005, 12, 0.7, 0.005, 0.4, 1.2, 199)
 
 

@@ -37,7 +37,8 @@ class Bounds:
         """What a person has to know of them; empty if nothing."""
         if not self.flatter:
             return ""
-        above = f"; {self.beyond} are predicted above every row and count as the best of these" if self.beyond else ""
+        count = f"; {self.beyond} are predicted higher than any row and count as the best of these"
+        above = count if self.beyond else ""
         return f"lower bounds are from the errors of the best-predicted rows, as few rows are so promising{above}"
 
 

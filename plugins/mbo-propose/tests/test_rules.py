@@ -157,7 +157,7 @@ def test_what_no_row_promises_counts_as_the_best(sign):
     assert found.lower == [found.lower[2]] * 3
     assert 0.1 < truth.max() - sign * found.lower[0] < 0.7
     assert (found.flatter, found.beyond) == (True, 2)
-    assert "2 are predicted above every row" in found.note
+    assert "2 are predicted higher than any row" in found.note
 
 
 def test_bounds_of_ordinary_designs_need_no_note():

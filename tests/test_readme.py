@@ -43,7 +43,7 @@ def test_the_first_table_is_read_as_shown(monkeypatch):
     done = CliRunner().invoke(main, [*command, "--dry-run"], env={"COLUMNS": "100"})
     read = "\n".join(line.rstrip() for line in done.stdout.rstrip().splitlines())
     shown = next(text for text in blocks("text") if text.startswith("delimiter"))
-    assert shown.startswith(f"{read}\n\nverdict: ")
+    assert shown.startswith(f"{read}\nverdict: ")
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.strip().splitlines()[0])

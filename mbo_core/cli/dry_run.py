@@ -55,7 +55,7 @@ def space_command(source: Source, files: Mapping[str, str]) -> str:
         "--ignore": source.ignore,
     }
     options = [word for option, values in said.items() for value in values for word in (option, value)]
-    return shlex.join(["mbo", "space", source.path, *options, *(["--minimize"] if source.minimize else [])])
+    return shlex.join(["mbo", "space", "infer", source.path, *options, *(["--minimize"] if source.minimize else [])])
 
 
 def duration(seconds: float | None, at_least: bool = False) -> str:

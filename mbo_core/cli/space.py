@@ -7,14 +7,20 @@ from pathlib import Path
 import click
 
 from mbo_core.cli.common import said_of_table, table_options
+from mbo_core.cli.program import Commands
 from mbo_core.errors import StoreError
 
 
-@click.command()
+@click.group(cls=Commands)
+def space() -> None:
+    """The designs that can be made."""
+
+
+@space.command()
 @click.argument("table")
 @table_options
 @click.option("--out", type=click.Path(path_type=Path), help="The file, e.g. space.toml; printed by default.")
-def space(
+def infer(
     table: str,
     target: str | None,
     minimize: bool,

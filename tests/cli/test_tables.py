@@ -144,9 +144,9 @@ def test_a_wrong_type_in_run_is_refused(text, oven):
 
 
 def test_the_proposed_space_can_be_given_back(oven):
-    done = mbo("space", "oven.csv", "--target", "waste", "--out", "space.toml")
+    done = mbo("space", "infer", "oven.csv", "--target", "waste", "--out", "space.toml")
     assert done.exit_code == 0, done.output
-    assert mbo("space", "oven.csv", "--target", "waste").stdout == Path("space.toml").read_text()
+    assert mbo("space", "infer", "oven.csv", "--target", "waste").stdout == Path("space.toml").read_text()
     assert "# gas: category of 3 levels: N2, air, none\n" in Path("space.toml").read_text()
     given = mbo_core.read_table("oven.csv", target="waste", space="space.toml")
     assert given.space == mbo_core.read_table("oven.csv", target="waste").space

@@ -47,7 +47,7 @@ def test_the_example_runs(here):
             exec(compile(text, "README.md", "exec", dont_inherit=True), {"__name__": "example"})
         elif kind == "console":
             said = carried_out(text.strip(), *([] if "--dry-run" in text else QUICK))
-            assert ("the last batch: 7 of 7 new rows are proposals" in said) == ("--continue" in text)
+            assert ("the last batch: 8 of 8 new rows are proposals" in said) == ("--continue" in text)
     assert {"suzuki.csv", "results.csv", "round-1", "round-2", "first"} <= {one.name for one in here.iterdir()}
 
 

@@ -16,10 +16,10 @@ LONG = {"rows", "inputs-untouched", "same-key", "seed-alone"}
 """Checks that stages have passed already where a recipe is made of them."""
 OF_METHODS = LONG | {"stays-inside"}
 OF_SEARCHES = LONG | {"needs"}
-LONG_TASKS = ("task BACE", "task HopperController-Gym-v0", "task TFBind10-Exact-v0")
+LONG_TASKS = ("task BACE", "task AntMorphology-Gait-v0", "task HopperController-Gym-v0", "task TFBind10-Exact-v0")
 """A forest, thousands of controllers or millions of rows take seconds; the tests of these tasks wait for them once."""
-LONG_SEARCHES = ("update q-acquisition", "update bo-qei")
-"""Searches by botorch's optimisers, which take seconds at any size."""
+LONG_SEARCHES = ("update q-acquisition", "update bo-qei", "update autofocus")
+"""Searches by botorch's optimisers, or with a proxy that is trained again, which take seconds at any size."""
 PRESET = ", preset "
 """In the label of a recipe that is run again; `recipe-resolves` holds its presets to be right."""
 

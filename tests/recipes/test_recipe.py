@@ -139,7 +139,7 @@ def test_toml_values_become_python_values():
             "extends = 'no/file.toml'",
             [],
             "mine:1: cannot read the recipe no/file.toml: No such file or directory",
-            None,
+            "check the path",
         ),
         (
             "[proxy]\nuse = 'sturdy'\nshuffle = 'own'",

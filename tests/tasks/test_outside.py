@@ -116,7 +116,7 @@ def test_a_letter_outside_gives_way_to_a_letter():
     assert space.repair(np.array([[0, 3, 0, 2]])).tolist() == [[0, 1, 0, 2]]
 
 
-@pytest.mark.parametrize("method", ["grad-ascent", "mins"])
+@pytest.mark.parametrize("method", ["grad-ascent", pytest.param("mins", marks=pytest.mark.slow)])
 def test_such_a_table_runs_stores_and_repeats(method, tmp_path):
     task = mbo.Task("dna", WORDS * 4, np.arange(20.0), space=DNA, replicates="keep")
     sets = [

@@ -93,6 +93,7 @@ def test_a_failed_presolve_is_not_an_empty_space(space: Space, wanted: list[floa
     assert space.contains(found).all()
 
 
+@pytest.mark.slow
 def test_sums_and_steps_hold_at_once() -> None:
     found = BLEND.repair(np.random.default_rng(0).uniform(-0.2, 1.2, (200, 5)) * [1, 1, 1, 1, 100])
     assert (found[:, :4].sum(1).round(12) == 1).all()

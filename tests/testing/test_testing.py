@@ -27,7 +27,13 @@ PACKAGES = {
 }
 
 
-@pytest.mark.parametrize(("text", "requires", "checks"), PACKAGES.values(), ids=PACKAGES)
+GEARED = [
+    pytest.param(*package, id=name, marks=pytest.mark.slow if name == "imports torch" else ())
+    for name, package in PACKAGES.items()
+]
+
+
+@pytest.mark.parametrize(("text", "requires", "checks"), GEARED)
 def test_a_bad_package_fails_one_check(text, requires, checks, install):
     """The check of the rule it breaks, and no other."""
     assert failing(install({"odd": text}, requires=requires), kind="none", skipped="") == checks

@@ -221,6 +221,7 @@ def test_nan_target_is_reported_and_not_fitted(lost):
     assert [len(state.proposed.y) for state in states] == [0, 6, 6, 6]
 
 
+@pytest.mark.slow
 def test_each_fit_starts_from_the_last(monkeypatch):
     starts = []
 

@@ -164,6 +164,7 @@ def test_decoding_takes_the_likeliest_token_of_each_position(trained):
     assert torch.equal(tokens, one_hot.reshape(20, 6, 4).argmax(2))
 
 
+@pytest.mark.slow
 def test_most_tokens_survive():
     encoding, state = made(60, codes="mean", encoder_std="exp")
     info = encoding.info(state, TASK.table)

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mbo_propose.backtest import DEFAULT
 from mbo_propose.bounds import lower_bounds
 from mbo_propose.choosing import choose
 from mbo_propose.crossing import HeldOut
@@ -160,7 +161,7 @@ def main() -> None:
     parser.add_argument("--tables", default=",".join(CASES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--lower", type=float, default=LOWER, help="methods see rows of this lower share by score")
-    parser.add_argument("--recipe", default="committee-evolution")
+    parser.add_argument("--recipe", default=DEFAULT)
     parser.add_argument("--out", type=Path, default=Path("calibration"))
     parser.add_argument("--show", action="store_true")
     given = parser.parse_args()

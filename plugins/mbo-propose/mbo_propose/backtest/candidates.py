@@ -10,7 +10,7 @@ import mbo_core as mbo
 from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.values import AnyRecipe
 
-DEFAULT = "committee-evolution"
+DEFAULT = "committee-gp-evolution"
 """The candidate that is chosen where the backtest is not clear."""
 
 FOREST = "perturbed-rows"
@@ -41,6 +41,8 @@ def _evolved(name: str, **proxy: Any) -> Mapping[str, Any]:
 
 
 _PROCESS = {"use": "gaussian-process", "kernel": "product", "likelihood_rows": 300, "iterations": 50}
+_TREES = {"use": "committee", "first": {"use": "boosting"}, "second": {"use": "ridge"}}
+_COMMITTEE = {"use": "committee", "first": _TREES, "second": _PROCESS}
 _TERMS = {"use": "gaussian-process", "kernel": "additive", "likelihood_rows": 150, "iterations": 30}
 _ADDITIVE_GP = _evolved("additive-gp-evolution", **_TERMS)
 _STEPS = {"hidden": [64, 64], "learning_rate": 5e-3, "steps": 120, "keep": "last", "held_out": 0}
@@ -57,7 +59,8 @@ CANDIDATES: Mapping[str, Candidate] = {
         Candidate(FOREST, FOREST, "table", "a forest on perturbed rows"),
         Candidate("ridge-evolution", "ridge-evolution", "table", "main effects by ridge regression"),
         Candidate("gp-evolution", _evolved("gp-evolution", **_PROCESS), words="a Gaussian process of all columns"),
-        Candidate(DEFAULT, DEFAULT, "table", "boosted trees and main effects together"),
+        Candidate("committee-evolution", "committee-evolution", "table", "boosted trees and main effects together"),
+        Candidate(DEFAULT, _evolved(DEFAULT, **_COMMITTEE), words="the two before together"),
         Candidate("additive-gp-evolution", _ADDITIVE_GP, words="a Gaussian process of one term a column"),
         Candidate("networks-evolution", _evolved("networks-evolution", **_NETWORKS), words="small networks"),
         Candidate("coms-evolution", _COMS, words="a small network kept from over-valuing designs"),

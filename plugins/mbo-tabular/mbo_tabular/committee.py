@@ -65,6 +65,12 @@ class Committee(Proxy):
     first: Proxy = stage_option("a member")
     second: Proxy = stage_option("another member")
     third: Proxy = stage_option("a third member, or none", NoProxy())
+    first_weight: float | None = option(
+        None,
+        "of the first member's opinion; the others share what is left. By default all weigh alike",
+        at_least=0.0,
+        at_most=1.0,
+    )
     average: Literal["ranks", "z-scores"] = option(
         "ranks", "a member's opinion: the rank among its predictions for the rows, or its distance from their mean"
     )
@@ -104,15 +110,22 @@ class Committee(Proxy):
         own = keys.split(key, len(self.members))
         views = tuple(self._view(member, each, data) for member, each in zip(self.members, own, strict=True))
         opinions = self._opinions(views, data.x)[0]
-        state = CommitteeState(views, *_increasing(opinions.mean(0), data.y, data.w))
+        state = CommitteeState(views, *_increasing(self._mean(opinions), data.y, data.w))
         return state, {"agreement": _agreement(opinions)}
 
     def predict(self, state: CommitteeState, x: Tensor) -> Prediction:
         """The members' mean opinion as a score; the std is of what they say, and of how sure they are."""
         opinions, stds = self._opinions(state.views, x.detach())
-        variance = opinions.var(0, correction=0) + stds.square().mean(0)
+        mean = self._mean(opinions)
+        variance = self._mean((opinions - mean).square() + stds.square())
         std = (state.slope.square() * variance + LEAST_STD**2).sqrt()
-        return Prediction(_scored(state, opinions.mean(0)), std)
+        return Prediction(_scored(state, mean), std)
+
+    def _mean(self, said: Tensor) -> Tensor:
+        """The mean over members of what is said of each design, (members, n) to (n,)."""
+        if self.first_weight is None:
+            return said.mean(0)
+        return self.first_weight * said[0] + (1 - self.first_weight) * said[1:].mean(0)
 
     def _view(self, member: Proxy, key: Key, data: Data) -> View:
         state = trained(member, key, data)

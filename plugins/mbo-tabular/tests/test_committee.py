@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mbo_grad_ascent.proxy import Regression
+from mbo_tabular.bagging import LEAST_STD
 from mbo_tabular.committee import Committee, _rank, _scored, _z_score, trained
 from mbo_tabular.forest import Forest
 from mbo_tabular.ridge import RidgeProxy
@@ -67,6 +68,21 @@ def test_the_committee_orders_by_the_mean_opinion(average):
     # The map from opinions to scores keeps the mean of the rows.
     assert abs(committee.predict(state, DATA.x).mean.mean() - DATA.y.mean()) < 1e-5
     assert (committee.predict(state, DATA.x).mean - DATA.y).square().mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("weight", "shares"), [(None, (1 / 3, 1 / 3, 1 / 3)), (0.6, (0.6, 0.2, 0.2)), (1.0, (1, 0, 0))]
+)
+def test_the_others_share_what_the_first_leaves(weight, shares):
+    committee = Committee(**MEMBERS, third=RidgeProxy(members=2, knots=2), first_weight=weight)
+    state, _ = committee.init(KEY, DATA)
+    opinions, stds = committee._opinions(state.views, DATA.x)
+    weights = torch.tensor(shares)[:, None]
+    mean = (weights * opinions).sum(0)
+    found = committee.predict(state, DATA.x)
+    assert torch.equal(found.mean.argsort(), mean.argsort())
+    variance = (weights * ((opinions - mean).square() + stds.square())).sum(0)
+    assert torch.allclose(found.std, (state.slope.square() * variance + LEAST_STD**2).sqrt(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("average", ["ranks", "z-scores"])

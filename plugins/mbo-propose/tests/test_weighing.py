@@ -16,6 +16,7 @@ def task(score):
     return mbo.Task("made", x, score(x), space=mbo.Space.continuous(2, (-1.0, 1.0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("score", "least", "most"),
     [(lambda x: np.cos(3 * x[:, 0] * x[:, 1]), 0.9, 1.0), (lambda x: 1.0 * (x[:, 0] > 0.2) + (x[:, 1] > 0), 0.0, 0.3)],

@@ -58,7 +58,7 @@ def cell(judges: Judges, task: mbo.Task, seed: int, recipe: str) -> Arrays:
     search, begun = prepared(made), time.process_time()
     seen = {design.tobytes() for design in task.x + 0.0}
     unseen = np.array([row for row, design in enumerate(whole.x + 0.0) if design.tobytes() not in seen])
-    found = gather(task.x, search.fitted.found, good(made.given), search.spacing, search.score, seed)
+    found = gather(task.x, search.found, good(made.given), search.spacing, search.score, seed)
     pools = {"rows": Pool.of(whole.x[unseen], search.spacing, search.score), "space": found}
     held, stored = search.held_out, Arrays(reach=search.spacing.reach, verdict=made.verdict)
     stored |= {f"held_{name}": getattr(held, name) for name in ("rows", "observed", "predicted", "spread")}

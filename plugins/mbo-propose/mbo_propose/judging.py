@@ -5,6 +5,7 @@ from __future__ import annotations
 from mbo_core.runs.watch import Report
 from mbo_propose.backtest import CANDIDATES, DEFAULT, backtest, choose, verdict
 from mbo_propose.backtest.advice import advice
+from mbo_propose.backtest.candidates import PROCESS
 from mbo_propose.record import Proposals
 from mbo_propose.weighing import weighed
 
@@ -28,6 +29,7 @@ def judge(made: Proposals, report: Report | None) -> None:
     if made.recipe == DEFAULT:
         made.chosen, _, reason = weighed(task, WEIGHING * wishes.budget, wishes.seed)
         made.reasons.append(reason)
+        made.helping = [CANDIDATES[PROCESS].recipe]
     made.judged = verdict(task, made.tested)
     made.helps = list(made.judged.helps)
 

@@ -63,7 +63,16 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(MboError("unknown task", "known: bowl")), reason_of(KeyError("x"))
     ('unknown task', "KeyError: 'x'")
     """
-    return error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, MboError):
+        return error.message
+    try:
+        text = str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as worse:
+        # The text of a third party's error may raise anything, also SystemExit.
+        text = f"its text cannot be shown ({type(worse).__name__})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def warn(text: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 CORE = Path(__file__).parents[1] / "mbo_core"
 ORDER = (
     "errors",
+    "foreign",
     "toml",
     "tasks",
     "stages",

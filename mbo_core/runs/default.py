@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mbo_core.errors import reason_of
+from mbo_core.foreign import foreign
 from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.recipes.recipe import Recipe
@@ -175,7 +176,8 @@ def evaluate(run: Run, candidates: Candidates) -> Scores:
     failed: dict[int, str] = {}
     for seed, raw in zip(candidates.seeds, candidates.raw, strict=True) if run.task.oracle is not None else ():
         try:
-            scores[seed] = run.recipe.evaluation.score(raw, run.task)
+            with foreign(f"the evaluation of {run.task.name}"):
+                scores[seed] = run.recipe.evaluation.score(raw, run.task)
         except Exception as error:
             # Whatever a third party's oracle raises, the other seeds' scores are kept.
             failed[seed] = reason_of(error)

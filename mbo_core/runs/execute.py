@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mbo_core.errors import MboError, RecipeError, reason_of
+from mbo_core.foreign import foreign
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
@@ -111,7 +112,8 @@ def plan(
     recorded = recipes.recorded_run(document)
     opened_task = open_task(task, asked, document, found)
     loaded = opened_task.task
-    resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
+    with foreign("a stage of the recipe"):
+        resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
     used, cuts = fitted(resolved, loaded.table.designs)
     about = (opened_task.own_table, opened_task.hold, opened_task.start, opened_task.files)
@@ -242,7 +244,8 @@ class Job:
         start = time.perf_counter()
         self._store_recipe()
         try:
-            self._groups(start)
+            with foreign("a stage of the recipe"):
+                self._groups(start)
             self._finish("failed" if self.result.failed else "done", start)
         except KeyboardInterrupt:
             self._finish("interrupted", start)

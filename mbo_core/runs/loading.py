@@ -146,7 +146,7 @@ def _again(record: Mapping[str, Any], registry: Registry, place: Folder) -> Task
             space = None if source.space is None else place.path / SPACE
             found = read_table(source.path, **how, ignore=source.ignore, space=space)
         else:
-            found = registry.task(name).load()
+            found = registry.task(name).loaded()
         return found.held(record["hold"]) if record["hold"] else found
     except MboError as error:
         fact = f'task "{name}" of the run {place.path} cannot be loaded: {error.message}'

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import click
 
+from mbo_core.text import printable, say
+
 Mistake: TypeAlias = "tuple[str, str | None]"
 """A fact with its hint."""
 
@@ -29,7 +31,7 @@ class MboError(click.ClickException):
 
     def format_message(self) -> str:
         """The message with its hint, as it is printed."""
-        return self.message if self.hint is None else f"{self.message}\n\nhint: {self.hint}"
+        return printable(self.message if self.hint is None else f"{self.message}\n\nhint: {self.hint}")
 
     def __str__(self) -> str:
         return self.format_message()
@@ -77,7 +79,7 @@ def reason_of(error: BaseException) -> str:
 
 def warn(text: str) -> None:
     """Print a one-line warning on stderr."""
-    click.echo(f"warning: {' '.join(text.split())}", err=True)
+    say(f"warning: {' '.join(text.split())}", err=True)
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 
 CORE = Path(__file__).parents[1] / "mbo_core"
 ORDER = (
+    "text",
     "errors",
     "foreign",
     "toml",

@@ -215,7 +215,7 @@ def _progress() -> Iterator[Bar]:
 
 
 class FileBar:
-    """One file's bar, in pooch's interface."""
+    """One file's bar, in tqdm's interface."""
 
     def __init__(self, progress: Progress, text: str) -> None:
         self._progress = progress
@@ -233,10 +233,6 @@ class FileBar:
     def update(self, count: int) -> None:
         """Count received bytes."""
         self._progress.advance(self._task, count)
-
-    def reset(self) -> None:
-        """Reset the bar, as pooch does before the last update."""
-        self._progress.reset(self._task)
 
     def close(self) -> None:
         """Finish the bar."""

@@ -84,7 +84,7 @@ def run(
     from mbo_core.runs.opening import Asked
     from mbo_core.runs.store import fresh
 
-    kept = (Cache.create(cache),) if cache else ()
+    kept = (Cache.create(cache.absolute()),) if cache else ()
     asked = Asked(said_of_table(target, minimize, weights, space, ignore), parse_hold(hold), start)
     numbers = None if seeds is None else parse_seeds(seeds)
     planned = plan(recipe, task, numbers, preset, sets, found, kept, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, redirect_stdout
@@ -135,6 +136,10 @@ def leave_out(plugin: Plugin) -> str:
 
 
 def silenced(function: Callable[[], Any]) -> Any:
-    """Call a function with its output sent to stderr, as stdout is for results."""
-    with redirect_stdout(sys.stderr):
-        return function()
+    """Call a function with its output on stderr, as stdout is for results; the working directory stays."""
+    before = os.getcwd()
+    try:
+        with redirect_stdout(sys.stderr):
+            return function()
+    finally:
+        os.chdir(before)

@@ -189,7 +189,7 @@ def run(
         StoreError: for a folder that cannot be created or written.
         Interrupted: on Ctrl-C; finished seeds are in the folder.
     """
-    kept = () if cache is None else (Cache.create(Path(cache)),)
+    kept = () if cache is None else (Cache.create(Path(cache).absolute()),)
     asked = Asked(hold=hold or {}, start=start)
     planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept), asked)
     return execute(planned, Path(out) if out is not None else None, device, report, keep_proxy)

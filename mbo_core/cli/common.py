@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mbo_core.errors import MboError, RecipeError
+from mbo_core.text import printable, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,7 +125,7 @@ def print_json(values: Any) -> None:
     """Print one JSON object on stdout; numbers that are not finite become null, as JSON has no NaN."""
     from mbo_core.runs.store import to_json
 
-    click.echo(to_json(values))
+    say(to_json(values))
 
 
 def console() -> Console:
@@ -141,10 +142,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title and Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        table.add_column(column.lstrip(">"), justify=justify, overflow="fold", no_wrap=place == 0)
+        table.add_column(Text(printable(column.lstrip(">"))), justify=justify, overflow="fold", no_wrap=place == 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console().print(table)
+
+
+def print_heading(text: str) -> None:
+    """Print a line in bold on stdout; square brackets in it are text."""
+    from rich.text import Text
+
+    console().print(Text(printable(text), style="bold"))

@@ -22,6 +22,7 @@ from mbo_core.cli.common import (
     task_option,
 )
 from mbo_core.errors import RecipeError
+from mbo_core.text import printable, say
 
 if TYPE_CHECKING:
     from mbo_core.runs.watch import Report
@@ -83,12 +84,12 @@ def run(
     from mbo_core.runs.opening import Asked
     from mbo_core.runs.store import fresh
 
-    kept = (Cache.create(cache),) if cache else ()
+    kept = (Cache.create(cache.absolute()),) if cache else ()
     asked = Asked(said_of_table(target, minimize, weights, space, ignore), parse_hold(hold), start)
     numbers = None if seeds is None else parse_seeds(seeds)
     planned = plan(recipe, task, numbers, preset, sets, found, kept, asked)
     for note in planned.task.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     # Checked before a folder is made, so that a failure leaves no empty one.
     device = choose_device(device)
     if dry_run:
@@ -158,14 +159,14 @@ def progress() -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, int] = {}
 
         def report(phase: str, done: int, total: int) -> None:
             if phase not in tasks:
-                tasks[phase] = bars.add_task(phase, total=total)
+                tasks[phase] = bars.add_task(printable(phase), total=total)
             bars.update(bars.task_ids[tasks[phase]], completed=done)
 
         yield report

@@ -11,6 +11,7 @@ import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
 from mbo_core.errors import RecipeError, matching, nearest
+from mbo_core.text import say
 
 SCORES = ("published", "measured")
 """The tables of a method that hold scores by task."""
@@ -138,15 +139,15 @@ def _print(thing: dict[str, Any]) -> None:
                 list(value[0]) if value else ["no options"], [[_toml(cell) for cell in row.values()] for row in value]
             )
         elif isinstance(value, dict) and value:
-            click.echo(f"{key}:")
+            say(f"{key}:")
             for name, inner in value.items():
-                click.echo(f"  {name}: {_scores(inner) if key in SCORES else _text(inner)}")
+                say(f"  {name}: {_scores(inner) if key in SCORES else _text(inner)}")
         elif isinstance(value, list) and any(" " in str(item) for item in value):
-            click.echo(f"{key}:")
+            say(f"{key}:")
             for item in value:
-                click.echo(f"  - {item}")
+                say(f"  - {item}")
         else:
-            click.echo(f"{key}: {_text(value)}")
+            say(f"{key}: {_text(value)}")
 
 
 def _scores(scores: dict[str, Any]) -> str:

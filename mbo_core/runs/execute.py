@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mbo_core.errors import MboError, RecipeError, reason_of
+from mbo_core.foreign import foreign
 from mbo_core.functional import precision
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
@@ -188,7 +189,7 @@ def run(
         StoreError: for a folder that cannot be created or written.
         Interrupted: on Ctrl-C; finished seeds are in the folder.
     """
-    kept = () if cache is None else (Cache.create(Path(cache)),)
+    kept = () if cache is None else (Cache.create(Path(cache).absolute()),)
     asked = Asked(hold=hold or {}, start=start)
     planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept), asked)
     return execute(planned, Path(out) if out is not None else None, device, report, keep_proxy)
@@ -242,7 +243,8 @@ class Job:
         start = time.perf_counter()
         self._store_recipe()
         try:
-            self._groups(start)
+            with foreign("a stage of the recipe"):
+                self._groups(start)
             self._finish("failed" if self.result.failed else "done", start)
         except KeyboardInterrupt:
             self._finish("interrupted", start)

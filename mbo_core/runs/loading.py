@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +18,8 @@ from mbo_core.recipes.resolve import resolve
 from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.records import HeldOut
-from mbo_core.runs.result import Result, Trial
-from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, read, read_tensors, table, write, write_tensors
+from mbo_core.runs.result import Result, Trial, cells_of
+from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, read, read_tensors, rows_of, table, write, write_tensors
 from mbo_core.tasks.files import read_table
 from mbo_core.tasks.replicates import Replicates
 from mbo_core.tasks.source import SPACE, Source
@@ -146,7 +144,7 @@ def _again(record: Mapping[str, Any], registry: Registry, place: Folder) -> Task
             space = None if source.space is None else place.path / SPACE
             found = read_table(source.path, **how, ignore=source.ignore, space=space)
         else:
-            found = registry.task(name).load()
+            found = registry.task(name).loaded()
         return found.held(record["hold"]) if record["hold"] else found
     except MboError as error:
         fact = f'task "{name}" of the run {place.path} cannot be loaded: {error.message}'
@@ -166,7 +164,7 @@ def _trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:
     rows = _rows(place, seed, "designs.csv")
     names = tuple(rows[0]) if rows else ()
     scores = {name: tensors[name].numpy() for name in names if name in tensors}
-    known = {"in_data", "predicted", *scores, *(task.cells(raw[0]) if len(raw) else ())}
+    known = {"in_data", "predicted", *scores, *(cells_of(task, raw[0]) if len(raw) else ())}
     columns = {name: [_value(row[name]) for row in rows] for name in names if name not in known}
     steps = [{name: _value(cell) for name, cell in row.items() if cell} for row in _rows(place, seed, "steps.csv")]
     return Trial(raw, encoded, predicted, scores, gap, steps, columns)
@@ -174,7 +172,7 @@ def _trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:
 
 def _rows(place: Folder, seed: int, name: str) -> list[Mapping[str, str]]:
     path = place.of_seed(seed, name)
-    rows: list[Mapping[str, str]] = read(path, lambda text: list(csv.DictReader(io.StringIO(text))))
+    rows: list[Mapping[str, str]] = read(path, rows_of)
     return rows
 
 

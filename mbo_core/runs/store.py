@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mbo_core.errors import StoreError
+from mbo_core.text import held, released
 
 FORMAT = 1
 """The version of the folder's layout."""
@@ -51,7 +52,7 @@ def read(path: Path, parse: Callable[[str], Any]) -> Any:
         StoreError: if it is missing or corrupt.
     """
     try:
-        return parse(path.read_text(encoding="utf-8"))
+        return parse(path.read_bytes().decode())
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}", "name the folder of one run") from error
     except (ValueError, RecursionError) as error:
@@ -115,13 +116,42 @@ def fresh(parent: Path, name: str) -> Path:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV; missing cells are empty."""
+    """Rows as CSV; missing cells are empty, and texts are `held`. `rows_of` reads it."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    lines = Lines()
+    # Before Python 3.13 the module quotes a carriage return only if it ends lines.
+    writer = csv.writer(lines, lineterminator="\r\n")
+    writer.writerow(map(_cell, names))
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
+    return "".join(lines.found)
+
+
+class Lines:
+    """What a CSV writer writes, a row at a time."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def write(self, row: str) -> None:
+        """Take a row."""
+        self.found.append(row.removesuffix("\r\n") + "\n")
+
+
+def _cell(value: Any) -> Any:
+    return held(value) if isinstance(value, str) else value
+
+
+def rows_of(text: str) -> list[Mapping[str, str]]:
+    """The rows of a CSV written by `table`.
+
+    Raises:
+        ValueError: for text that it has not written.
+    """
+    try:
+        heading, *rows = [list(map(released, row)) for row in csv.reader(io.StringIO(text))] or [[]]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    return [dict(zip(heading, row, strict=True)) for row in rows]
 
 
 def to_json(values: Any) -> str:
@@ -181,7 +211,8 @@ class Folder:
                 path.mkdir(parents=True, exist_ok=True)
         if taken:
             raise StoreError(f"{path} exists and is not an empty folder", "name another --out, or remove it")
-        return cls(path)
+        # Absolute, as a plugin may change the working directory.
+        return cls(path.absolute())
 
     def recipe(self, text: str) -> None:
         """Write the resolved recipe."""

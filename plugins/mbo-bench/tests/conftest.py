@@ -54,6 +54,15 @@ def inline(monkeypatch):
     return Inline
 
 
+@pytest.fixture(scope="module")
+def toys_in(tmp_path_factory):
+    """A folder for several tests, with what writes a recipe there, and the command without workers."""
+    folder = tmp_path_factory.mktemp("bench")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "Local", Inline)
+        yield folder, writer(folder), command(folder)
+
+
 @pytest.fixture
 def toy():
     """The file of the toys."""
@@ -64,8 +73,12 @@ def toy():
 def recipe(tmp_path):
     """Writes a recipe, and gives its path."""
 
+    return writer(tmp_path)
+
+
+def writer(folder):
     def written(name="near", options=""):
-        path = tmp_path / f"{name}.toml"
+        path = folder / f"{name}.toml"
         path.write_text(RECIPE.format(name=name, options=options))
         return path
 
@@ -75,8 +88,11 @@ def recipe(tmp_path):
 @pytest.fixture
 def mbo(tmp_path):
     """`mbo bench` in this process, with the toys."""
+    return command(tmp_path)
 
-    def run(*arguments, out=tmp_path / "out"):
+
+def command(folder):
+    def run(*arguments, out=folder / "out"):
         given = ["bench", *map(str, arguments), "--plugin", str(TOY), "--out", str(out)]
         return CliRunner().invoke(main, given)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mbo_bench.cells.cell import Cell
     from mbo_bench.engines.driver import Counts, State
     from mbo_bench.engines.job import Setting
+    from mbo_core.plugins.registry import Registry
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -31,23 +32,25 @@ HELP = {"help_option_names": ["-h", "--help"]}
 @click.option("--seeds-per-cell", type=int, metavar="N", help="How many seeds are trained together; 8 by default.")
 @click.option("--preset", metavar="NAME", help="A preset of all methods, e.g. quick.")
 @click.option("--set", "sets", multiple=True, metavar="ROLE.OPTION=VALUE", help="Change an option of all methods.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The bench's folder.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The bench's folder.")
 @click.option("--workers", type=int, metavar="N", help="How many cells at a time; one for each core by default.")
 @click.option("--threads", type=int, default=1, show_default=True, help="Threads of a cell.")
 @click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", show_default=True, help="Where to compute.")
 @click.option("--budget", metavar="TIME", help="Start no cell after this time, e.g. 90s, 20m, 3h.")
 @click.option("--retry-failed", is_flag=True, help="Run failed and refused cells again.")
+@click.option("--verify", type=click.Path(path_type=Path), metavar="ROW.json", help="Repeat a row of a board.")
 @click.option("--dry-run", is_flag=True, help="Print what is done and what is left; run nothing.")
 @json_option
 @plugins_option
 def bench(
     grid: Path | None,
-    out: Path,
+    out: Path | None,
     workers: int | None,
     threads: int,
     device: str,
     budget: str | None,
     retry_failed: bool,
+    verify: Path | None,
     dry_run: bool,
     as_json: bool,
     **options: Any,
@@ -57,6 +60,11 @@ def bench(
     The same command again does only what is missing.
     """
     found, meta = registry(), click.get_current_context().meta
+    if verify is not None:
+        _verify(verify, found, device, out, as_json)
+        return
+    if out is None:
+        raise RecipeError("missing --out", "name the bench's folder: --out DIR")
     from mbo_bench.durable.folder import Bench
     from mbo_bench.engines.driver import State
     from mbo_bench.engines.job import Setting
@@ -79,6 +87,21 @@ def bench(
     for text in state.ledger.damaged:
         click.echo(f"warning: {text}", err=True)
     _finish(_drive(state, setting, workers or _cores(), limit), state, as_json)
+
+
+def _verify(path: Path, found: Registry, device: str, out: Path | None, as_json: bool) -> None:
+    from mbo_bench.board import read_row, verify
+
+    row = read_row(path)
+    # Output of a plugin is not a result.
+    with redirect_stdout(sys.stderr):
+        verdict = verify(row, found, device, out)
+    if as_json:
+        print_json(vars(verdict))
+    else:
+        click.echo(f"{row.cell.label}: {verdict.text}")
+    if not verdict.holds:
+        raise click.exceptions.Exit(1)
 
 
 def _given(methods: str | None, tasks: str | None, seeds: str | None, sets: tuple[str, ...], **others: Any) -> Any:

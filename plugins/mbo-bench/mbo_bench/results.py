@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mbo_bench.board import rows_in
 from mbo_bench.cells.cell import Cell
 from mbo_bench.cells.content import MEASURES, NAME
+from mbo_bench.durable.folder import NAME as BENCH
 from mbo_bench.durable.folder import Bench
 from mbo_bench.engines.driver import State
 from mbo_core.errors import StoreError, warn
@@ -26,7 +28,7 @@ COLUMNS = (*NAMES, "seed", "status", "reason", *NUMBERS, *TEXTS)
 
 
 def load(*folders: str | Path) -> DataFrame:
-    """The results of one or more benches.
+    """The results of one or more benches, or of boards that others have written.
 
     Returns:
         A frame with a row for each method, task and seed of the grids that were asked for. `status` is `done`, `failed`
@@ -40,10 +42,14 @@ def load(*folders: str | Path) -> DataFrame:
     from pandas import DataFrame
 
     rows = [row for folder in folders for row in _rows(Path(folder))]
-    return DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float)).fillna(dict.fromkeys(TEXTS, ""))
+    return DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
 
 
 def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    if not (folder / BENCH).exists() and (rows := list(rows_in(folder))):
+        for row in rows:
+            yield from _finished(row.cell, row.content, {"bench": str(folder)})
+        return
     bench = Bench.open(folder)
     cells = bench.expected()
     state = State.of(bench, cells)
@@ -58,11 +64,22 @@ def _of_cell(cell: Cell, state: State) -> Iterator[dict[str, Any]]:
     found = None if place is None else content_of(place)
     status = state.of_cell(cell.key) if cell.key else "refused"
     reason = cell.refused or str(state.outcomes.get(cell.key, {}).get("reason", ""))
-    about = {"bench": str(state.bench.path), "method": cell.method, "task": cell.task, **dict(cell.parts)}
-    for place_of_seed, seed in enumerate(cell.seeds):
-        row: dict[str, Any] = dict.fromkeys(("proxy", "adversary", "update", "recipe", "preset"), "")
-        row |= {**about, "seed": seed, "status": status, "reason": reason if status != "done" else ""}
-        yield row if found is None else {**row, **_of_seed(found, place_of_seed, seed), "cell": str(place)}
+    about = {"bench": str(state.bench.path), "cell": str(place or "")}
+    if found is not None:
+        yield from _finished(cell, found, about)
+        return
+    for seed in cell.seeds:
+        yield {**_named(cell), **about, "seed": seed, "status": status, "reason": reason}
+
+
+def _named(cell: Cell) -> dict[str, Any]:
+    empty = dict.fromkeys((*NAMES, *TEXTS), "")
+    return {**empty, "method": cell.method, "task": cell.task, **dict(cell.parts)}
+
+
+def _finished(cell: Cell, found: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for place, seed in enumerate(cell.seeds):
+        yield {**_named(cell), **about, "seed": seed, **_of_seed(found, place, seed)}
 
 
 def content_of(folder: Path) -> dict[str, Any]:
@@ -92,5 +109,5 @@ def _of_seed(found: Mapping[str, Any], place: int, seed: int) -> dict[str, Any]:
         "best_in_data_raw": found["best_in_data"]["raw"],
         "seconds": found["seconds"] / len(found["seeds"]),
         "device": found["machine"]["device"],
-        "designs": found["designs"][place],
+        "designs": found["designs"][place] or "",
     }

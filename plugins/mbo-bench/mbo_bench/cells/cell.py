@@ -75,7 +75,10 @@ def key_of(recipe: Recipe, data: str, task: str, seeds: tuple[int, ...], version
     from mbo_core.recipes.recipe import written
 
     stages = {role: written(stage) for role, stage in recipe.stages().items()}
-    content = {"format": FORMAT, "recipe": stages, "data": data, "task": task, "seeds": seeds, "versions": versions}
+    # The name and the preset too, as the run's record has them.
+    about = [recipe.name, recipe.preset, recipe.changed]
+    rest = {"data": data, "task": task, "seeds": seeds, "versions": versions}
+    content = {"format": FORMAT, "about": about, "recipe": stages, **rest}
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 

@@ -42,7 +42,7 @@ def content(result: Result, cell: Cell, record: Mapping[str, Any]) -> dict[str, 
         "constants": record["constants"],
         "task": cell.task,
         "seeds": cell.seeds,
-        "scores": {name: _scores(trials, name, result.task.sign) for name in ("normalised", "raw")},
+        "scores": {name: scores_of(trials, name, result.task.sign) for name in ("normalised", "raw")},
         "oracles": record["scores_by_oracle"],
         "best_in_data": record["best_in_data"],
         "gap": record["gap"],
@@ -61,7 +61,8 @@ def digest(designs: NDArray[Any]) -> str:
     return sha256(f"{designs.dtype}{designs.shape}".encode() + designs.tobytes()).hexdigest()[:20]
 
 
-def _scores(trials: list[Trial | None], name: str, sign: int) -> dict[str, list[float | None]]:
+def scores_of(trials: list[Trial | None], name: str, sign: int) -> dict[str, list[float | None]]:
+    """The measures of each seed, None for a seed without a score; `sign` is -1 if raw scores are minimised."""
     # The 100th percentile is the best score, also where that is the smallest.
     turn = sign if name == "raw" else 1
     rows = [_measures(trial, name, turn) for trial in trials]

@@ -13,13 +13,20 @@ import click
 
 from mbo_core.cli.common import FILES, WITHOUT, json_option, plugins_option, print_json, registry
 from mbo_core.cli.run import parse_seeds
-from mbo_core.errors import RecipeError
+from mbo_core.errors import MboError, RecipeError
 
 if TYPE_CHECKING:
     from mbo_bench.cells.cell import Cell
     from mbo_bench.engines.driver import Counts, State
     from mbo_bench.engines.job import Setting
     from mbo_core.plugins.registry import Registry
+
+
+class Stopped(MboError):
+    """A bench was stopped by Ctrl-C; finished cells are kept."""
+
+    exit_code = 130
+
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -122,8 +129,14 @@ def _drive(state: State, setting: Setting, workers: int, budget: float) -> Count
     if not missing:
         return state.counts(set())
     workers = min(workers, missing)
-    with shown(state, workers) as report:
-        return Driver(state, Local(setting, workers), setting, report, budget).go()
+    try:
+        with shown(state, workers) as report:
+            return Driver(state, Local(setting, workers), setting, report, budget).go()
+    except KeyboardInterrupt:
+        state.refresh()
+        counts = state.counts(set())
+        fact = f"interrupted: {counts.done} of {counts.all} cells done"
+        raise Stopped(fact, "the same command runs the others") from None
 
 
 def _finish(counts: Counts, state: State, as_json: bool) -> None:

@@ -45,7 +45,7 @@ class Stored:
         """
         if (path / "bench.json").exists():
             raise StoreError(
-                f"{path} is a bench", f"`mbo report {path}` compares its methods; runs are in {path}/cells"
+                f"{path} is a bench", f"`mbo report {path}` compares its methods; runs are in {path}/cells/*/run"
             )
         record = Folder(path).load_record()
         return cls(path, record, dict(_facts(path, record)))

@@ -11,7 +11,7 @@ from mbo_bench.board import rows_in
 from mbo_bench.cells.cell import Cell
 from mbo_bench.cells.content import MEASURES, NAME
 from mbo_bench.durable.folder import NAME as BENCH
-from mbo_bench.durable.folder import Bench
+from mbo_bench.durable.folder import RUN, Bench
 from mbo_bench.engines.driver import State
 from mbo_core.errors import StoreError, warn
 from mbo_core.runs.store import read
@@ -64,7 +64,7 @@ def _of_cell(cell: Cell, state: State) -> Iterator[dict[str, Any]]:
     found = None if place is None else content_of(place)
     status = state.of_cell(cell.key) if cell.key else "refused"
     reason = cell.refused or str(state.outcomes.get(cell.key, {}).get("reason", ""))
-    about = {"bench": str(state.bench.path), "cell": str(place or "")}
+    about = {"bench": str(state.bench.path), "cell": str(place / RUN) if place else ""}
     if found is not None:
         yield from _finished(cell, found, about)
         return

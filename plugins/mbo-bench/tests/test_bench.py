@@ -38,8 +38,8 @@ def test_each_cell_is_a_run(mbo, recipe, out):
     assert done.exit_code == 0, done.output
     assert done.stdout == "4 of 4 cells done\n"
     for folder in (out / "cells").iterdir():
-        record = Folder(folder).load_record()
-        assert (record["status"], record["run"], len(record["seeds"])) == ("done", str(folder), 2)
+        record = Folder(folder / "run").load_record()
+        assert (record["status"], record["run"], len(record["seeds"])) == ("done", str(folder / "run"), 2)
         scores = json.loads((folder / "cell.json").read_text())["scores"]["normalised"]
         assert scores["100th"] == record["scores"]["normalised"]["100th"]
         assert len(scores["80th"]) == 2
@@ -49,8 +49,8 @@ def test_each_cell_is_a_run(mbo, recipe, out):
 def test_a_cell_repeats_by_its_recipe(mbo, recipe, out, toy):
     mbo("--methods", recipe(), "--tasks", "Bowl", "--seeds", "3,")
     [folder] = (out / "cells").iterdir()
-    stored = library.load(folder, registry=library.installed().including([toy]))
-    again = library.run(folder / "recipe.toml", plugins=[toy])
+    stored = library.load(folder / "run", registry=library.installed().including([toy]))
+    again = library.run(folder / "run/recipe.toml", plugins=[toy])
     assert (again.designs == stored.designs).all()
 
 
@@ -107,6 +107,23 @@ def test_a_cell_of_another_driver_is_left_to_it(mbo, recipe, out, monkeypatch):
     monkeypatch.setattr(driver.claims, "held", look)
     assert mbo("--methods", recipe(), "--tasks", "Bowl").exit_code == 0
     assert (count(out, "started"), len(looks) >= 3) == (1, True)
+
+
+def test_ctrl_c_keeps_what_is_finished(mbo, recipe, out, inline, monkeypatch):
+    run, cells = inline.ended, []
+
+    def stopped(self, timeout):
+        cells.append(run(self, timeout))
+        if len(cells) == 2:
+            raise KeyboardInterrupt
+        return cells[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inline, "ended", stopped)
+        done = mbo("--methods", recipe(), *BOTH)
+    assert (done.exit_code, "interrupted: 2 of 4 cells done" in done.stderr) == (130, True)
+    assert mbo("--methods", recipe(), *BOTH).exit_code == 0
+    assert count(out, "started") == 4
 
 
 def test_a_spent_budget_starts_nothing(mbo, recipe, out):

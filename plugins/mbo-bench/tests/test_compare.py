@@ -32,7 +32,7 @@ def cell(out):
 
     def of(method, seeds=4):
         [found] = [one for one in bench.expected() if one.method == method and len(one.seeds) == seeds]
-        return bench.cell(found.key)
+        return bench.run(found.key)
 
     return of
 

@@ -78,7 +78,7 @@ def check(out):
     assert done == Counter(keys)
     registry = library.installed().including([TOY])
     for key in keys:
-        assert library.load(bench.cell(key), registry=registry).status == "done"
+        assert library.load(bench.run(key), registry=registry).status == "done"
     assert not any(list((out / name).iterdir()) for name in ("attempts", "claims"))
 
 

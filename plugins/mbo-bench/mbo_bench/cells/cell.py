@@ -62,14 +62,18 @@ class Cell:
         return cls(**{**values, "seeds": tuple(values["seeds"]), "parts": parts})
 
 
-def key_of(recipe: Recipe, data: str, task: str, seeds: tuple[int, ...], versions: Mapping[str, str]) -> str:
-    """The digest of all that a cell's result depends on.
+def key_of(base: str, seeds: tuple[int, ...]) -> str:
+    """The digest of all that a cell's result depends on, from `base_of` and its seeds."""
+    return sha256(json.dumps([base, seeds]).encode()).hexdigest()[:DIGITS]
+
+
+def base_of(recipe: Recipe, data: str, task: str, versions: Mapping[str, str]) -> str:
+    """The part of the digest that cells of other seeds share.
 
     Args:
         recipe: the resolved recipe, before a table's limits.
         data: the digest of the task's data.
         task: its name.
-        seeds: the seeds.
         versions: of the distributions that are used.
     """
     from mbo_core.recipes.recipe import written
@@ -77,9 +81,9 @@ def key_of(recipe: Recipe, data: str, task: str, seeds: tuple[int, ...], version
     stages = {role: written(stage) for role, stage in recipe.stages().items()}
     # The name and the preset too, as the run's record has them.
     about = [recipe.name, recipe.preset, recipe.changed]
-    rest = {"data": data, "task": task, "seeds": seeds, "versions": versions}
+    rest = {"data": data, "task": task, "versions": versions}
     content = {"format": FORMAT, "about": about, "recipe": stages, **rest}
-    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGITS]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def data_digest(task: Task) -> str:

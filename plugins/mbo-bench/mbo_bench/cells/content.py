@@ -25,9 +25,17 @@ MEASURES = (*(f"{q}th" for q in PERCENTILES), "mean")
 
 
 def write_content(result: Result, cell: Cell, place: Path, final: Path) -> None:
-    """Write `cell.json` into the folder of a run, and where the folder will be into its record."""
-    record: dict[str, Any] = read(place / "run.json", json.loads)
-    write(place / "run.json", to_json({**record, "run": str(final)}) + "\n")
+    """Write `cell.json` beside a run, and where the run's folder will be into its record.
+
+    Args:
+        result: the run.
+        cell: the cell.
+        place: where the cell is now, with the run in a folder of the same name.
+        final: where the run's folder will be.
+    """
+    path = place / final.name / "run.json"
+    record: dict[str, Any] = read(path, json.loads)
+    write(path, to_json({**record, "run": str(final)}) + "\n")
     write(place / NAME, to_json(content(result, cell, record)) + "\n")
 
 

@@ -3,7 +3,8 @@
 ```
 bench.json            its format
 grids/<digest>.json   the cells of a grid that was asked for, those that are refused among them
-cells/<key>/          a finished cell: a run's folder as `mbo run` writes it, and cell.json with its scores
+cells/<key>/run/      a finished cell: a run's folder as `mbo run` writes it, see `mbo show`
+cells/<key>/cell.json its scores
 attempts/             cells that are being run
 claims/               who runs them
 logs/<key>.txt        what a cell printed, if it printed anything
@@ -31,6 +32,8 @@ from mbo_core.runs.store import creating, read, to_json, write
 
 FORMAT = 1
 NAME = "bench.json"
+RUN = "run"
+"""The folder of the run in that of a cell."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,10 @@ class Bench:
         """The folder of a finished cell."""
         return self.path / "cells" / key
 
+    def run(self, key: str) -> Path:
+        """The run of a finished cell."""
+        return self.cell(key) / RUN
+
     def log(self, key: str) -> Path:
         """What the processes of a cell printed."""
         return self.path / "logs" / f"{key}.txt"
@@ -102,7 +109,10 @@ class Bench:
         """
         for dead in (self.path / "attempts").glob(f"{key}.*"):
             shutil.rmtree(dead, ignore_errors=True)
-        return self.path / "attempts" / token
+        place = self.path / "attempts" / token
+        with creating(place):
+            place.mkdir()
+        return place
 
     def publish(self, attempt: Path, key: str) -> bool:
         """Make a complete attempt the finished cell; False if there is one already."""

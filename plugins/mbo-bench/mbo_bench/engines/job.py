@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mbo_bench.cells.cell import Cell, data_digest, key_of, versions_used
+from mbo_bench.cells.cell import Cell, base_of, data_digest, key_of, versions_used
 from mbo_bench.cells.content import write_content
 from mbo_bench.durable import claims
-from mbo_bench.durable.folder import Bench
+from mbo_bench.durable.folder import RUN, Bench
 from mbo_bench.durable.ledger import STARTED, last_outcomes
 from mbo_core.errors import MboError, RecipeError, TaskError, reason_of
 from mbo_core.plugins.registry import Registry, installed
@@ -134,12 +134,13 @@ class Attempt:
         cell = self.job.cell
         planned = plan(tomli.loads(cell.recipe), cell.task, list(cell.seeds), registry=registry)
         versions = versions_used(planned.asked, cell.task, registry)
-        if key_of(planned.asked, data_digest(planned.task), cell.task, cell.seeds, versions) != cell.key:
+        base = base_of(planned.asked, data_digest(planned.task), cell.task, versions)
+        if key_of(base, cell.seeds) != cell.key:
             fact = "its data, recipe or plugins differ from those that the bench was started with"
             raise MboError(fact, "repeat the command: cells are planned again")
         place = self.bench.attempt(cell.key, self.token)
-        result = execute(planned, place, self.job.setting.device)
-        write_content(result, cell, place, self.bench.cell(cell.key))
+        result = execute(planned, place / RUN, self.job.setting.device)
+        write_content(result, cell, place, self.bench.run(cell.key))
         if self.job.setting.retry:
             self.bench.retract(cell.key, self.token)
         self.bench.publish(place, cell.key)

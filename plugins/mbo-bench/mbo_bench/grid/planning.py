@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mbo_bench.cells.cell import Cell, data_digest, key_of, versions_used
+from mbo_bench.cells.cell import Cell, base_of, data_digest, key_of, versions_used
 from mbo_bench.grid.reading import Grid
 from mbo_bench.grid.variants import Variant
 from mbo_core.errors import Mistakes, RecipeError, TaskError
@@ -60,13 +60,12 @@ def _of_task(task: str, fits: Sequence[Fit], groups: Sequence[tuple[int, ...]], 
     data = data_digest(loaded) if loaded is not None else ""
     for one in fits:
         refused = one.refused or _too_small(one, loaded)
-        for seeds in groups:
-            if refused or one.recipe is None:
-                yield Cell(one.variant.label, task, seeds, refused=refused, parts=one.variant.parts)
-            else:
-                versions = versions_used(one.recipe, task, registry)
-                key, text = key_of(one.recipe, data, task, seeds, versions), one.recipe.to_toml({})
-                yield Cell(one.variant.label, task, seeds, key, text, parts=one.variant.parts)
+        label, parts = one.variant.label, one.variant.parts
+        if refused or one.recipe is None:
+            yield from (Cell(label, task, seeds, refused=refused, parts=parts) for seeds in groups)
+            continue
+        base, text = base_of(one.recipe, data, task, versions_used(one.recipe, task, registry)), one.recipe.to_toml({})
+        yield from (Cell(label, task, seeds, key_of(base, seeds), text, parts=parts) for seeds in groups)
 
 
 def _too_small(one: Fit, task: Task | None) -> str:

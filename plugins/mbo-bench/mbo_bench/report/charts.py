@@ -11,7 +11,7 @@ import numpy as np
 
 from mbo_bench.report.study import HEADLINE, Study
 from mbo_bench.report.words import ends, number, spread
-from mbo_bench.statistics.over_tasks import improvement, profile
+from mbo_bench.statistics.over_tasks import better_on_average, profile
 
 FIRST = HEADLINE[0]
 COLOURS = ("#3b82c4", "#d97706", "#159a6a", "#dc4a4a", "#8b5cf6", "#0891b2", "#b45309", "#64748b", "#be185d", "#4d7c0f")
@@ -115,14 +115,14 @@ def _matrix(study: Study) -> Chart | None:
     pool = [one.method for one in study.overall if one.method in study.pool]
     if not 2 <= len(pool) <= MOST:
         return None
-    cells = [[None if one == two else improvement(study.scores[FIRST], one, two) for two in pool] for one in pool]
+    scores = study.scores[FIRST]
+    cells = [[None if one == two else better_on_average(scores, one, two) for two in pool] for one in pool]
     trace = {
         "type": "heatmap",
         "x": [_text(name) for name in pool],
         "y": [_text(name) for name in pool],
-        "z": [[None if cell is None else _number(cell.value) for cell in row] for row in cells],
-        "text": [[ends(cell) for cell in row] for row in cells],
-        "hovertemplate": "%{y} better than %{x}: %{text}<extra></extra>",
+        "z": [[None if cell is None else _number(cell) for cell in row] for row in cells],
+        "hovertemplate": "%{y} better than %{x}: %{z:.2f}<extra></extra>",
         "zmin": 0,
         "zmax": 1,
         "colorscale": [[0, "#dc4a4a"], [0.5, "#f1f5f9"], [1, "#159a6a"]],

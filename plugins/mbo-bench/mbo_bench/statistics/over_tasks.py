@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def interval(statistic: Callable[[Values], Values], per_task: Sequence[Values]) 
     return _ends(statistic(np.concatenate(per_task)), statistic(np.concatenate(drawn, axis=1)))
 
 
-def _ends(value: Values, resampled: Values) -> Interval:
+def _ends(value: Any, resampled: Values) -> Interval:
     lower, upper = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(value), float(lower), float(upper))
 
@@ -72,20 +73,30 @@ def improvement(scores: Scores, method: str, other: str) -> Interval | None:
     if not {method, other} <= set(scores.pool):
         return None
     rng = np.random.default_rng(SEED)
-    pairs = list(zip(scores.on(method), scores.on(other), strict=True))
-    whole = np.mean([_better(one[None], two[None]) for one, two in pairs], axis=0)
-    resampled = [_better(_drawn(one, rng), _drawn(two, rng)) for one, two in pairs]
-    return _ends(whole[0], np.mean(resampled, axis=0))
+    pairs = [_better(one, two) for one, two in zip(scores.on(method), scores.on(other), strict=True)]
+    # A resample only changes how often each seed counts.
+    resampled = [
+        np.einsum("ra,ab,rb->r", _shares(len(better), rng), better, _shares(better.shape[1], rng), optimize=True)
+        for better in pairs
+    ]
+    return _ends(np.mean([better.mean() for better in pairs]), np.mean(resampled, axis=0))
 
 
-def _drawn(values: Values, rng: np.random.Generator) -> Values:
-    return values[rng.integers(0, len(values), (RESAMPLES, len(values)))]
+def better_on_average(scores: Scores, method: str, other: str) -> float:
+    """The same without an interval, for two methods of the pool."""
+    both = zip(scores.on(method), scores.on(other), strict=True)
+    return float(np.mean([_better(one, two).mean() for one, two in both]))
+
+
+def _shares(count: int, rng: np.random.Generator) -> Values:
+    """(resamples, count) the weights of the seeds in each resample."""
+    return rng.multinomial(count, np.full(count, 1 / count), RESAMPLES) / count
 
 
 def _better(one: Values, two: Values) -> Values:
-    """(n, a) and (n, b) scores: (n,) the shares of pairs in which the first is better."""
-    difference = one[:, :, None] - two[:, None, :]
-    return np.asarray(((difference > 0) + 0.5 * (difference == 0)).mean((1, 2)))
+    """(a, b) 1 where the first is better, 0.5 for a tie."""
+    difference = one[:, None] - two[None]
+    return np.asarray((difference > 0) + 0.5 * (difference == 0))
 
 
 def mean_ranks(scores: Scores) -> dict[str, float]:

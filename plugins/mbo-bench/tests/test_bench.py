@@ -54,7 +54,7 @@ def test_a_cell_repeats_by_its_recipe(mbo, recipe, out, toy):
     assert (again.designs == stored.designs).all()
 
 
-def test_the_same_command_does_only_what_is_missing(mbo, recipe, out):
+def test_the_same_command_runs_what_is_missing(mbo, recipe, out):
     mbo("--methods", recipe(), *BOTH)
     mbo("--methods", recipe(), *BOTH)
     assert count(out, "started") == 4
@@ -91,7 +91,7 @@ def test_a_cell_lost_twice_has_failed(mbo, recipe, out, inline):
     assert mbo("--methods", recipe(), "--tasks", "Bowl", "--retry-failed").exit_code == 0
 
 
-def test_a_cell_of_another_driver_is_left_to_it(mbo, recipe, out, monkeypatch):
+def test_a_cell_of_another_driver_is_left(mbo, recipe, out, monkeypatch):
     """This driver waits, and looks again."""
     mbo("--methods", recipe(), "--tasks", "Bowl", "--budget", "0s")
     [cell] = Bench.open(out).expected()

@@ -30,6 +30,7 @@ from mbo_core.runs.states import Json, Unstorable, pack, unpack
 from mbo_core.runs.store import creating, slug, write
 from mbo_core.runs.training import untrained
 from mbo_core.tasks.space_table import to_table
+from mbo_core.tasks.table import Table
 
 FORMAT = 2
 """The version of the entries' layout; it is part of the key."""
@@ -156,13 +157,18 @@ def key(run: Run) -> str:
     content = {
         "format": FORMAT,
         "recipe": [written(stage) for stage in stages],
-        "data": [_of_array(table.x), _of_array(table.y), _of_array(table.weights), to_table(table.space)],
+        "data": data_of(table),
         "seed": run.seeds[0],
         "device": str(run.encoded.y.device),
         "float32_products": torch.get_float32_matmul_precision(),
         "versions": _versions(run),
     }
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def data_of(table: Table) -> list[Any]:
+    """The types, shapes and digests of a table's arrays, and its space."""
+    return [_of_array(table.x), _of_array(table.y), _of_array(table.weights), to_table(table.space)]
 
 
 def _of_array(values: NDArray[Any]) -> list[Any]:

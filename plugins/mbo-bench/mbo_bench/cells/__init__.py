@@ -1,0 +1,1 @@
+"""A cell: one recipe on one task with a few seeds."""

@@ -1,0 +1,1 @@
+"""How cells are run: each in a process of its own."""

@@ -34,8 +34,8 @@ def begun(recipe: str | None, out: Path | None, resume: Path | None) -> tuple[st
 
 def _refuse(folder: Path) -> None:
     from mbo_core.runs.checksums import RECORD
+    from mbo_core.runs.condition import unfinished
     from mbo_core.runs.lock import LOCK
-    from mbo_core.runs.progress import unfinished
 
     if unfinished(folder):
         return

@@ -11,6 +11,9 @@ from mbo_core.tasks.source import checksum
 RECORD = "run.json"
 """The name of a run's record."""
 
+UNKNOWN = "not in the record"
+"""What is said of a file without a checksum."""
+
 PASSING = ("progress.json", "lock.json", "checkpoint/")
 """How the names of files begin that are there only while a run is not complete."""
 
@@ -33,7 +36,7 @@ def wrong(folder: Path, known: Mapping[str, str]) -> list[str]:
     if not known:
         raise StoreError(f"{folder} has no checksums", "it was stored by an older version of mbo")
     lines = [f"{name}: {fault}" for name, sum in sorted(known.items()) if (fault := _fault(folder / name, sum))]
-    return lines + [f"{name}: not in the record" for name in found_in(folder) if name not in known]
+    return lines + [f"{name}: {UNKNOWN}" for name in found_in(folder) if name not in known]
 
 
 def _fault(path: Path, expected: str) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from mbo_core.errors import MboError, reason_of
+from mbo_core.errors import MboError, StoreError, reason_of
 from mbo_core.foreign import foreign
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
@@ -16,12 +17,13 @@ from mbo_core.runs.encoded import Encoded, encode_table
 from mbo_core.runs.findings import findings, moved_notes
 from mbo_core.runs.hooks import Hooks
 from mbo_core.runs.kept import Kept
-from mbo_core.runs.notes import start_notes, table_notes
+from mbo_core.runs.notes import Note, start_notes, table_notes
 from mbo_core.runs.planning import Plan
 from mbo_core.runs.prediction import Predictor, predictors
 from mbo_core.runs.records import Run, TrainedProxy
 from mbo_core.runs.result import Result
 from mbo_core.runs.seeds import Stream
+from mbo_core.runs.store import Unwritable
 from mbo_core.runs.trained import keep_trained, trained_before
 from mbo_core.runs.watch import Report, Watch
 from mbo_core.stages.data import state_and_info
@@ -67,7 +69,20 @@ class Job:
     """A group whose results are complete but not stored, and the number of notes before it."""
 
     def go(self) -> None:
-        """Run all groups, and record the outcome in the folder even if the run fails."""
+        """Run all groups, and record the outcome in the folder even if the run fails.
+
+        Raises:
+            Interrupted: on Ctrl-C.
+            StoreError: if the folder cannot be written; what is computed is then stored elsewhere.
+        """
+        try:
+            self._go()
+        except Unwritable as error:
+            if self.kept is None:
+                raise
+            raise self._rescued(self.kept, error) from error
+
+    def _go(self) -> None:
         try:
             if self.kept:
                 self.began -= self.kept.progress.seconds
@@ -79,12 +94,37 @@ class Job:
             self._store_computed()
             self._finish("interrupted")
             raise self._interrupted(stop) from None
-        except BaseException as error:
-            self.result.failed.update({seed: reason_of(error) for seed in self._open()})
-            self._finish("failed")
+        except Unwritable:
+            raise
+        except Exception as error:
+            self._fail(error)
             raise
         if self.kept:
             self.kept.complete(self.result)
+
+    def _fail(self, error: Exception) -> None:
+        self.result.failed.update({seed: reason_of(error) for seed in self._open()})
+        self._finish("failed")
+
+    def _rescued(self, kept: Kept, error: Unwritable) -> Unwritable:
+        """Store what is computed elsewhere; the error that says where."""
+        kept.checkpoints().clear()  # They make room for the record.
+        count, found = (
+            f"{len(self.result.trials)} of {len(self.plan.seeds)} seeds",
+            Unwritable(error.message, error.hint),
+        )
+        if self._computed or kept.progress.groups:
+            try:
+                place = kept.rescue(self.result, self._computed)
+            except StoreError as second:
+                found = Unwritable(f"{error.message}; nor can another folder be: {second.message}", error.hint)
+            else:
+                fact = f"{error.message}; what is computed ({count}) is stored in {place}"
+                found = Unwritable(fact, f"free some space, and continue there with {kept.command(place)}")
+        with suppress(MboError):
+            self._only_kept(kept)
+            self._fail(error)
+        return found
 
     def _interrupted(self, stop: KeyboardInterrupt) -> Interrupted:
         kinds = {one.exit_code: one for one in (Terminated, HungUp)}
@@ -92,7 +132,7 @@ class Job:
         if not self.kept:
             return kind("interrupted")
         fact = f"interrupted; kept: {len(self.result.trials)} of {len(self.plan.seeds)} seeds"
-        return kind(fact, f"continue with {self.kept.command()}")
+        return kind(fact, f"continue with {self.kept.command(self.kept.folder.path)}")
 
     def _open(self) -> list[int]:
         done = {**self.result.trials, **self.result.failed}
@@ -135,7 +175,10 @@ class Job:
             self.kept.group(self.result, *self._computed)
         self._computed = None
         if self.kept:
-            self.result.trials = {seed: self.result.trials[seed] for seed in self.kept.seeds(self.result.trials)}
+            self._only_kept(self.kept)
+
+    def _only_kept(self, kept: Kept) -> None:
+        self.result.trials = {seed: self.result.trials[seed] for seed in kept.seeds(self.result.trials)}
 
     def _group(self, hooks: Hooks, run: Run) -> None:
         trained = self._trained(hooks, run)
@@ -162,8 +205,12 @@ class Job:
 
     def _keep(self, trained: Mapping[int, Predictor]) -> None:
         self.result.predictors = {**self.result.predictors, **trained}
-        if self.kept:
-            self.kept.keeper.keep(trained)
+        try:
+            if self.kept:
+                self.kept.keeper.keep(trained)
+        except Unwritable as error:
+            # The designs come first; if they cannot be stored either, that is an error.
+            self.result.notes.append(Note(None, "store", f"trained proxies are not stored: {error.message}"))
 
     def _reporter(self, group: tuple[int, ...]) -> Report:
         label = f"seed {group[0]}" if len(group) == 1 else f"seeds {group[0]}..{group[-1]}"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from shlex import quote
 
 from mbo_core.errors import StoreError, reason_of, warn
 from mbo_core.runs.checkpoints import FOLDER, Checkpoints, every
 from mbo_core.runs.checksums import RECORD, found_in
+from mbo_core.runs.condition import PROGRESS, command, unfinished
 from mbo_core.runs.loading import load_trial, store_start, store_table
 from mbo_core.runs.lock import LOCK, Lock
 from mbo_core.runs.notes import Note
 from mbo_core.runs.planning import Plan
 from mbo_core.runs.prediction import Keeper, Stored
-from mbo_core.runs.progress import PROGRESS, Group, Options, Progress, facts, unfinished
+from mbo_core.runs.progress import Group, Options, Progress, facts
 from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result
 from mbo_core.runs.store import Folder, creating
@@ -175,16 +176,31 @@ class Kept:
         self.checkpoints().clear()
         (self.folder.path / PROGRESS).unlink(missing_ok=True)
 
-    def command(self) -> str:
-        """How to continue the run."""
-        return command(self.folder.path, self.plan.own_table and self.plan.task.source is None)
+    def rescue(self, result: Result, computed: tuple[tuple[int, ...], int] | None) -> Path:
+        """Store everything in a new folder of the system's temporary one, as nothing can be written here.
 
+        Args:
+            result: what is computed.
+            computed: a group that is not stored yet, as for `group`.
 
-def command(path: Path, own_table: bool) -> str:
-    """How to continue the run in a folder; on a table that is no file, in Python."""
-    if own_table:
-        return f"mbo.run({json.dumps(str(path))}, task, out={json.dumps(str(path))}, resume=True)"
-    return f"mbo run --resume {quote(str(path))}"
+        Raises:
+            StoreError: if nothing can be written there either.
+        """
+        place = Path(tempfile.gettempdir())
+        with creating(place, "TMPDIR"):
+            place = Path(tempfile.mkdtemp(prefix=f"{self.folder.path.name}-", dir=place))
+            shutil.copytree(self.folder.path, place, ignore=shutil.ignore_patterns(LOCK, ".*.part"), dirs_exist_ok=True)
+        folder = Folder(place, dict(self.folder.sums))
+        moved = replace(self, folder=folder, progress=replace(self.progress, groups=[*self.progress.groups]))
+        if computed and not moved.has(computed[0]):
+            moved.group(result, *computed)
+        moved.progress.store(folder)
+        moved.finish(result)
+        return place
+
+    def command(self, path: Path) -> str:
+        """How to continue the run in a folder."""
+        return command(path, self.plan.own_table and self.plan.task.source is None)
 
 
 def claimed(path: Path, resume: bool) -> Lock:

@@ -15,6 +15,7 @@ from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes.layers import find
 from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.resolve import resolve
+from mbo_core.runs.condition import status
 from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.records import HeldOut
@@ -52,7 +53,7 @@ def load(
     seeds = tuple(record["seeds"])
     result = Result(recipe, loaded, seeds, folder=place.path, cuts=cuts)
     result.precision, result.device = record["machine"]["float32_products"], record["machine"]["device"]
-    result.seconds, result.status, result.own_table = record["seconds"], record["status"], record["own_table"]
+    result.seconds, result.status, result.own_table = record["seconds"], status(place.path, record), record["own_table"]
     result.hold, result.started = record["hold"], record["start"]
     loaded.source = Source(**record["source"]) if record["source"] else loaded.source
     result.failed = {int(seed): reason for seed, reason in record["failed"].items()}

@@ -18,13 +18,11 @@ import torch
 
 from mbo_core.errors import StoreError
 from mbo_core.recipes.recipe import written
+from mbo_core.runs.condition import PROGRESS, command
 from mbo_core.runs.planning import Plan
 from mbo_core.runs.store import Folder, read, write
 from mbo_core.tasks.source import checksum
 from mbo_core.tasks.space_table import to_table
-
-PROGRESS = "progress.json"
-"""The name of the file."""
 
 FORMAT = 1
 """The version of its layout."""
@@ -126,7 +124,7 @@ class Progress:
         if differences:
             more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
             fact = f"{folder} holds an unfinished run that differs: {'; '.join(differences[:SHOWN])}{more}"
-            raise StoreError(fact, f"name another --out, or continue that run with `mbo run --resume {folder}`")
+            raise StoreError(fact, f"name another --out, or continue that run with {command(folder, False)}")
 
 
 def _tuples(values: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:
@@ -137,11 +135,6 @@ def _group(values: Mapping[str, Any]) -> Group:
     """A group from JSON, whose keys are texts."""
     by_seed = {name: {int(seed): one for seed, one in values[name].items()} for name in ("failed", "quality", "gap")}
     return Group(**{**values, **_tuples(values, "seeds", "cached"), **by_seed})
-
-
-def unfinished(folder: Path) -> bool:
-    """Whether a folder holds a run to be continued."""
-    return (folder / PROGRESS).exists()
 
 
 def facts(plan: Plan, versions: Mapping[str, str], options: Options, precision: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mbo_core.errors import RecipeError, StoreError
-from mbo_core.runs.checksums import RECORD, check, wrong
+from mbo_core.runs.checksums import RECORD, UNKNOWN, check, wrong
 from mbo_core.tasks.source import checksum
 from mbo_core.text import held, released
 
@@ -28,11 +28,15 @@ TABLE = "table.safetensors"
 START = "start.csv"
 
 
+class Unwritable(StoreError):
+    """A file that cannot be written, as on a full disk."""
+
+
 def write(path: Path, text: str | bytes, sync: bool = False) -> None:
     """Write a file completely or not at all; with `sync` also if the power fails.
 
     Raises:
-        StoreError: if the disk is full, or the folder cannot be written.
+        Unwritable: if the disk is full, or the folder cannot be written.
     """
     data = text.encode() if isinstance(text, str) else text
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -43,7 +47,7 @@ def write(path: Path, text: str | bytes, sync: bool = False) -> None:
             _synced(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}", "free some space, or name another --out") from error
+        raise Unwritable(f"cannot write {path}: {error.strerror}", "free some space, or name another --out") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -285,7 +289,9 @@ class Folder:
         record = self.load_record()
         expected = record.pop("sha256", None)
         own = [] if expected == checksum(to_json(record).encode()) else [f"{RECORD}: changed since it was written"]
-        return own + wrong(self.path, record.get("files") or {})
+        lines = wrong(self.path, self.sums)
+        # Of a run that is not complete the record does not know all files.
+        return own + [line for line in lines if record.get("status") != "running" or not line.endswith(UNKNOWN)]
 
     def ran_on_own_table(self) -> bool:
         """Whether the folder holds a run on the user's own table."""

@@ -10,11 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from threading import Timer
 from typing import ParamSpec, TypeVar
 
 import click
 
 from mbo_core.errors import MboError, reason_of
+from mbo_core.text import say
+
+PATIENCE = 10.0
+"""Seconds after which a person is told what is being waited for."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,6 +61,18 @@ def ended(whose: str | Callable[[], str], error: BaseException) -> Ended:
     name = whose if isinstance(whose, str) else whose()
     made = Ended(f"{name} tried to end the program: {reason_of(error)}", "raise an error instead")
     return made.with_traceback(error.__traceback__)
+
+
+@contextmanager
+def waiting(what: str, hint: str) -> Iterator[None]:
+    """Say what is being waited for, once, if code that is not ours takes more than `PATIENCE` seconds."""
+    timer = Timer(PATIENCE, say, (f"{what} takes more than {PATIENCE:g} s; Ctrl-C stops it, {hint}", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def guarded(function: Callable[P, T], whose: str) -> Callable[P, T]:

@@ -13,7 +13,7 @@ import click
 
 from mbo_core.cli.common import WITH_FILES, WITHOUT, registry
 from mbo_core.errors import MboError, RecipeError, nearest, reason_of, warn
-from mbo_core.foreign import ended, foreign
+from mbo_core.foreign import ended, foreign, waiting
 from mbo_core.plugins import hookspecs
 
 
@@ -93,7 +93,7 @@ def added() -> dict[str, EntryPoint]:
 def _load(point: EntryPoint) -> click.Command:
     owner = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
     try:
-        with foreign("its import"):
+        with foreign("its import"), waiting(f"the import of command {point.name} of {owner}", "it cannot be left out"):
             command = point.load()
     except Exception as error:
         fact = f"command {point.name} of {owner} cannot be imported: {reason_of(error)}"

@@ -99,7 +99,7 @@ def run(
     cache = cache or (Path(options.cache) if options.cache else None)
     files = dict.fromkeys([*options.plugins, *given_files()])
     found = found.including([file for file in files if file not in given_files()])
-    kept = (Cache.create(cache),) if cache else ()
+    kept = (Cache.create(cache.absolute()),) if cache else ()
     asked = Asked(said_of_table(target, minimize, weights, space, ignore), parse_hold(hold), start)
     numbers = None if seeds is None else parse_seeds(seeds)
     planned = plan(recipe, task, numbers, preset, sets, found, kept, asked)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from pluggy import HookImpl
 
 from mbo_core.errors import RecipeError, reason_of
-from mbo_core.foreign import foreign
+from mbo_core.foreign import foreign, waiting
 from mbo_core.plugins.discovery import Plugin, clash
 from mbo_core.plugins.offers import StageOffer
 from mbo_core.plugins.validation import load, refused_stage, refused_task, role_of
@@ -64,7 +65,7 @@ class Offered:
         if not isinstance(self.offer, StageOffer):
             return self.offer, ""
         try:
-            with foreign("its import"):
+            with foreign("its import"), slow_import(self.plugin):
                 return silenced(partial(load, self.offer)), ""
         except Exception as error:
             self.plugin.fail(f"{self.offer} cannot be loaded", error)
@@ -93,7 +94,7 @@ def collect(hook: str, implementations: Iterable[HookImpl], plugins: Mapping[str
 
 def _values(hook: str, implementation: HookImpl, plugin: Plugin) -> list[Any]:
     try:
-        with foreign("it"):
+        with foreign("it"), waiting(f"plugin {plugin.name} ({plugin.label}): {hook}", leave_out(plugin)):
             found: list[Any] = silenced(lambda: list(implementation.function()))  # type: ignore[call-overload]
     except Exception as error:
         plugin.fail(f"{hook} raised", error)
@@ -124,7 +125,21 @@ def add(found: dict[Any, Offered], offered: Offered) -> None:
         plugin.fault("duplicate", clash(plugin, label, found[key].plugin))
 
 
+def slow_import(plugin: Plugin) -> AbstractContextManager[None]:
+    """Name a plugin whose import one has to wait for."""
+    return waiting(f"the import of plugin {plugin.name} ({plugin.label})", leave_out(plugin))
+
+
+def leave_out(plugin: Plugin) -> str:
+    """How to do without a plugin."""
+    return "leave out its file" if plugin.given else f"--without {plugin.name} leaves it out"
+
+
 def silenced(function: Callable[[], Any]) -> Any:
-    """Call a function with its output sent to stderr, as stdout is for results."""
-    with redirect_stdout(sys.stderr):
-        return function()
+    """Call a function with its output on stderr, as stdout is for results; the working directory stays."""
+    before = os.getcwd()
+    try:
+        with redirect_stdout(sys.stderr):
+            return function()
+    finally:
+        os.chdir(before)

@@ -29,7 +29,8 @@ Status = Literal["ok", "broken", "blocked", "incompatible", "duplicate"]
 * `broken`: part of it does not work; the rest can be used.
 * `blocked`: excluded by `--without` or `MBO_PLUGINS`.
 * `incompatible`: it needs another version of the core; it is not imported.
-* `duplicate`: one of its names is taken by another plugin, which keeps the name.
+* `duplicate`: one of its names is taken by another plugin, which keeps the name. Of two distributions that offer a
+  plugin of one name, neither is used until one is chosen (`--without` the other).
 """
 
 
@@ -163,12 +164,11 @@ def found(entry_points: Iterable[tuple[EntryPoint, Distribution]], choice: Choic
     plugins = [_declared(point, distribution) for point, distribution in entry_points]
     plugins.sort(key=lambda plugin: (plugin.name, plugin.distribution))
     choice.apply(plugins)
-    taken = {"core": Plugin("core", "mbo-core", version_of("mbo-core"), "mbo_core")}
     for plugin in plugins:
         if plugin.usable:
             _check_version(plugin)
-        if plugin.usable:
-            _check_name(plugin, taken)
+    _check_names(plugins)
+    for plugin in plugins:
         if plugin.usable and not exists(plugin.module):
             plugin.exclude("broken", f"cannot find the module {plugin.module}")
     return plugins
@@ -196,10 +196,19 @@ def _check_version(plugin: Plugin) -> None:
             )
 
 
-def _check_name(plugin: Plugin, taken: dict[str, Plugin]) -> None:
-    if plugin.name in taken:
-        plugin.exclude("duplicate", clash(plugin, f"the plugin name {plugin.name}", taken[plugin.name]))
-    taken.setdefault(plugin.name, plugin)
+def _check_names(plugins: Sequence[Plugin]) -> None:
+    """Exclude all distributions that offer a plugin of one name: none may take another's place unless it is chosen."""
+    core = Plugin("core", "mbo-core", version_of("mbo-core"), "mbo_core")
+    of_name: dict[str, list[Plugin]] = {core.name: [core]}
+    for plugin in plugins:
+        if plugin.usable:
+            of_name.setdefault(plugin.name, []).append(plugin)
+    for name, same in of_name.items():
+        first, *others = same
+        for plugin in others:
+            plugin.exclude("duplicate", clash(plugin, f"the plugin name {name}", first))
+        if any(plugin.distribution != first.distribution for plugin in others) and first is not core:
+            first.exclude("duplicate", clash(first, f"the plugin name {name}", others[-1]))
 
 
 def clash(plugin: Plugin, what: str, other: Plugin) -> str:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pluggy
 
 from mbo_core.errors import RecipeError, nearest, reason_of
-from mbo_core.foreign import foreign
+from mbo_core.foreign import foreign, waiting
 from mbo_core.plugins.discovery import Plugin
 from mbo_core.plugins.hookspecs import PROJECT, hookimpl
 
@@ -85,7 +85,7 @@ def _imported(path: Path) -> ModuleType:
         raise RecipeError(f"the plugin {path} is not a Python file", "name it NAME.py")
     module = sys.modules[name] = module_from_spec(spec)
     try:
-        with foreign("it"):
+        with foreign("it"), waiting(f"the import of {path}", "leave out its file"):
             spec.loader.exec_module(module)
     except SyntaxError as error:
         raise RecipeError(f"{path}:{error.lineno}: {error.msg}") from error

@@ -4,7 +4,8 @@
 run trains together, in the order given here. The core implements each of them last (`trylast`), so a cache can answer
 first, and a logger or timer can wrap (`@hookimpl(wrapper=True)`). Wrappers surround whichever implementation answers.
 
-Each answer is checked at once for its type, seeds and shapes. A wrong answer ends the run with an error that names the
+Each answer is checked at once for its type, seeds and shapes, and nothing that a hook is given may be changed in place:
+the data and the candidates are compared with their checksums. A wrong answer ends the run with an error that names the
 plugin and the option `--without`. So does an exception in one of the four, as the core cannot know whether the plugin
 mattered. In both cases the groups that have finished stay stored.
 

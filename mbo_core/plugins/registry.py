@@ -21,7 +21,7 @@ import pluggy
 from mbo_core.errors import RecipeError, matching, nearest
 from mbo_core.foreign import foreign
 from mbo_core.plugins import discovery, files, hookspecs
-from mbo_core.plugins.collect import Offered, add, collect, silenced
+from mbo_core.plugins.collect import Offered, add, collect, silenced, slow_import
 from mbo_core.plugins.discovery import Choice, Method, Plugin
 from mbo_core.plugins.validation import check_plugin
 
@@ -131,7 +131,7 @@ class Registry:
 
     def _register(self, manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any]) -> None:
         try:
-            with foreign("its import"):
+            with foreign("its import"), slow_import(plugin):
                 loaded = silenced(load)
                 check_plugin(loaded, manager)
                 manager.register(loaded, plugin.name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from mbo_core.errors import MboError, Mistakes, RecipeError, matching, nearest
+from mbo_core.foreign import foreign
 from mbo_core.plugins.discovery import Plugin
 from mbo_core.plugins.registry import Registry
 from mbo_core.plugins.requirements import check_requirements, offering
@@ -60,7 +61,8 @@ def resolve(
     bare = flatten(whole, kind, task)
     laid = flatten(whole, kind, task, chosen)
     flat = flatten(whole, kind, task, chosen, sets)
-    stages = Builder(registry, whole, mistakes, kind).stages(flat)
+    with foreign("a stage of the recipe"):
+        stages = Builder(registry, whole, mistakes, kind).stages(flat)
     mistakes.raise_if_any()
     if chosen and plain(laid) == plain(bare):
         raise RecipeError(f'preset "{chosen}" changes nothing in this recipe for {kind} tasks', _PRESET_HINT)

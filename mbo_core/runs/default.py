@@ -19,9 +19,10 @@ from mbo_core.runs.encoded import encode_table
 from mbo_core.runs.findings import SEARCH
 from mbo_core.runs.notes import Note
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
-from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, lift, mode
+from mbo_core.runs.seeds import Audit, BySeed, Mode, Search, Stream, lift, mode, stream_keys
 from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import train
+from mbo_core.runs.trying import try_oracle
 from mbo_core.runs.untried import proposed, remark, untried
 from mbo_core.runs.watch import PREPARE
 from mbo_core.stages.contracts import Adversary, WithParams
@@ -50,11 +51,12 @@ def check_data(run: Run) -> int:
 
 
 def check_untrained(recipe: Recipe, task: Task, seeds: Sequence[int]) -> None:
-    """Let the stages refuse data before an encoding is trained, on what that encoding makes of them untrained.
+    """Let the oracle and the stages refuse data before an encoding is trained, on what it makes of them untrained.
 
     Raises:
         TaskError: with a hint.
     """
+    try_oracle(recipe.evaluation, task)
     if most_epochs(recipe.encoding):
         untrained = with_epochs(recipe.encoding, 0)
         check_data(Run(recipe, task, encode_table(untrained, seeds[:1], task.table), tuple(seeds[:1])))
@@ -181,13 +183,17 @@ def _untried(run: Run, raw: dict[int, NDArray[Any]]) -> dict[int, Tensor] | None
 
 @hookimpl(trylast=True, specname="mbo_evaluate")
 def evaluate(run: Run, candidates: Candidates) -> Scores:
-    """Score each seed's candidates. A missing oracle gives no scores, but is not a failure."""
+    """Score each seed's candidates. A missing oracle gives no scores, but is not a failure.
+
+    The noise of an oracle that takes a key follows from the seed.
+    """
     scores: dict[int, Mapping[str, NDArray[np.float64] | Sequence[str]]] = {}
     failed: dict[int, str] = {}
     for seed, raw in zip(candidates.seeds, candidates.raw, strict=True) if run.task.oracle is not None else ():
         try:
             with foreign(f"the evaluation of {run.task.name}"):
-                scores[seed] = run.recipe.evaluation.score(raw, run.task)
+                numbers = stream_keys([seed], Stream.EVALUATION, "cpu")[0].tolist()
+                scores[seed] = run.recipe.evaluation.score(raw, run.task.drawn(*numbers))
         except Exception as error:
             # Whatever a third party's oracle raises, the other seeds' scores are kept.
             failed[seed] = reason_of(error)

@@ -76,7 +76,7 @@ def run(
         Interrupted: on Ctrl-C; finished seeds are in the folder.
     """
     place, folder = named(cache, "cache"), named(out, "out")
-    kept = () if place is None else (Cache.create(place),)
+    kept = () if place is None else (Cache.create(place.absolute()),)
     asked = Asked(hold=hold or {}, start=start)
     planned = plan(recipe, task, seeds, preset, set, registry, (*plugins, *kept), asked)
     given = tuple(plugins)
@@ -104,7 +104,7 @@ def execute(
             job.go()
             return result
         options = _options(planned, result.device, keep_proxy, cache, plugins)
-        job.kept = Kept.open(out, planned, options, versions(planned.registry), products, resume)
+        job.kept = Kept.open(out.absolute(), planned, options, versions(planned.registry), products, resume)
         try:
             job.go()
         finally:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -18,6 +17,7 @@ from mbo_core.foreign import foreign
 from mbo_core.plugins.registry import RUNNER
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import BySeed, PerSeed, mode
+from mbo_core.runs.trail import Trail
 
 T = TypeVar("T")
 
@@ -74,28 +74,20 @@ class Hooks:
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._caller = manager.hook
-        self._answers: list[tuple[str, Any]] = []
-        self._raised: list[str] = []
+        self._trail = Trail()
         for hook in ("mbo_train_proxy", "mbo_mine_adversary", "mbo_update_solution", "mbo_evaluate"):
             for one in getattr(manager.hook, hook).get_hookimpls():
-                heard = Heard(one.plugin_name, self._answers, self._raised)
-                one.function = partial(_wrapper if one.wrapper else _plain, one.function, heard)
+                one.function = partial(_wrapper if one.wrapper else _plain, one.function, one.plugin_name, self._trail)
 
     def _ask(self, hook: str, kind: type[T], **arguments: Any) -> Answer[T]:
-        self._answers.clear()
-        self._raised.clear()
-        with foreign(lambda: self._blamed(hook)):
+        self._trail.begin(hook, arguments)
+        with foreign(self._trail.blamed):
             value = getattr(self._caller, hook)(**arguments)
         # The first that gave it; wrappers may have passed it on.
-        plugin = next((plugin for plugin, one in self._answers if one is value), RUNNER)
+        plugin = next((plugin for plugin, one in self._trail.answers if one is value), RUNNER)
         answer = Answer(hook, plugin, value)
         answer.demand(isinstance(value, kind), f"is of type {type(value).__name__}, not {kind.__name__}")
         return answer
-
-    def _blamed(self, hook: str) -> str:
-        """Whose code raised first: wrappers outside it have seen the error later."""
-        plugin = self._raised[0] if self._raised else RUNNER
-        return f"{hook}: {'a stage of the recipe' if plugin == RUNNER else f'plugin {plugin}'}"
 
     def train_proxy(self, run: Run) -> TrainedProxy:
         """The trained proxies of all seeds; the hook is called again for seeds missing from an answer."""
@@ -134,39 +126,17 @@ class Hooks:
         return answer.value
 
 
-@dataclass(frozen=True)
-class Heard:
-    """What a plugin answered or raised, in the order of all plugins."""
-
-    plugin: str
-    answers: list[tuple[str, Any]]
-    raised: list[str]
-
-    def answer(self, value: Any) -> Any:
-        """Note an answer."""
-        self.answers.append((self.plugin, value))
-        return value
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Note that the plugin raised."""
-        try:
-            yield
-        except BaseException:
-            self.raised.append(self.plugin)
-            raise
-
-
-def _plain(function: Callable[..., Any], heard: Heard, *arguments: Any) -> Any:
-    with heard.listening():
+def _plain(function: Callable[..., Any], plugin: str, trail: Trail, *arguments: Any) -> Any:
+    with trail.running(plugin):
         value = function(*arguments)
-        # None leaves the question to the next plugin.
-        return value if value is None else heard.answer(value)
+    # None leaves the question to the next plugin.
+    return value if value is None else trail.answered(plugin, value)
 
 
-def _wrapper(function: Callable[..., Any], heard: Heard, *arguments: Any) -> Generator[None, Any, Any]:
-    with heard.listening():
-        return heard.answer((yield from function(*arguments)))
+def _wrapper(function: Callable[..., Any], plugin: str, trail: Trail, *arguments: Any) -> Generator[None, Any, Any]:
+    with trail.running(plugin):
+        value = yield from function(*arguments)
+    return trail.answered(plugin, value)
 
 
 def _check_trained(answer: Answer[TrainedProxy], asked: Sequence[int]) -> None:

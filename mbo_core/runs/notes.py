@@ -74,9 +74,14 @@ TABLE = "table"
 """The source of notes on a run's table."""
 
 
+NOISY = "the oracle is noisy: another evaluation of the same design may give another score"
+"""A note on a run whose oracle says so."""
+
+
 def table_notes(cuts: Sequence[Cut], task: Task) -> list[Note]:
     """What was decided about a run's table, what was done with its rows, and what it means for the recipe."""
     table = task.table
     texts = [*task.notes, *([table.replicates.note] if table.replicates else [])]
+    texts += [NOISY] if task.noisy else []
     texts += [f"{table.designs} distinct designs limit the recipe: {in_words(cuts)}"] if cuts else []
     return [Note(None, TABLE, text) for text in texts]

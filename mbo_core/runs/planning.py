@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from mbo_core.errors import RecipeError
-from mbo_core.foreign import foreign
 from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes import resolve as recipes
 from mbo_core.recipes.limits import Cut, fitted
@@ -84,8 +83,7 @@ def plan(
     recorded = recipes.recorded_run(document)
     opened_task = open_task(task, asked, document, found)
     loaded = opened_task.task
-    with foreign("a stage of the recipe"):
-        resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
+    resolved = recipes.resolve(document, found, kind=loaded.kind, task=loaded.name, preset=preset, sets=set)
     numbers = seed_numbers(recorded.get("seeds", SEEDS) if seeds is None else seeds)
     used, cuts = fitted(resolved, loaded.table.designs)
     about = (opened_task.own_table, opened_task.hold, opened_task.start, opened_task.files)

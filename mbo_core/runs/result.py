@@ -290,6 +290,7 @@ class Result:
             "unpackaged": sorted(set(self.recipe.about.get("unpackaged", {}).values())),
             "task_notes": dict(self.task.info.notes),
             "target": self.task.target,
+            "noisy_oracle": self.task.noisy,
             "minimize": self.task.sign < 0,
             "data_notes": list(self.task.notes),
             "published": self.recipe.published.get(self.task.name),

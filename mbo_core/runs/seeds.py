@@ -158,6 +158,8 @@ class Stream(IntEnum):
     """Its uses are `batches.Use`."""
     AUDIT = 2
     UPDATE = 3
+    EVALUATION = 4
+    """The noise of an oracle that takes a key."""
 
 
 class Audit(IntEnum):

@@ -246,7 +246,8 @@ class Folder:
                 path.mkdir(parents=True, exist_ok=True)
         if taken:
             raise StoreError(f"{path} exists and is not an empty folder", "name another --out, or remove it")
-        return cls(path)
+        # Absolute, as a plugin may change the working directory.
+        return cls(path.absolute())
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file, and remember its checksum."""

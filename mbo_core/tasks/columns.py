@@ -183,6 +183,7 @@ class Sequence(Column):
         if self.alphabet is not None:
             object.__setattr__(self, "alphabet", tuple(self.alphabet))
             _several(self.name, "letter", self.alphabet or ())
+            _told_apart(self.name, self.alphabet or ())
             if self.classes and self.classes != len(self.alphabet):
                 fact = f"alphabet has {len(self.alphabet)} names for {self.classes} classes"
                 raise TaskError(fact, "name each token")
@@ -192,6 +193,9 @@ class Sequence(Column):
             raise TaskError(f'sequence "{self.name}" has letters outside and no alphabet', "give it an alphabet")
         if self.outside:
             _several(self.name, "letter", self.known)
+        for what, count in (("classes", self.classes), ("length", self.length)):
+            if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
+                raise TaskError(f'sequence "{self.name}" has {what}={count!r}', "give a whole number")
         if self.classes < 1:
             raise TaskError(f"classes={self.classes} in a discrete space", "give the number of tokens")
         if self.length < 1:
@@ -293,6 +297,21 @@ class Sequence(Column):
             return self
         found = {letter for cell in set(map(_hashed, cells)) for letter in cell}
         return replace(self, outside=_others(found, self.known, self.outside))
+
+
+def _told_apart(name: str, alphabet: Many[Any]) -> None:
+    """Refuse letters that a design's text does not tell apart: empty ones, and one that starts another."""
+    for place, letter in enumerate(ordered := sorted(map(_letter, alphabet))):
+        following = ordered[place + 1 : place + 2]
+        if not letter or (following and following[0].startswith(letter)):
+            fact = f'letter "{letter}" of column "{name}" ' + (f'starts "{following[0]}"' if letter else "is empty")
+            raise TaskError(fact, "give letters of which none starts another, so that a text can be read back")
+
+
+def _letter(letter: Any) -> str:
+    if not isinstance(letter, str):
+        raise TaskError(f"letter {letter!r} is of type {type(letter).__name__}", "give texts")
+    return letter
 
 
 def text_of(cell: Any) -> str:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
 
-Score: TypeAlias = Callable[[NDArray[Any]], NDArray[np.float64]]
-"""Scores raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
+Score: TypeAlias = Callable[..., NDArray[np.float64]]
+"""Scores raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better, -inf for an infeasible design.
+
+If it has a parameter `key`, it is given a whole number that follows from the run's seed: draw its noise from
+`numpy.random.default_rng(key)`.
+"""
+
+INFEASIBLE = "infeasible"
+"""What `designs.csv` says of a design that an oracle scored as -inf."""
 
 
 class Oracle(Protocol):
-    """The true objective, or a model of it. Only evaluation may call it."""
+    """The true objective, or a model of it. Only evaluation may call it.
+
+    An attribute `noisy = True` says that the same design may get another score; so does a parameter `key` of `score`,
+    see `Score`. An attribute `costly = True` keeps a run from trying the oracle on two rows before the training.
+    """
 
     def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
         """Score raw designs, float64 (n, d) or int64 (n, L): (n,) raw scores, larger is better."""
+
+
+OracleT = TypeVar("OracleT", bound=Oracle)
 
 
 @dataclass(frozen=True)
@@ -33,18 +48,96 @@ class FunctionOracle:
         return self.function(designs)
 
 
+@dataclass(frozen=True)
+class KeyedOracle:
+    """An oracle whose noise follows from a key.
+
+    Attributes:
+        function: from raw designs and a key to scores.
+        key: the key.
+    """
+
+    function: Score
+    key: int = 0
+    noisy: ClassVar[bool] = True
+
+    def score(self, designs: NDArray[Any]) -> NDArray[np.float64]:
+        """What the function returns with the key."""
+        return self.function(designs, key=self.key)
+
+
 def as_oracle(given: Oracle | Score | None, task: str) -> Oracle | None:
     """The oracle that a task was given, whether as an object with `score` or as a function.
 
     Raises:
         TaskError: if it is neither.
     """
-    if given is None or (hasattr(given, "score") and not isinstance(given, type)):
-        return given
+    if isinstance(given, OracleSet):
+        return OracleSet({name: _member(name, one, task) for name, one in _members(given, task)})
+    score, ready = getattr(given, "score", None), cast("Oracle | None", given)
+    if given is None or isinstance(given, (KeyedOracle, Turned)):
+        return ready
+    if callable(score) and not isinstance(given, type):
+        return KeyedOracle(score) if _takes_key(score) else ready
     if callable(given) and not isinstance(given, type):
-        return FunctionOracle(given)
+        return KeyedOracle(given) if _takes_key(given) else FunctionOracle(given)
+    if score is not None and not isinstance(given, type):
+        fact = f"{task}: `score` of the oracle is of type {type(score).__name__}"
+        raise TaskError(fact, "make it a function from designs (n, d) to scores (n,)")
     what = f"the class {given.__name__}" if isinstance(given, type) else f"of type {type(given).__name__}"
     raise TaskError(f"{task}: the oracle is {what}", "give a function from designs (n, d) to scores (n,)")
+
+
+def _members(given: OracleSet, task: str) -> Iterable[tuple[str, Any]]:
+    if not isinstance(given.members, Mapping) or not given.members:
+        raise TaskError(f"{task}: the set of oracles has no member", "give a mapping of at least one oracle by name")
+    return given.members.items()
+
+
+def _member(name: str, given: Any, task: str) -> Oracle:
+    found = as_oracle(given, f"{task}: oracle {name!r}")
+    if found is None or isinstance(found, OracleSet) or not isinstance(name, str):
+        raise TaskError(f"{task}: member {name!r} of the set of oracles is {given!r}", "give an oracle by a name")
+    return found
+
+
+def _takes_key(function: Any) -> bool:
+    try:
+        return "key" in signature(function).parameters
+    except (TypeError, ValueError):  # a function written in C may not say
+        return False
+
+
+def is_noisy(oracle: Oracle | None) -> bool:
+    """Whether the same design may get another score."""
+    return any(getattr(one, "noisy", False) is True for one in _given(oracle))
+
+
+def is_costly(oracle: Oracle | None) -> bool:
+    """Whether an oracle asks not to be tried before the training."""
+    return any(getattr(one, "costly", False) is True for one in _given(oracle))
+
+
+def _given(oracle: Any) -> list[Any]:
+    """What a person gave as an oracle, or as each of a set: without what the core put around it."""
+    if isinstance(oracle, OracleSet):
+        return [one for member in oracle.members.values() for one in _given(member)]
+    if isinstance(oracle, Turned):
+        return _given(oracle.oracle)
+    inner = oracle.function if isinstance(oracle, (KeyedOracle, FunctionOracle)) else None
+    return [oracle, inner, getattr(inner, "__self__", None)]
+
+
+def drawn(oracle: OracleT, *numbers: int) -> OracleT:
+    """The oracle with the key that follows from its own and from numbers; itself if it takes none."""
+    if isinstance(oracle, OracleSet):
+        return replace(oracle, members={name: drawn(one, *numbers) for name, one in oracle.members.items()})
+    if isinstance(oracle, Turned):
+        return replace(oracle, oracle=drawn(oracle.oracle, *numbers))
+    if not isinstance(oracle, KeyedOracle):
+        return oracle
+    mixed = np.random.SeedSequence([oracle.key, *numbers]).generate_state(1, np.uint64)
+    return replace(oracle, key=int(mixed[0] >> np.uint64(1)))
 
 
 @dataclass(frozen=True)

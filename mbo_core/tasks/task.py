@@ -17,11 +17,12 @@ from mbo_core.foreign import foreign, guarded
 from mbo_core.tasks.columns import Cells
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.frames import GivenSpace, take
-from mbo_core.tasks.oracles import Oracle, Score, as_oracle, turned
+from mbo_core.tasks.oracles import Oracle, Score, as_oracle, drawn, is_noisy, turned
 from mbo_core.tasks.remarks import remarks, turn
 from mbo_core.tasks.source import Source
 from mbo_core.tasks.space import Kind, Space
 from mbo_core.tasks.table import Table
+from mbo_core.text import printable
 
 REPLICATES = ("merge", "keep")
 """What may be done with rows of one design."""
@@ -79,7 +80,8 @@ class Task:
             honour them.
         space: the design space, or a file (`space.toml`) that corrects the inferred one.
         oracle: the true objective: a function from raw designs (n, length) to scores (n,), or an object whose `score`
-            is one; None for a table of experiments. It scores as people do, smaller is better with `minimize`.
+            is one; None for a table of experiments. It scores as people do, smaller is better with `minimize`. An
+            infeasible design scores -inf, or inf with `minimize`. For noise see `mbo_core.tasks.oracles.Score`.
         y_min: the smaller of the two scores that normalise to 0 and 1; by default the smallest visible.
         y_max: the larger one; by default the largest visible. With `minimize` it normalises to 0, else to 1.
         info: information for people.
@@ -118,6 +120,7 @@ class Task:
         cells: Callable[[NDArray[Any]], Cells] | None = None,
         replicates: Literal["merge", "keep"] = "merge",
     ) -> None:
+        _check_called(name, cells)
         if replicates not in REPLICATES:
             raise TaskError(f'{name}: replicates is "{replicates}"', nearest(str(replicates), REPLICATES))
         brought = take(name, x, y, target, weights, space)
@@ -155,8 +158,13 @@ class Task:
     def _ends(self, y_min: float | None, y_max: float | None) -> tuple[float, float]:
         """The scores that normalise to 0 and 1, from those that people gave."""
         low, high = (y_min, y_max) if self.sign > 0 else (y_max, y_min)
-        lower = float(self.y.min()) if low is None else self.sign * low
-        upper = float(self.y.max()) if high is None else self.sign * high
+        for end, value in (("y_min", y_min), ("y_max", y_max)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float, np.number))):
+                raise TaskError(f"{self.name}: {end} is {value!r}", "give a number, or leave it out")
+        lower = float(self.y.min()) if low is None else self.sign * float(low)
+        upper = float(self.y.max()) if high is None else self.sign * float(high)
+        if not (np.isfinite(lower) and np.isfinite(upper)):
+            raise TaskError(f"{self.name}: y_min={y_min} and y_max={y_max} are not both finite", "give finite numbers")
         if not lower <= upper:
             ends = f"y_min={lower} exceeds y_max={upper}" if self.sign > 0 else f"y_min={-upper} exceeds y_max={-lower}"
             raise TaskError(f"{self.name}: {ends}", "swap them")
@@ -201,6 +209,19 @@ class Task:
         """The best visible score, as people have it."""
         return self.sign * float(self.y.max()) + 0.0  # no negative zero
 
+    @property
+    def noisy(self) -> bool:
+        """Whether the oracle may give the same design another score."""
+        return is_noisy(self.oracle)
+
+    def drawn(self, *numbers: int) -> Task:
+        """The task whose oracle draws its noise from these numbers; itself without noise."""
+        if self.oracle is None or not self.noisy:
+            return self
+        made = copy(self)
+        made.oracle = drawn(self.oracle, *numbers)
+        return made
+
     def as_given(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of the program as people have them: turned back if they are minimised."""
         return turn(scores, self.sign)
@@ -209,6 +230,15 @@ class Task:
         """Raw scores, larger is better, to `(raw - y_min) / (y_max - y_min)`; nothing is clipped."""
         width = self.y_max - self.y_min
         return (raw - self.y_min) / (width if width > 0 else 1.0)
+
+
+def _check_called(name: Any, cells: Any) -> None:
+    """Refuse a name that nobody can type, and cells that cannot be called."""
+    if not isinstance(name, str) or not name.strip() or printable(name) != name or "\n" in name:
+        raise TaskError(f"name of the task is {name!r}", "give a short text on one line")
+    if cells is not None and not callable(cells):
+        fact = f"{name}: cells is of type {type(cells).__name__}"
+        raise TaskError(fact, "give a function from a design (length,) to cells by column")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from inspect import getdoc
 from textwrap import dedent
@@ -17,6 +19,7 @@ import mbo_core as mbo
 from mbo_core.plugins import hookspecs
 from mbo_core.runs.records import Candidates, Gap, Scores, TrainedProxy
 from mbo_core.runs.seeds import BySeed
+from mbo_core.runs.unchanged import checksum
 from mbo_core.stages import NoUpdate, OracleEvaluation
 
 SMALL = ["proxy.epochs=1", "proxy.hidden=[4]", "proxy.held_out=0", "update.steps=1", "update.candidates=4"]
@@ -35,8 +38,8 @@ def bowl(name: str = "Mine-v0") -> mbo.Task:
     return mbo.Task(name, x, -(x**2).sum(1), oracle=lambda designs: -(designs**2).sum(1))
 
 
-def run(plugin: object, task: str | mbo.Task | None = None) -> mbo.Result:
-    return mbo.run("coms", task or bowl(), seeds=2, set=SMALL, plugins=[plugin])
+def run(plugin: object, task: str | mbo.Task | None = None, plugins: Sequence[object] = (), **named) -> mbo.Result:
+    return mbo.run("coms", task or bowl(), seeds=2, set=SMALL, plugins=[plugin, *plugins], **named)
 
 
 def module(name: str, **functions: object) -> ModuleType:
@@ -123,6 +126,72 @@ def test_a_wrong_answer_names_its_plugin(hook, wrong, message):
     assert message in refused.value.message
     assert refused.value.message.startswith(f"{hook}: the answer of plugin wrong (given 1) ")
     assert "--without" in refused.value.hint
+
+
+def spoils_table(run):
+    run.task.table.x.setflags(write=True)
+    run.task.table.x[3] = 0.5
+    run.task.table.x.setflags(write=False)
+
+
+SPOILT = [
+    ("mbo_train_proxy", lambda run: run.encoded.y.neg_(), "the encoded data"),
+    ("mbo_train_proxy", lambda run: run.encoded.x.copy_(run.encoded.x.flip(0)), "the encoded data"),
+    ("mbo_mine_adversary", lambda run: run.encoded.raw.zero_(), "the encoded data"),
+    ("mbo_update_solution", spoils_table, "the task's table"),
+    ("mbo_evaluate", lambda run, candidates: candidates.raw.fill(0.0), "the candidates"),
+    ("mbo_evaluate", lambda run, candidates: candidates.x.zero_(), "the candidates"),
+]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("hook", "spoil", "what"), SPOILT, ids=range(len(SPOILT)))
+def test_a_wrapper_changes_no_data(hook, spoil, what, late):
+    arguments = "run, candidates" if hook == "mbo_evaluate" else "run"
+    first, then = ("None", f"spoil({arguments})") if late else (f"spoil({arguments})", "None")
+    text = f"def bad({arguments}):\n    {first}\n    answer = yield\n    {then}\n    return answer"
+    names = {"spoil": spoil}
+    exec(text, names)
+    mark = hookspecs.hookimpl(wrapper=True, specname=hook)
+    fine = hookspecs.hookimpl(wrapper=True, tryfirst=True, specname=hook)(lambda: (yield))
+    with pytest.raises(mbo.MboError) as refused:
+        run(module("fine", fine=fine), plugins=[module("bad", bad=mark(names["bad"]))])
+    assert refused.value.message == f"{hook}: plugin bad (given 2) changed {what} in place"
+
+
+def test_a_large_array_is_checked_in_every_number(monkeypatch):
+    monkeypatch.setattr("mbo_core.runs.unchanged.WHOLE", 64)
+    array = np.random.default_rng(0).normal(size=(50, 7))
+    known = checksum(array)
+    for place in np.ndindex(array.shape):
+        other = array.copy()
+        other[place] += 1e-9
+        assert checksum(other) != known
+    assert checksum(array.copy()) == known
+
+
+def test_another_working_directory_splits_no_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "else").mkdir()
+
+    @hookspecs.hookimpl(wrapper=True)
+    def mbo_train_proxy():
+        os.chdir(tmp_path / "else")
+        return (yield)
+
+    run(module("wanders", mbo_train_proxy=mbo_train_proxy), out="mine", cache="kept")
+    assert (tmp_path / "mine" / "seeds" / "1" / "designs.csv").exists()
+    assert list((tmp_path / "else").iterdir()) == []
+
+
+def test_a_plugins_import_changes_no_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wanders.py").write_text("import os\nos.chdir('/')\nfrom mbo_core import hookimpl\n" + OFFERS_NONE)
+    mbo.installed().including(["wanders.py"])
+    assert os.getcwd() == str(tmp_path)
+
+
+OFFERS_NONE = "@hookimpl\ndef mbo_tasks():\n    return []\n"
 
 
 @dataclass(frozen=True, kw_only=True)

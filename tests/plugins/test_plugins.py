@@ -180,14 +180,52 @@ def test_two_plugins_of_one_name_are_told_apart(name, holder, install):
     distribution = next(one for point, one in registry.entry_points if point.name == "other")
     good = next(pair for pair in registry.entry_points if pair[0].name == "good")
     registry = Registry([good, (EntryPoint(name, "mbo_other", ENTRY_POINTS), distribution)])
-    [complaint] = asked(registry)
-    assert works(registry)
+    complaint, *more = asked(registry)[::-1]
+    assert works(registry) if name == "core" else "good" not in {one.plugin.name for one in registry.stages.values()}
+    assert [line.startswith("plugin good (mbo-good 1.0) is duplicate") for line in more] == [True] * (name == "good")
     assert complaint.startswith(
         f"plugin {name} (mbo-other 1.0) is duplicate: mbo-other 1.0 offers the plugin name {name}"
     )
     assert f", which {holder} " in complaint
     assert "--without mbo-other" in complaint
     assert ("update", "other") not in registry.stages
+    for leave, stays in (("mbo-other", ("update", "fine")), ("mbo-good", ("update", "other"))):
+        chosen = Registry(registry.entry_points, Choice(without=(leave,)))
+        assert (stays in chosen.stages) == (stays[1] == "fine" or name == "good")
+
+
+def test_no_distribution_takes_over_a_method(install):
+    registry = install({"good": GOOD, "a": ""}, {"good/first.toml": METHOD, "a/first.toml": ""})
+    points = {point.name: (point, distribution) for point, distribution in registry.entry_points}
+    imposter = (EntryPoint("good", "mbo_a", ENTRY_POINTS), points["a"][1])
+    with pytest.raises(RecipeError, match=r"mbo-a 1\.0 offers the plugin name good, which mbo-good 1\.0 already"):
+        Registry([points["good"], imposter]).method("first")
+
+
+@pytest.mark.parametrize("where", ["import", "hook", "stage", "file"])
+def test_a_slow_plugin_is_named(where, install, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mbo_core.foreign.PATIENCE", 0.05)
+    wait = "import time; time.sleep(0.3)"
+    offer = "from mbo_core.plugins.hookspecs import hookimpl\n@hookimpl\ndef mbo_tasks():\n"
+    later = "    from mbo_core import StageOffer\n    return [StageOffer('update', 'slow', 'mbo_slow.late:Slow')]"
+    text = {
+        "import": wait,
+        "hook": f"{offer}    {wait}\n    return []",
+        "stage": f"{offer.replace('tasks', 'stages')}{later}",
+        "file": f"{offer}    return []\n{wait}",
+    }[where]
+    registry = install({"slow": "" if where == "file" else text})
+    (tmp_path / "site-packages" / "mbo_slow" / "late.py").write_text(wait)
+    (tmp_path / "slow.py").write_text(text)
+    registry.including([tmp_path / "slow.py"]) if where == "file" else registry.examine()
+    told = capsys.readouterr().err
+    assert "slow" in told
+    assert "takes more than 0.05 s; Ctrl-C stops it" in told
+
+
+def test_a_quick_plugin_is_not_named(install, capsys):
+    install({"good": GOOD}).examine()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_distribution_found_twice_is_one_plugin(install, tmp_path, monkeypatch):

@@ -111,7 +111,7 @@ def test_an_oracle_explains_a_lowest_score():
     ("scores", "message"),
     [
         ([1.0, math.nan], "oracle of bowl scored design 1 as nan"),
-        ([-math.inf, 1.0], "oracle of bowl scored design 0 as -inf"),
+        ([math.inf, 1.0], "oracle of bowl scored design 0 as inf"),
         ([1.0], "shape (1,) for 2 designs"),
         ([[1.0], [2.0]], "shape (2, 1) for 2 designs"),
         (3.0, "shape () for 2 designs"),

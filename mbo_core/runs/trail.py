@@ -17,6 +17,7 @@ class Trail:
     """The trail of one hook.
 
     Attributes:
+        hook: the hook's name.
         answers: each plugin that answered, in order, with its answer.
     """
 
@@ -25,7 +26,7 @@ class Trail:
 
     def begin(self, hook: str, given: Mapping[str, Any]) -> None:
         """Begin a hook with its arguments."""
-        self._hook, self._given, self._before = hook, given, checksums(given)
+        self.hook, self._given, self._before = hook, given, checksums(given)
         self.answers: list[tuple[str, Any]] = []
         self._raised: list[str] = []
         self._running: list[str] = []
@@ -59,7 +60,7 @@ class Trail:
         return self._called(self._raised[0] if self._raised else RUNNER)
 
     def _called(self, plugin: str) -> str:
-        return f"{self._hook}: {'a stage of the recipe' if plugin == RUNNER else f'plugin {plugin}'}"
+        return f"{self.hook}: {'a stage of the recipe' if plugin == RUNNER else f'plugin {plugin}'}"
 
     def _demand_unchanged(self) -> None:
         after = checksums(self._given)

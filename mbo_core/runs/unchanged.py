@@ -39,8 +39,8 @@ def checksum(array: NDArray[Any]) -> int:
     """A number that differs if a number in the array does, or its place; nearly surely."""
     plain = np.ascontiguousarray(array)
     if plain.nbytes <= WHOLE:
-        return zlib.crc32(plain.reshape(-1).view(np.uint8))
+        return zlib.crc32(plain.reshape(-1).view(np.uint8).data)
     apart = -(-plain.nbytes // WHOLE)
     words = plain.reshape(-1).view(f"u{plain.dtype.itemsize}")
     total = int(np.add.reduce(words, dtype=np.uint64))
-    return total << 32 | zlib.crc32(np.ascontiguousarray(plain[::apart]).reshape(-1).view(np.uint8))
+    return total << 32 | zlib.crc32(np.ascontiguousarray(plain[::apart]).reshape(-1).view(np.uint8).data)

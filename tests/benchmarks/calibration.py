@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mbo_propose.backtest import DEFAULT
 from mbo_propose.bounds import lower_bounds
 from mbo_propose.choosing import choose
 from mbo_propose.crossing import HeldOut
@@ -57,7 +58,7 @@ def cell(judges: Judges, task: mbo.Task, seed: int, recipe: str) -> Arrays:
     search, begun = prepared(made), time.process_time()
     seen = {design.tobytes() for design in task.x + 0.0}
     unseen = np.array([row for row, design in enumerate(whole.x + 0.0) if design.tobytes() not in seen])
-    found = gather(task.x, search.fitted.found, good(made.given), search.spacing, search.score, seed)
+    found = gather(task.x, search.found, good(made.given), search.spacing, search.score, seed)
     pools = {"rows": Pool.of(whole.x[unseen], search.spacing, search.score), "space": found}
     held, stored = search.held_out, Arrays(reach=search.spacing.reach, verdict=made.verdict)
     stored |= {f"held_{name}": getattr(held, name) for name in ("rows", "observed", "predicted", "spread")}
@@ -160,7 +161,7 @@ def main() -> None:
     parser.add_argument("--tables", default=",".join(CASES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--lower", type=float, default=LOWER, help="methods see rows of this lower share by score")
-    parser.add_argument("--recipe", default="committee-evolution")
+    parser.add_argument("--recipe", default=DEFAULT)
     parser.add_argument("--out", type=Path, default=Path("calibration"))
     parser.add_argument("--show", action="store_true")
     given = parser.parse_args()

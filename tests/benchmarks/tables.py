@@ -39,8 +39,8 @@ from tabular.simple import SIMPLE
 import mbo_core as mbo
 
 BATCH = 16
-USERS = ("propose", "propose-gp", "committee-evolution", "botorch", "baybe", "optuna-tpe", "optuna-gp", *SIMPLE)
-"""What a person with a table may choose between; of these `gp` is botorch without noise."""
+USERS = ("propose", "botorch", "baybe", "optuna-tpe", "optuna-gp", *(name for name in SIMPLE if name != "gp"))
+"""What a person with a table may choose between; `gp` is botorch without noise."""
 JUDGES = ("nearest", "forest", "process")
 FIELDS = ("table", "method", "seed", "seconds", "inside", "distinct", "new", "held", "distance", "failed")
 COLUMNS = (*FIELDS, *(f"{judge}_{of}" for judge in JUDGES for of in ("mean", "best")))

@@ -91,7 +91,8 @@ class Part:
                 hooks={"response": partial(self._answered, file, answers)},
             )
             answer.raise_for_status()
-            size = int(answer.headers.get("Content-Length", "0") or 0)
+            length = answer.headers.get("Content-Length", "")
+            size = int(length) if length.isdecimal() else 0
             _refuse_large(url, file.tell() + size, most)
             for piece in _pieces(answer, bar, size):
                 file.write(piece)

@@ -37,7 +37,12 @@ class Bounds:
         """What a person has to know of them; empty if nothing."""
         if not self.flatter:
             return ""
-        count = f"; {self.beyond} are predicted higher than any row and count as the best of these"
+        said = (
+            "is predicted higher than any row and counts"
+            if self.beyond == 1
+            else "are predicted higher than any row and count"
+        )
+        count = f"; {self.beyond} {said} as the best of these"
         above = count if self.beyond else ""
         return f"lower bounds are from the errors of the best-predicted rows, as few rows are so promising{above}"
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from mbo_core.runs.watch import Report
 from mbo_propose.backtest import CANDIDATES, DEFAULT, backtest, choose, verdict
 from mbo_propose.backtest.advice import advice
+from mbo_propose.backtest.candidates import PROCESS
 from mbo_propose.record import Proposals
+from mbo_propose.weighing import weighed
 
 BACKTEST = 0.25
 """The share of the budget for the backtest."""
+WEIGHING = 0.15
+"""The share for the weight of the default recipe's Gaussian process."""
 
 
 def judge(made: Proposals, report: Report | None) -> None:
@@ -22,6 +26,10 @@ def judge(made: Proposals, report: Report | None) -> None:
         made.chosen = CANDIDATES[wishes.recipe].recipe if wishes.recipe in CANDIDATES else wishes.recipe
         made.recipe = str(getattr(wishes.recipe, "name", wishes.recipe))
         made.reasons = ["as asked; no other was tried"]
+    if made.recipe == DEFAULT:
+        made.chosen, _, reason = weighed(task, WEIGHING * wishes.budget, wishes.seed)
+        made.reasons.append(reason)
+        made.helping = [CANDIDATES[PROCESS].recipe]
     made.judged = verdict(task, made.tested)
     made.helps = list(made.judged.helps)
 

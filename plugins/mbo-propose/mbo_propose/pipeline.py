@@ -112,7 +112,7 @@ def _search(made: Proposals, report: Report | None) -> None:
     """Train the recipe, search with it, and choose."""
     search, given, wishes = prepared(made, report), made.given, made.wishes
     made.notes += _success_note(search, wishes.target)
-    pool = gather(given.tried, search.fitted.found, good(given), search.spacing, search.score, wishes.seed)
+    pool = gather(given.tried, search.found, good(given), search.spacing, search.score, wishes.seed)
     chosen = _chosen(made, search, pool)
     made.notes += _fewer(len(chosen), wishes, given)
     if len(chosen):

@@ -16,6 +16,7 @@ from mbo_propose.wishes import Wishes
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from mbo_core.recipes.values import AnyRecipe
     from mbo_propose.again import Calibration
     from mbo_propose.backtest import Backtest, Verdict
     from mbo_propose.crossing import HeldOut
@@ -80,6 +81,7 @@ class Proposals:
         start: the designs to search from, or None.
         recipe: the name of the recipe.
         chosen: the recipe, as `mbo.run` takes it.
+        helping: recipes whose searches hand over designs too, which the chosen one judges.
         reasons: why it was chosen, a sentence each.
         tested: what each recipe did in the backtest; None if a recipe was asked for.
         judged: the verdict on the table with its reasons and numbers.
@@ -102,6 +104,7 @@ class Proposals:
     start: Any = None
     recipe: str = ""
     chosen: Any = None
+    helping: list[AnyRecipe] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     tested: Backtest | None = None
     judged: Verdict | None = None

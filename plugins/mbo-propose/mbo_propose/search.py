@@ -34,6 +34,7 @@ class Search:
     Attributes:
         given: the table.
         fitted: the recipe, trained on all rows.
+        found: (n, length) the designs that searches found, also those that only help.
         held_out: predictions for rows by proxies that were not trained on them.
         spacing: distances.
         success: the chance to get a score, if it was learned.
@@ -44,6 +45,7 @@ class Search:
 
     given: Given
     fitted: Fitted
+    found: NDArray[Any]
     held_out: HeldOut
     spacing: Spacing
     success: Success | None
@@ -108,11 +110,13 @@ def prepared(made: Proposals, report: Report | None = None) -> Search:
     each = 2 * (time.perf_counter() - begun) / folds  # a search takes about as long as a training
     seeds = range(wishes.seed, wishes.seed + max(1, min(SEEDS, int(time_for / each))))
     fitted = fit(made.chosen, task, seeds, made.start, made.folder, report)
+    helped = [fit(one, task, seeds[:1], made.start).found for one in made.helping]
+    found = np.concatenate([fitted.found, *helped])
     made.trace = {seed: [dict(step) for step in trial.steps] for seed, trial in fitted.result.trials.items()}
     spacing = Spacing.of(given.task.space, given.tried, wishes.seed)
     made.spacing = (spacing.unit, spacing.reach)
     success, limits = learned_success(given, spacing, wishes.seed), learned_limits(given, wishes.seed)
-    return Search(given, fitted, known, spacing, success, limits, wishes.seed, made.verdict != "does not")
+    return Search(given, fitted, found, known, spacing, success, limits, wishes.seed, made.verdict != "does not")
 
 
 def good(given: Given) -> NDArray[Any]:

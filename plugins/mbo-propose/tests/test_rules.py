@@ -101,6 +101,14 @@ def test_proposals_keep_a_distance():
     assert sorted(choose(pool, spacing, 4, None).tolist()) == [0, 1, 2, 3]
 
 
+def test_near_copies_of_tried_designs_come_last():
+    """A design as good as a tried one beside it tells nothing; it fills up where the space has nothing else."""
+    pool, spacing = pool_of(np.array([[3.01], [5.05], [7.5], [2.4]]), [9.0, 8.0, 2.0, 1.0])
+    assert choose(pool, spacing, 1, None).tolist() == [2]
+    assert promising(pool, spacing, 2, np.ones(4, dtype=bool)).tolist() == [2, 3]
+    assert sorted(choose(pool, spacing, 4, None).tolist()) == [0, 1, 2, 3]
+
+
 def test_each_tier_gets_its_number():
     pool, spacing = pool_of(np.array([[0.5], [10.5], [11.0], [20.0], [30.0]]), [1.0, 2.0, 5.0, 9.0, 8.0])
     assert choose(pool, spacing, 3, (1, 1, 1)).tolist() == [0, 2, 3]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
+from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 
 from mbo_core.errors import TaskError
@@ -28,6 +29,8 @@ from mbo_tabular.bagging import LEAST_STD
 
 SMALL = 1e-6
 """The smallest spread of predictions that is divided by."""
+FLATTEST = 0.1
+"""The least slope of the map from opinions to scores, in slopes of a line through all: so the order is kept."""
 
 
 class View(NamedTuple):
@@ -39,18 +42,22 @@ class View(NamedTuple):
 
 
 class CommitteeState(NamedTuple):
-    """The members, and the line from their opinion to standardised scores."""
+    """The members, and the map from their opinion to standardised scores."""
 
     views: tuple[View, ...]
+    opinions: Tensor
+    """(N,) their mean opinion of the rows, ascending"""
+    scores: Tensor
+    """(N,) the scores that these stand for, ascending"""
     slope: Tensor
-    """()"""
-    offset: Tensor
-    """()"""
+    """() scores by opinions beyond the rows, and for deviations"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Committee(Proxy):
-    """Two or three proxies, whose ranks or z-scores are averaged, and a line from that to scores.
+    """Two or three proxies, whose ranks or z-scores are averaged, and an increasing map from that to scores.
+
+    The map is an isotonic regression of the rows' scores, so that designs stand in the order of the opinions.
 
     Each member is trained on all rows, for as many steps as its own schedule says.
     """
@@ -58,6 +65,12 @@ class Committee(Proxy):
     first: Proxy = stage_option("a member")
     second: Proxy = stage_option("another member")
     third: Proxy = stage_option("a third member, or none", NoProxy())
+    first_weight: float | None = option(
+        None,
+        "of the first member's opinion; the others share what is left. By default all weigh alike",
+        at_least=0.0,
+        at_most=1.0,
+    )
     average: Literal["ranks", "z-scores"] = option(
         "ranks", "a member's opinion: the rank among its predictions for the rows, or its distance from their mean"
     )
@@ -96,28 +109,34 @@ class Committee(Proxy):
         """The trained members."""
         own = keys.split(key, len(self.members))
         views = tuple(self._view(member, each, data) for member, each in zip(self.members, own, strict=True))
-        bare = CommitteeState(views, torch.ones_like(data.y[0]), torch.zeros_like(data.y[0]))
-        opinions = self._opinions(bare, data.x)[0]
-        slope, offset = _line(opinions.mean(0), data.y, data.w)
-        return CommitteeState(views, slope, offset), {"agreement": _agreement(opinions)}
+        opinions = self._opinions(views, data.x)[0]
+        state = CommitteeState(views, *_increasing(self._mean(opinions), data.y, data.w))
+        return state, {"agreement": _agreement(opinions)}
 
     def predict(self, state: CommitteeState, x: Tensor) -> Prediction:
         """The members' mean opinion as a score; the std is of what they say, and of how sure they are."""
-        opinions, stds = self._opinions(state, x.detach())
-        variance = opinions.var(0, correction=0) + stds.square().mean(0)
+        opinions, stds = self._opinions(state.views, x.detach())
+        mean = self._mean(opinions)
+        variance = self._mean((opinions - mean).square() + stds.square())
         std = (state.slope.square() * variance + LEAST_STD**2).sqrt()
-        return Prediction(state.offset + state.slope * opinions.mean(0), std)
+        return Prediction(_scored(state, mean), std)
+
+    def _mean(self, said: Tensor) -> Tensor:
+        """The mean over members of what is said of each design, (members, n) to (n,)."""
+        if self.first_weight is None:
+            return said.mean(0)
+        return self.first_weight * said[0] + (1 - self.first_weight) * said[1:].mean(0)
 
     def _view(self, member: Proxy, key: Key, data: Data) -> View:
         state = trained(member, key, data)
         return View(state, member.predict(state, data.x).mean.detach().sort().values)
 
-    def _opinions(self, state: CommitteeState, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _opinions(self, views: tuple[View, ...], x: Tensor) -> tuple[Tensor, Tensor]:
         """The members' opinions of designs (n, d), and their stds in the same units, (members, n) each."""
         opinion = _rank if self.average == "ranks" else _z_score
         with torch.no_grad():
-            said = [one.predict(view.state, x) for one, view in zip(self.members, state.views, strict=True)]
-        pairs = [opinion(view.ordered, one) for view, one in zip(state.views, said, strict=True)]
+            said = [one.predict(view.state, x) for one, view in zip(self.members, views, strict=True)]
+        pairs = [opinion(view.ordered, one) for view, one in zip(views, said, strict=True)]
         means, stds = zip(*pairs, strict=True)
         return torch.stack(means), torch.stack(stds)
 
@@ -147,19 +166,43 @@ def _rank(ordered: Tensor, said: Prediction) -> tuple[Tensor, Tensor]:
     lowest, highest = ordered[0], ordered[-1]
     span = (highest - lowest).clamp_min(SMALL)
     inside = said.mean.clamp(lowest, highest)
+    place, part = _between(ordered, inside)
+    return (place + part) / (len(ordered) - 1) + (said.mean - inside) / span, said.std / span
+
+
+def _between(ordered: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """The place of the row below each of some values (n,), which lie within those of the rows, and how far above."""
     above = torch.searchsorted(ordered, inside, right=True).clamp(1, len(ordered) - 1)
     low, high = ordered[above - 1], ordered[above]
-    part = (inside - low) / (high - low).clamp_min(SMALL)
-    rank = (above - 1 + part.clamp(0, 1)) / (len(ordered) - 1)
-    return rank + (said.mean - inside) / span, said.std / span
+    return above - 1, ((inside - low) / (high - low).clamp_min(SMALL)).clamp(0, 1)
 
 
-def _line(opinion: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and offset of the least-squares line from opinions to scores, (N,) each; the slope is never negative."""
+def _increasing(opinion: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The opinions of the rows, ascending, the scores that they stand for, (N,) each, and the slope of a line, ().
+
+    Isotonic regression of what a line of a tenth of the slope leaves: the map is never flatter than that line.
+    """
+    slope = _slope(opinion, y, w)
+    order = opinion.argsort(stable=True)
+    least = FLATTEST * slope * opinion
+    u, left, weights = (part[order].double().cpu().numpy() for part in (opinion, y - least, w))
+    fitted = torch.from_numpy(IsotonicRegression().fit(u, left, weights).predict(u)).to(y)
+    return opinion[order], fitted + least[order], slope
+
+
+def _scored(state: CommitteeState, opinion: Tensor) -> Tensor:
+    """The scores (n,) of opinions: between two rows a line, and beyond the last ones the slope of the line of all."""
+    inside = opinion.clamp(state.opinions[0], state.opinions[-1])
+    place, part = _between(state.opinions, inside)
+    low, high = state.scores[place], state.scores[place + 1]
+    return low + part * (high - low) + state.slope * (opinion - inside)
+
+
+def _slope(opinion: Tensor, y: Tensor, w: Tensor) -> Tensor:
+    """The slope () of the least-squares line from opinions to scores, (N,) each; it is never negative."""
     mean, mean_y = (w * opinion).sum() / w.sum(), (w * y).sum() / w.sum()
     slope = (w * (opinion - mean) * (y - mean_y)).sum() / (w * (opinion - mean).square()).sum().clamp_min(SMALL)
-    slope = slope.clamp_min(SMALL)
-    return slope, mean_y - slope * mean
+    return slope.clamp_min(SMALL)
 
 
 def _agreement(opinions: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from mbo_grad_ascent.proxy import Regression
-from mbo_tabular.committee import Committee, _rank, _z_score, trained
+from mbo_tabular.bagging import LEAST_STD
+from mbo_tabular.committee import Committee, _rank, _scored, _z_score, trained
 from mbo_tabular.forest import Forest
 from mbo_tabular.ridge import RidgeProxy
 
@@ -64,9 +65,37 @@ def test_the_committee_orders_by_the_mean_opinion(average):
     found = committee.predict(state, new)
     assert torch.equal(found.mean.argsort(), mean.argsort())
     assert 0.3 < info["agreement"] < 1
-    # A line makes scores of opinions: on the rows their mean is right.
+    # The map from opinions to scores keeps the mean of the rows.
     assert abs(committee.predict(state, DATA.x).mean.mean() - DATA.y.mean()) < 1e-5
     assert (committee.predict(state, DATA.x).mean - DATA.y).square().mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("weight", "shares"), [(None, (1 / 3, 1 / 3, 1 / 3)), (0.6, (0.6, 0.2, 0.2)), (1.0, (1, 0, 0))]
+)
+def test_the_others_share_what_the_first_leaves(weight, shares):
+    committee = Committee(**MEMBERS, third=RidgeProxy(members=2, knots=2), first_weight=weight)
+    state, _ = committee.init(KEY, DATA)
+    opinions, stds = committee._opinions(state.views, DATA.x)
+    weights = torch.tensor(shares)[:, None]
+    mean = (weights * opinions).sum(0)
+    found = committee.predict(state, DATA.x)
+    assert torch.allclose(committee._mean(opinions), mean, atol=1e-6)
+    assert torch.allclose(found.mean, _scored(state, committee._mean(opinions)))
+    variance = (weights * ((opinions - mean).square() + stds.square())).sum(0)
+    assert torch.allclose(found.std, (state.slope.square() * variance + LEAST_STD**2).sqrt(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("average", ["ranks", "z-scores"])
+def test_the_best_rows_are_predicted_as_good(average):
+    """A line through all opinions falls short of skewed scores by half a standard deviation."""
+    y = DATA.y.mul(1.5).exp()
+    skewed = replace(DATA, y=(y - y.mean()) / y.std())
+    committee = Committee(**MEMBERS, average=average)
+    state, _ = committee.init(KEY, skewed)
+    best = skewed.y.argsort()[-6:]
+    assert abs((committee.predict(state, skewed.x).mean - skewed.y)[best].mean()) < 0.1
+    assert abs(_scored(state, state.opinions[-1:] + 0.5) - state.scores[-1] - 0.5 * state.slope) < 1e-5
 
 
 def test_members_are_trained_as_the_core_trains_them():

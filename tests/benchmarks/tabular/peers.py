@@ -32,17 +32,13 @@ BUDGET = 60.0
 """Seconds for `mbo propose`, of which a quarter is for its backtest."""
 
 
-def _propose(recipe: str) -> Callable[[mbo.Task, int, int], Designs]:
-    """`mbo propose --recipe` with its usual rule for a batch."""
+def propose(task: mbo.Task, count: int, seed: int) -> Designs:
+    """`mbo propose --recipe auto --budget 1m`."""
+    from mbo_propose.pipeline import propose_from
+    from mbo_propose.wishes import Wishes
 
-    def proposed(task: mbo.Task, count: int, seed: int) -> Designs:
-        from mbo_propose.pipeline import propose_from
-        from mbo_propose.wishes import Wishes
-
-        asked = {"target": task.target, "minimize": task.sign < 0, "space": task.space, "recipe": recipe}
-        return propose_from(frame_of(task), Wishes(batch=count, budget=BUDGET, seed=seed, **asked)).x
-
-    return proposed
+    asked = {"target": task.target, "minimize": task.sign < 0, "space": task.space}
+    return propose_from(frame_of(task), Wishes(batch=count, budget=BUDGET, seed=seed, **asked)).x
 
 
 def botorch(task: mbo.Task, count: int, seed: int) -> Designs:
@@ -184,8 +180,7 @@ class Peer:
 
 
 PEERS: dict[str, Peer] = {
-    "propose": Peer(_propose("auto"), "mbo_propose"),
-    "propose-gp": Peer(_propose("gp-evolution"), "mbo_propose"),
+    "propose": Peer(propose, "mbo_propose"),
     "botorch": Peer(botorch, "botorch"),
     "baybe": Peer(baybe, "baybe"),
     "optuna-tpe": Peer(_optuna(_tpe), "optuna"),

@@ -10,8 +10,12 @@ import mbo_core as mbo
 from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.values import AnyRecipe
 
-DEFAULT = "committee-evolution"
+DEFAULT = "committee-gp-evolution"
 """The candidate that is chosen where the backtest is not clear."""
+
+PROCESS = "gp-evolution"
+TREES = "committee-evolution"
+"""What the default joins."""
 
 FOREST = "perturbed-rows"
 """The candidate that a chosen one must beat."""
@@ -41,6 +45,7 @@ def _evolved(name: str, **proxy: Any) -> Mapping[str, Any]:
 
 
 _PROCESS = {"use": "gaussian-process", "kernel": "product", "likelihood_rows": 300, "iterations": 50}
+_MEMBERS = {"first": _PROCESS, "second": {"use": "boosting"}, "third": {"use": "ridge"}}
 _TERMS = {"use": "gaussian-process", "kernel": "additive", "likelihood_rows": 150, "iterations": 30}
 _ADDITIVE_GP = _evolved("additive-gp-evolution", **_TERMS)
 _STEPS = {"hidden": [64, 64], "learning_rate": 5e-3, "steps": 120, "keep": "last", "held_out": 0}
@@ -51,13 +56,20 @@ _COMS = {
     "adversary": {"use": "design-ascent", "steps": 10, "step_size": 0.1},
 }
 
+
+def committee(weight: float) -> Mapping[str, Any]:
+    """The default recipe, in which the Gaussian process has this weight."""
+    return _evolved(DEFAULT, use="committee", first_weight=weight, **_MEMBERS)
+
+
 CANDIDATES: Mapping[str, Candidate] = {
     one.name: one
     for one in (
         Candidate(FOREST, FOREST, "table", "a forest on perturbed rows"),
         Candidate("ridge-evolution", "ridge-evolution", "table", "main effects by ridge regression"),
-        Candidate("gp-evolution", _evolved("gp-evolution", **_PROCESS), words="a Gaussian process of all columns"),
-        Candidate(DEFAULT, DEFAULT, "table", "boosted trees and main effects together"),
+        Candidate(PROCESS, _evolved(PROCESS, **_PROCESS), words="a Gaussian process of all columns"),
+        Candidate(TREES, TREES, "table", "boosted trees and main effects together"),
+        Candidate(DEFAULT, committee(0.5), words="these and a Gaussian process together"),
         Candidate("additive-gp-evolution", _ADDITIVE_GP, words="a Gaussian process of one term a column"),
         Candidate("networks-evolution", _evolved("networks-evolution", **_NETWORKS), words="small networks"),
         Candidate("coms-evolution", _COMS, words="a small network kept from over-valuing designs"),

@@ -23,6 +23,20 @@ set_option = click.option(
 )
 
 
+class Named(click.Path):
+    """A path that is not empty, which would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            RecipeError: if it is empty.
+        """
+        if not str(value).strip():
+            raise RecipeError(f"--{param.name if param else 'path'} is empty", "name a folder, or leave it out")
+        return super().convert(value, param, ctx)
+
+
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """How to read a table from a file; see `said_of_table`."""
     for option in (
@@ -92,6 +106,12 @@ def _remember(key: str) -> Callable[[click.Context, click.Parameter, tuple[str, 
         context.meta[key] = (*context.meta.get(key, ()), *names)
 
     return remember
+
+
+def given_files() -> tuple[str, ...]:
+    """The Python files given to --plugin."""
+    files: tuple[str, ...] = click.get_current_context().meta.get(FILES, ())
+    return files
 
 
 def registry(context: click.Context | None = None) -> Registry:

@@ -13,7 +13,7 @@ from mbo_core.cli.common import print_json, print_table
 from mbo_core.text import say
 
 if TYPE_CHECKING:
-    from mbo_core.runs.execute import Plan
+    from mbo_core.runs.planning import Plan
     from mbo_core.tasks.source import Source
 
 

@@ -155,7 +155,7 @@ def _fits(
     from mbo_core.recipes.resolve import fits_kinds
 
     if asked is not None and asked not in DEFAULT_ENCODINGS:
-        from mbo_core.runs.execute import plan
+        from mbo_core.runs.planning import plan
 
         return {asked: plan(name, asked, preset=preset, set=sets, registry=found).recipe}, {}
     every = fits_kinds(document, found, preset, sets)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mbo_core.cli.common import print_heading, print_table
 from mbo_core.errors import StoreError, reason_of
 from mbo_core.recipes.limits import Cut, in_words
+from mbo_core.runs.condition import condition
 from mbo_core.runs.store import TABLE, own_task
 from mbo_core.runs.tables import limits_in_words, mean_std, number
 from mbo_core.tasks.source import Source
@@ -156,7 +157,7 @@ def print_folder(path: Path) -> None:
 def _print_whole(record: Mapping[str, Any], path: Path) -> None:
     print_record(record)
     machine, versions = record["machine"], record["versions"]
-    say(f"status: {record['status']}")
+    say(f"status: {condition(path, record)}")
     say("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     where = f"{machine['platform']}, {machine['device']}, {machine['threads']} threads"
     say(f"machine: Python {machine['python']} on {where}")

@@ -93,7 +93,9 @@ def mbo_train_proxy(run: Run) -> TrainedProxy:
                 print(run.seeds, perf_counter() - start)
                 return trained
 
-    If an implementation raises, the run ends.
+    If an implementation raises, the run ends. A run that was stopped after the training goes on without calling this
+    hook for that group; one that was stopped in it calls it again, and the core's own loop goes on at its checkpoint.
+    A plugin with a loop of its own may do so too: `run.checkpoints.due`, `save` and `resumed`.
     """
     raise NotImplementedError
 

@@ -111,13 +111,23 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     run.watch.report(PREPARE, 1, 1)
     failed = _prepared(run, info)
     run.watch.begin("search", update, length, run.seeds)
-    for number in range(length):
+    state, done = _resumed(run, state)
+    for number in range(done, length):
         state, info = search_step(run, how, number)(keys.fold_in(steps, number), state)
         run.watch.step(info)
+        if run.checkpoints.due("search", end=number + 1 == length):
+            run.checkpoints.save("search", run, {"state": state}, {"done": number + 1})
     failed |= run.watch.diverged("the search")
     found = BySeed(run.seeds, lift(update.designs, how, "tensors")(state))
     failed.update({seed: "designs are not finite" for seed, x in found.items() if not bool(torch.isfinite(x).all())})
     return _decoded(run, found.without(failed), proxy, failed)
+
+
+def _resumed(run: Run, fresh: Any) -> tuple[Any, int]:
+    """The states of a search's checkpoint and the steps they have done, or the fresh ones."""
+    found = [fresh]
+    done = run.checkpoints.resumed("search", run, lambda saved: found.append(saved.state("state", fresh)))
+    return found[-1], done
 
 
 def _prepared(run: Run, info: Mapping[str, Tensor]) -> dict[int, str]:

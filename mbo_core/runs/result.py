@@ -92,7 +92,8 @@ class Result:
         trials: the trial of each seed with designs.
         failed: the reason for each seed without designs, or whose designs could not be scored.
         seconds: the wall time.
-        status: `running`, `done`, `failed` (at least one seed) or `interrupted`.
+        status: `running`, `done`, `failed` (at least one seed) or `interrupted`; of a loaded run also `stopped`, if it
+            died without recording so.
         folder: the folder of the run, or None.
         notes: notes by stages and tools on the run and its trials.
         cached: the seeds whose proxies came from a cache.

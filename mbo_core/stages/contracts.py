@@ -308,6 +308,9 @@ class Update(Stage):
 
             inner, info = state_and_info(self.inner.init(key, data, proxy_state))
             return WrappedState(inner), info
+
+        Every step keeps the structure, shapes and dtypes of this state: a search that was stopped then goes on at its
+        last checkpoint, and else begins again. Keep all that a step needs in the state, nothing in the stage.
         """
 
     @abstractmethod

@@ -12,7 +12,7 @@ import numpy as np
 from tally import Tally, main
 
 import mbo_core as mbo
-from mbo_core.runs.execute import plan
+from mbo_core.runs.planning import plan
 
 ROLES = ("encoding", "adversary", "proxy", "update", "evaluation")
 OPTIONS = (

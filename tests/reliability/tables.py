@@ -9,8 +9,8 @@ from pathlib import Path
 from tally import Tally, main
 
 import mbo_core as mbo
-from mbo_core.runs.execute import plan
 from mbo_core.runs.opening import Asked
+from mbo_core.runs.planning import plan
 
 CELLS = ("", "1", "-2.5", "1e308", "-1e308", "1e-320", "nan", "inf", "NA", "=1+1", "'-x", "ACGT", "ACG", "x\x1b[2J",
     "\u202e", "1,5", '"', "true", "2020-01-01", "9" * 400, " ", "0x10", "None", "\x00", "ä", "1_000", "-")  # fmt: skip

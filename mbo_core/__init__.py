@@ -17,7 +17,8 @@ from mbo_core.plugins.offers import StageOffer
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry, installed
     from mbo_core.recipes.recipe import Recipe
-    from mbo_core.runs.execute import Interrupted, run
+    from mbo_core.runs.execute import run
+    from mbo_core.runs.job import Interrupted
     from mbo_core.runs.loading import load
     from mbo_core.runs.result import Result, Trial
     from mbo_core.runs.tables import compare
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Category": "tasks.columns",
     "Fixed": "tasks.fixed",
-    "Interrupted": "runs.execute",
+    "Interrupted": "runs.job",
     "Linear": "tasks.constraints",
     "Real": "tasks.numbers",
     "Recipe": "recipes.recipe",

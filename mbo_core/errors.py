@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import click
 
+from mbo_core.text import printable, say
+
 Mistake: TypeAlias = "tuple[str, str | None]"
 """A fact with its hint."""
 
@@ -29,7 +31,7 @@ class MboError(click.ClickException):
 
     def format_message(self) -> str:
         """The message with its hint, as it is printed."""
-        return self.message if self.hint is None else f"{self.message}\n\nhint: {self.hint}"
+        return printable(self.message if self.hint is None else f"{self.message}\n\nhint: {self.hint}")
 
     def __str__(self) -> str:
         return self.format_message()
@@ -63,12 +65,21 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(MboError("unknown task", "known: bowl")), reason_of(KeyError("x"))
     ('unknown task', "KeyError: 'x'")
     """
-    return error.message if isinstance(error, MboError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, MboError):
+        return error.message
+    try:
+        text = str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as worse:
+        # The text of a third party's error may raise anything, also SystemExit.
+        text = f"its text cannot be shown ({type(worse).__name__})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def warn(text: str) -> None:
     """Print a one-line warning on stderr."""
-    click.echo(f"warning: {' '.join(text.split())}", err=True)
+    say(f"warning: {' '.join(text.split())}", err=True)
 
 
 @dataclass

@@ -9,7 +9,9 @@ import pytest
 
 CORE = Path(__file__).parents[1] / "mbo_core"
 ORDER = (
+    "text",
     "errors",
+    "foreign",
     "toml",
     "tasks",
     "stages",

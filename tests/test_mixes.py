@@ -14,7 +14,7 @@ import pytest
 import mbo_core as mbo
 from mbo_core.runs.default import check_data
 from mbo_core.runs.encoded import encode_table
-from mbo_core.runs.execute import plan
+from mbo_core.runs.planning import plan
 from mbo_core.runs.records import Run
 from mbo_core.runs.shortened import with_epochs
 from mbo_core.tasks import Space, Task

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from mbo_core.errors import MboError, RecipeError
+from mbo_core.text import printable, say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +21,20 @@ preset_option = click.option("--preset", metavar="NAME", help="A preset of the r
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="ROLE.OPTION=VALUE", help="Change an option; VALUE is TOML. Repeatable."
 )
+
+
+class Named(click.Path):
+    """A path that is not empty, which would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            RecipeError: if it is empty.
+        """
+        if not str(value).strip():
+            raise RecipeError(f"--{param.name if param else 'path'} is empty", "name a folder, or leave it out")
+        return super().convert(value, param, ctx)
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,6 +108,12 @@ def _remember(key: str) -> Callable[[click.Context, click.Parameter, tuple[str, 
     return remember
 
 
+def given_files() -> tuple[str, ...]:
+    """The Python files given to --plugin."""
+    files: tuple[str, ...] = click.get_current_context().meta.get(FILES, ())
+    return files
+
+
 def registry(context: click.Context | None = None) -> Registry:
     """What is installed, without the disabled plugins and with the given files.
 
@@ -124,7 +145,7 @@ def print_json(values: Any) -> None:
     """Print one JSON object on stdout; numbers that are not finite become null, as JSON has no NaN."""
     from mbo_core.runs.store import to_json
 
-    click.echo(to_json(values))
+    say(to_json(values))
 
 
 def console() -> Console:
@@ -141,10 +162,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title and Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        table.add_column(column.lstrip(">"), justify=justify, overflow="fold", no_wrap=place == 0)
+        table.add_column(Text(printable(column.lstrip(">"))), justify=justify, overflow="fold", no_wrap=place == 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console().print(table)
+
+
+def print_heading(text: str) -> None:
+    """Print a line in bold on stdout; square brackets in it are text."""
+    from rich.text import Text
+
+    console().print(Text(printable(text), style="bold"))

@@ -9,12 +9,11 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import click
-
 from mbo_core.cli.common import print_json, print_table
+from mbo_core.text import say
 
 if TYPE_CHECKING:
-    from mbo_core.runs.execute import Plan
+    from mbo_core.runs.planning import Plan
     from mbo_core.tasks.source import Source
 
 
@@ -32,18 +31,18 @@ def print_estimate(plan: Plan, device: str, as_json: bool) -> None:
         cut = [asdict(each) for each in plan.cuts]
         print_json({**facts, "cut": cut, "seeds": list(plan.seeds), **found.summary(), "resolved": recipe})
         return
-    click.echo(recipe)
+    say(recipe)
     cuts = "".join(f"; the table limits {words}" for words in filter(None, [in_words(plan.cuts)]))
     if plan.task.source is not None:
-        click.echo(f"# the space of the table: {space_command(plan.task.source, plan.files)}")
-    click.echo(f"# {found.rows} rows, {len(plan.seeds)} seeds, device {device}{cuts}")
+        say(f"# the space of the table: {space_command(plan.task.source, plan.files)}")
+    say(f"# {found.rows} rows, {len(plan.seeds)} seeds, device {device}{cuts}")
     rows = [
         [one.name, "" if one.steps is None else str(one.steps), duration(one.seconds, one.at_least)]
         for one in (*found.phases, found.whole)
     ]
     print_table(["phase", ">steps per seed", ">time, all seeds"], rows)
     memory = "unknown" if found.memory is None else f"{found.memory / 2**30:.1f} GiB"
-    click.echo(f"memory: about {memory}\nestimate: {HOW}\nnothing was trained or stored")
+    say(f"memory: about {memory}\nestimate: {HOW}\nnothing was trained or stored")
 
 
 def space_command(source: Source, files: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
 from mbo_core.recipes.words import DEFAULT_ENCODINGS
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_core.plugins.discovery import Method
@@ -40,7 +41,7 @@ def list_methods(verbose: bool, as_json: bool) -> None:
         if verbose:
             for method in methods:
                 _describe(_facts(method))
-        click.echo(LEGEND)
+        say(LEGEND)
 
 
 def _facts(method: Method) -> dict[str, Any]:
@@ -93,12 +94,12 @@ def _score(scores: Mapping[str, Any] | None) -> str:
 
 
 def _describe(facts: Mapping[str, Any]) -> None:
-    click.echo(f"{facts['name']}: {facts['summary']}")
+    say(f"{facts['name']}: {facts['summary']}")
     for which in ("measured", "published"):
         scores = facts[which] or {}
         if "source" in scores:
-            click.echo(f"    {which}: {scores['source']}")
-    click.echo("")
+            say(f"    {which}: {scores['source']}")
+    say("")
 
 
 @click.command("list-tasks")
@@ -129,7 +130,7 @@ def list_tasks(verbose: bool, as_json: bool) -> None:
     _print(as_json, "tasks", rows, ("name", "kind", "oracle", "status"))
     if verbose and not as_json:
         for row in rows:
-            click.echo(f"{row['name']}: {row['summary']}")
+            say(f"{row['name']}: {row['summary']}")
 
 
 @click.command("list-stages")
@@ -156,4 +157,4 @@ def _print(as_json: bool, what: str, rows: Sequence[Mapping[str, Any]], columns:
 
 
 def _nothing(what: str) -> None:
-    click.echo(f"no {what} installed; install a plugin, e.g. pip install mbo-coms", err=True)
+    say(f"no {what} installed; install a plugin, e.g. pip install mbo-coms", err=True)

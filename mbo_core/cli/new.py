@@ -10,6 +10,7 @@ import click
 from mbo_core.cli.common import plugins_option, registry
 from mbo_core.scaffold.plan import STYLES, Plan, Style
 from mbo_core.scaffold.write import create
+from mbo_core.text import say
 
 
 @click.command()
@@ -46,8 +47,8 @@ def new(
     """
     plan = Plan.of(name, stages, cast("Style | None", style), task, tool, single)
     for path in create(plan, into, registry()):
-        click.echo(f"wrote {path}")
-    click.echo(f"\nnext: {_next(plan, into)}")
+        say(f"wrote {path}")
+    say(f"\nnext: {_next(plan, into)}")
 
 
 def _next(plan: Plan, into: Path) -> str:

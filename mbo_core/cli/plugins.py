@@ -10,6 +10,7 @@ import click
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
 from mbo_core.cli.plugins_check import check
 from mbo_core.cli.program import Commands
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_core.plugins.discovery import Plugin
@@ -37,7 +38,7 @@ def plugins(context: click.Context, as_json: bool, verbose: bool, available: boo
     if as_json:
         print_json({"plugins": rows})
     elif not rows:
-        click.echo("no plugins installed; `mbo plugins --available` lists known plugins", err=True)
+        say("no plugins installed; `mbo plugins --available` lists known plugins", err=True)
     else:
         _print(rows, verbose)
 
@@ -83,9 +84,9 @@ def _print(rows: list[dict[str, Any]], verbose: bool) -> None:
     print_table(columns, [[*(row[column] for column in columns[:-1]), _offers(row)] for row in rows])
     for row in rows:
         if row["reason"]:
-            click.echo(f"{row['name']} is {row['status']}: {row['reason']}")
+            say(f"{row['name']} is {row['status']}: {row['reason']}")
         if verbose and row["traceback"]:
-            click.echo(f"\n{row['traceback']}")
+            say(f"\n{row['traceback']}")
 
 
 def _offers(row: dict[str, Any]) -> str:

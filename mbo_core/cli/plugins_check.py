@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_core.testing import Case, Outcome
@@ -49,9 +50,9 @@ def _print(made: Sequence[tuple[Case, Outcome]], verbose: bool) -> None:
     for status in ("skipped", "waived", "failed"):
         for outcome in outcomes:
             if outcome.status == status:
-                click.echo(str(outcome if verbose else dataclasses.replace(outcome, details="")))
+                say(str(outcome if verbose else dataclasses.replace(outcome, details="")))
     counts = [f"{sum(one.status == status for one in outcomes)} {status}" for status in _STATUSES]
-    click.echo(", ".join(counts))
+    say(", ".join(counts))
 
 
 _STATUSES = ("passed", "failed", "waived", "skipped")

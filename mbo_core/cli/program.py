@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from mbo_core.cli.common import WITHOUT, registry
+from mbo_core.cli.common import WITH_FILES, WITHOUT, registry
 from mbo_core.errors import MboError, RecipeError, nearest, reason_of, warn
+from mbo_core.foreign import ended, foreign
 from mbo_core.plugins import hookspecs
 
 
@@ -60,11 +61,15 @@ class Program(Commands):
             # Commands that need no plugin have not loaded the registry yet.
             registry(ctx)
             return result
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
             raise
-        except Exception as error:
-            _name_plugin(error, ctx.meta.get(WITHOUT, ()))
-            raise
+        except BaseException as error:
+            if isinstance(error, SystemExit) and ctx.invoked_subcommand not in self.commands:
+                raise  # a plugin's own command ends as it likes
+            _name_plugin(error, ctx)
+            if isinstance(error, Exception):
+                raise
+            raise ended("a plugin", error) from error
 
 
 def _complain(ctx: click.Context) -> None:
@@ -88,8 +93,9 @@ def added() -> dict[str, EntryPoint]:
 def _load(point: EntryPoint) -> click.Command:
     owner = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
     try:
-        command = point.load()
-    except (Exception, SystemExit) as error:
+        with foreign("its import"):
+            command = point.load()
+    except Exception as error:
         fact = f"command {point.name} of {owner} cannot be imported: {reason_of(error)}"
         raise MboError(fact) from error
     if not isinstance(command, click.Command):
@@ -97,12 +103,14 @@ def _load(point: EntryPoint) -> click.Command:
     return command
 
 
-def _name_plugin(error: Exception, without: tuple[str, ...]) -> None:
+def _name_plugin(error: BaseException, ctx: click.Context) -> None:
     from mbo_core.plugins.registry import installed
 
-    plugin = installed(without).plugin_that_raised(error)
+    found = ctx.meta.get(WITH_FILES) or installed(ctx.meta.get(WITHOUT, ()))
+    plugin = found.plugin_that_raised(error)
     if plugin is not None:
         traceback.print_exception(error)
         fact = f"plugin {plugin.name} ({plugin.label}) raised {reason_of(error)}"
         hint = f"report the traceback to its authors; --without {plugin.name} disables the plugin"
+        hint = "the traceback says where" if plugin.given else hint
         raise MboError(fact, hint) from error

@@ -22,6 +22,7 @@ from mbo_core.cli.program import Commands
 from mbo_core.cli.recipe_new import new
 from mbo_core.errors import RecipeError
 from mbo_core.recipes.words import DEFAULT_ENCODINGS
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry
@@ -65,11 +66,11 @@ def show(
     found = registry()
     document = find(name, found)
     if resolved:
-        click.echo(_resolved(document, found, task, kind, preset, sets), nl=False)
+        say(_resolved(document, found, task, kind, preset, sets), nl=False)
     elif task or kind or preset or sets:
         raise RecipeError("--task, --kind, --preset and --set need --resolved", "add --resolved")
     elif document.path is not None:
-        click.echo(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8-sig')}", nl=False)
+        say(f"# {one_line(str(document.path))}\n{document.path.read_text(encoding='utf-8-sig')}", nl=False)
 
 
 def _resolved(
@@ -136,7 +137,7 @@ def check(
         print_json({"recipe": name, "preset": preset, "fits": stages, "refused": refused})
         return
     for what, reason in refused.items():
-        click.echo(f"not for {what}: {reason}", err=True)
+        say(f"not for {what}: {reason}", err=True)
     columns = ["fits", "encoding", "adversary", "proxy", "update", "evaluation"]
     print_table(columns, [[what, *uses.values()] for what, uses in stages.items()])
 
@@ -154,7 +155,7 @@ def _fits(
     from mbo_core.recipes.resolve import fits_kinds
 
     if asked is not None and asked not in DEFAULT_ENCODINGS:
-        from mbo_core.runs.execute import plan
+        from mbo_core.runs.planning import plan
 
         return {asked: plan(name, asked, preset=preset, set=sets, registry=found).recipe}, {}
     every = fits_kinds(document, found, preset, sets)
@@ -184,7 +185,7 @@ def schema(out: Path | None) -> None:
         raise RecipeError(f"output file {out} must end in .json", f"name it {out.with_suffix('.json')}")
     text = to_json(schemas.schema(registry()))
     if out is None:
-        click.echo(text)
+        say(text)
     else:
         write(out, text)
-        click.echo(out)
+        say(out)

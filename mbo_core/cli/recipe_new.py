@@ -12,6 +12,7 @@ import tomli_w
 
 from mbo_core.cli.common import plugins_option, registry
 from mbo_core.errors import RecipeError, matching
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_core.plugins.registry import Registry
@@ -51,8 +52,8 @@ def new(
     if parent is None and not uses:
         raise RecipeError("missing --from or a stage", "name a method with --from; `mbo list-methods` lists them")
     write(path, compose(name, _named(parent, path), uses, path, found))
-    click.echo(path)
-    click.echo(f"next: mbo recipe check {path}; for completion: mbo recipe schema --out recipe.schema.json", err=True)
+    say(path)
+    say(f"next: mbo recipe check {path}; for completion: mbo recipe schema --out recipe.schema.json", err=True)
 
 
 def _check_place(name: str, path: Path, found: Registry) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from mbo_core.cli.common import console, print_table
+from mbo_core.cli.common import print_heading, print_table
 from mbo_core.errors import StoreError, reason_of
 from mbo_core.recipes.limits import Cut, in_words
+from mbo_core.runs.condition import condition
 from mbo_core.runs.store import TABLE, own_task
 from mbo_core.runs.tables import limits_in_words, mean_std, number
 from mbo_core.tasks.source import Source
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -54,25 +54,25 @@ def print_record(record: Mapping[str, Any]) -> None:
     cuts = in_words([Cut(**each) for each in record["cut"]])
     limits = limits_in_words(record["hold"], record["start"])
     heading = ", ".join(filter(None, [f"{record['recipe']} on {record['task']}", record["constants"], cuts, limits]))
-    console().print(heading, style="bold")
+    print_heading(heading)
     rows = [*_seed_rows(record), *_mean_rows(record), _best_row(record)]
     print_table(COLUMNS, [[*row, *[""] * (len(COLUMNS) - len(row))] for row in rows])
-    click.echo(LEGEND)
+    say(LEGEND)
     for line in held_out_lines(record["held_out"]):
-        click.echo(line)
+        say(line)
     for seed, reason in record["failed"].items():
-        click.echo(f"seed {seed} failed: {reason}", err=True)
+        say(f"seed {seed} failed: {reason}", err=True)
     if record.get("cached_proxies"):
-        click.echo(f"proxies from the cache: seeds {', '.join(map(str, record['cached_proxies']))}")
+        say(f"proxies from the cache: seeds {', '.join(map(str, record['cached_proxies']))}")
     for name, scores in record.get("scores_by_oracle", {}).items():
-        click.echo(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
+        say(f"oracle {name}: " + ", ".join(f"{of} {mean_std(values)}" for of, values in scores.items()))
     if spread := record.get("spread_over_oracles"):
-        click.echo("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
+        say("spread over oracles: " + ", ".join(f"{of} {number(value)}" for of, value in spread.items()))
     for line in note_lines(record["notes"]):
-        click.echo(line)
+        say(line)
     if record.get("published"):
-        click.echo(f"published (normalised): {scores_line(record['published'])}")
-    click.echo(f"{record['seconds']:.0f} s; stored in {record['run']}")
+        say(f"published (normalised): {scores_line(record['published'])}")
+    say(f"{record['seconds']:.0f} s; stored in {record['run']}")
 
 
 def held_out_lines(held_out: Mapping[str, Any]) -> list[str]:
@@ -157,22 +157,22 @@ def print_folder(path: Path) -> None:
 def _print_whole(record: Mapping[str, Any], path: Path) -> None:
     print_record(record)
     machine, versions = record["machine"], record["versions"]
-    click.echo(f"status: {record['status']}")
-    click.echo("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    say(f"status: {condition(path, record)}")
+    say("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     where = f"{machine['platform']}, {machine['device']}, {machine['threads']} threads"
-    click.echo(f"machine: Python {machine['python']} on {where}")
+    say(f"machine: Python {machine['python']} on {where}")
     if record["task_notes"]:
-        click.echo("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
+        say("task: " + ", ".join(f"{name} {value}" for name, value in record["task_notes"].items()))
     if record["source"]:
         _print_source(Source(**record["source"]))
-    click.echo(f"again: {_again(record, path / 'recipe.toml')}")
+    say(f"again: {_again(record, path / 'recipe.toml')}")
 
 
 def _print_source(source: Source) -> None:
     columns = [f"{key} {value}" for key, value in source.settings().items() if key not in {"task", "sha256", "space"}]
-    click.echo(f"table: {', '.join([source.path, *columns])}; sha256 {source.sha256}")
+    say(f"table: {', '.join([source.path, *columns])}; sha256 {source.sha256}")
     if change := source.change():
-        click.echo(f"table: {change}: the run cannot be repeated exactly", err=True)
+        say(f"table: {change}: the run cannot be repeated exactly", err=True)
 
 
 def _again(record: Mapping[str, Any], recipe: Path) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mbo_core.cli.common import (
+    Named,
+    given_files,
     json_option,
     plugins_option,
     preset_option,
@@ -21,7 +23,10 @@ from mbo_core.cli.common import (
     table_options,
     task_option,
 )
+from mbo_core.cli.resuming import begun
+from mbo_core.cli.stopping import output, stoppable
 from mbo_core.errors import RecipeError
+from mbo_core.text import printable, say
 
 if TYPE_CHECKING:
     from mbo_core.runs.watch import Report
@@ -31,7 +36,7 @@ RUNS = Path("mbo-runs")
 
 
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe", required=False)
 @task_option("An installed task, or a table FILE.csv or FILE.npz; optional if the recipe names one.")
 @table_options
 @click.option("--hold", multiple=True, metavar="COLUMN=VALUE", help="Keep a column at a value. Repeatable.")
@@ -39,10 +44,15 @@ RUNS = Path("mbo-runs")
 @click.option("--seeds", metavar="SEEDS", help="A count (8), seeds (0,3,5) or a range (0-15); 8 by default.")
 @preset_option
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder; a new one in mbo-runs by default.")
+@click.option(
+    "--out",
+    type=Named(path_type=Path),
+    help="The run's folder, or an unfinished one; a new one in mbo-runs by default.",
+)
+@click.option("--resume", type=Named(path_type=Path), metavar="FOLDER", help="Continue the unfinished run in a folder.")
 @click.option(
     "--cache",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Named(file_okay=False, path_type=Path),
     help="A folder of trained proxies: matching ones are reused, others are trained and added.",
 )
 @click.option("--keep-proxy", is_flag=True, help="Store the trained proxies even if they exceed 16 MiB.")
@@ -55,7 +65,7 @@ RUNS = Path("mbo-runs")
 @json_option
 @plugins_option
 def run(
-    recipe: str,
+    recipe: str | None,
     task: str | None,
     target: str | None,
     minimize: bool,
@@ -68,40 +78,49 @@ def run(
     preset: str | None,
     sets: tuple[str, ...],
     out: Path | None,
+    resume: Path | None,
     cache: Path | None,
     keep_proxy: bool,
     device: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Run RECIPE: a method, a TOML file, or the recipe.toml of an earlier run."""
+    """Run RECIPE: a method, a TOML file, or the recipe.toml of an earlier run; or continue a run with --resume."""
     found = registry()
     from mbo_core.cli.dry_run import print_estimate
     from mbo_core.cli.report import print_result
     from mbo_core.runs.cache import Cache
-    from mbo_core.runs.execute import choose_device, execute, plan
+    from mbo_core.runs.execute import execute
     from mbo_core.runs.opening import Asked
+    from mbo_core.runs.planning import choose_device, plan
     from mbo_core.runs.store import fresh
 
+    recipe, out, options = begun(recipe, out, resume)
+    cache = cache or (Path(options.cache) if options.cache else None)
+    files = dict.fromkeys([*options.plugins, *given_files()])
+    found = found.including([file for file in files if file not in given_files()])
     kept = (Cache.create(cache),) if cache else ()
     asked = Asked(said_of_table(target, minimize, weights, space, ignore), parse_hold(hold), start)
     numbers = None if seeds is None else parse_seeds(seeds)
     planned = plan(recipe, task, numbers, preset, sets, found, kept, asked)
     for note in planned.task.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     # Checked before a folder is made, so that a failure leaves no empty one.
-    device = choose_device(device)
+    device = choose_device(options.device if device == "auto" else device)
     if dry_run:
         print_estimate(planned, device, as_json)
         return
     folder = out or fresh(RUNS, f"{planned.recipe.name}-{planned.task.name}")
     # Output of a plugin is not a result.
-    with progress() as report, redirect_stdout(sys.stderr):
-        result = execute(planned, folder, device, report, keep_proxy or None)
-    if as_json:
-        print_json(result.summary())
-    else:
-        print_result(result)
+    with progress() as report, redirect_stdout(sys.stderr), stoppable():
+        result = execute(
+            planned, folder, device, report, keep_proxy or None, resume=True, cache=cache, plugins=tuple(files)
+        )
+    with output(f"the run is stored in {folder}"):
+        if as_json:
+            print_json(result.summary())
+        else:
+            print_result(result)
     if result.failed:
         raise click.exceptions.Exit(1)
 
@@ -158,14 +177,14 @@ def progress() -> Iterator[Report]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, int] = {}
 
         def report(phase: str, done: int, total: int) -> None:
             if phase not in tasks:
-                tasks[phase] = bars.add_task(phase, total=total)
+                tasks[phase] = bars.add_task(printable(phase), total=total)
             bars.update(bars.task_ids[tasks[phase]], completed=done)
 
         yield report

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mbo_core.cli.common import json_option, plugins_option, print_json, print_table, registry
+from mbo_core.cli.stopping import output
 from mbo_core.errors import RecipeError, matching, nearest
+from mbo_core.text import say
 
 SCORES = ("published", "measured")
 """The tables of a method that hold scores by task."""
@@ -25,13 +27,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
+@click.option("--verify", is_flag=True, help="Compare the files of a run's folder with their checksums.")
 @json_option
 @plugins_option
-def show(name: str, as_json: bool) -> None:
+def show(name: str, verify: bool, as_json: bool) -> None:
     """Show NAME in full: a method, a stage, a task, or the folder of a run."""
-    if os.path.isdir(name):
-        _show_folder(Path(name), as_json)
-        return
+    with output():
+        if verify:
+            _verify(Path(name), as_json)
+        elif os.path.isdir(name):
+            _show_folder(Path(name), as_json)
+        else:
+            _show_named(name, as_json)
+
+
+def _show_named(name: str, as_json: bool) -> None:
     found = registry()
     things = _things(name, found)
     if not things:
@@ -59,12 +69,33 @@ def _things(name: str, found: Registry) -> list[dict[str, Any]]:
 
 def _show_folder(path: Path, as_json: bool) -> None:
     from mbo_core.cli.report import print_folder
+    from mbo_core.runs.condition import status
     from mbo_core.runs.store import Folder
 
     if as_json:
-        print_json(Folder(path).load_record())
+        record = Folder(path).load_record()
+        print_json({**record, "status": status(path, record)} if "status" in record else record)
     else:
         print_folder(path)
+
+
+def _verify(path: Path, as_json: bool) -> None:
+    """Say which files of a run have changed since they were written; exit code 1 if any has.
+
+    Raises:
+        StoreError: for a folder that holds no run, or one without checksums.
+    """
+    from mbo_core.runs.store import Folder
+
+    folder = Folder(path)
+    faults = folder.faults()
+    if as_json:
+        print_json({"files": len(folder.sums), "faults": faults})
+    else:
+        for line in faults or [f"{len(folder.sums)} files are as they were written"]:
+            say(line)
+    if faults:
+        raise click.exceptions.Exit(1)
 
 
 def _method(method: Method, found: Registry) -> dict[str, Any]:
@@ -138,15 +169,15 @@ def _print(thing: dict[str, Any]) -> None:
                 list(value[0]) if value else ["no options"], [[_toml(cell) for cell in row.values()] for row in value]
             )
         elif isinstance(value, dict) and value:
-            click.echo(f"{key}:")
+            say(f"{key}:")
             for name, inner in value.items():
-                click.echo(f"  {name}: {_scores(inner) if key in SCORES else _text(inner)}")
+                say(f"  {name}: {_scores(inner) if key in SCORES else _text(inner)}")
         elif isinstance(value, list) and any(" " in str(item) for item in value):
-            click.echo(f"{key}:")
+            say(f"{key}:")
             for item in value:
-                click.echo(f"  - {item}")
+                say(f"  - {item}")
         else:
-            click.echo(f"{key}: {_text(value)}")
+            say(f"{key}: {_text(value)}")
 
 
 def _scores(scores: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import click
 from mbo_core.cli.common import said_of_table, table_options
 from mbo_core.cli.program import Commands
 from mbo_core.errors import StoreError
+from mbo_core.text import say
 
 
 @click.group(cls=Commands)
@@ -38,12 +39,12 @@ def infer(
 
     task = read_table(table, **said_of_table(target, minimize, weights, space, ignore))
     if out is None:
-        click.echo(space_text(task.space, task.notes), nl=False)
+        say(space_text(task.space, task.notes), nl=False)
         return
     for note in task.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     try:
         write_space(out, task.space, task.notes)
     except OSError as error:
         raise StoreError(f"cannot write {out}: {error.strerror}", "name another --out") from error
-    click.echo(out)
+    say(out)

@@ -139,17 +139,21 @@ class Epoch(NamedTuple):
     """Where the order is cut into batches; fewer than all where the steps end."""
     key: Callable[[int], Key]
     """`key(number)` is that of the step on `parts[number]`."""
+    first: int = 0
+    """The number of its first step that is not done yet."""
 
     def steps(self) -> Iterator[tuple[slice, Key]]:
-        """Each step's part of the order, and its key."""
-        for number, part in enumerate(self.parts):
-            yield part, self.key(number)
+        """The part of the order and the key of each step that is not done yet."""
+        for number in range(self.first, len(self.parts)):
+            yield self.parts[number], self.key(number)
 
 
 Lifted = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda function: function) -> Iterator[Epoch]:
+def epochs(
+    key: Key, rows: int, schedule: Schedule, over: Lifted = lambda function: function, done: int = 0
+) -> Iterator[Epoch]:
     """The passes of a training: the one loop for the core and for stages that train something themselves.
 
     Where the schedule counts steps, the last pass ends with the last step.
@@ -159,6 +163,7 @@ def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda functi
         rows: the rows of the data.
         schedule: how they are cut.
         over: `torch.func.vmap` for the keys of many seeds.
+        done: how many steps were taken before; the passes go on from there.
 
     Raises:
         TaskError: if the rows are too few.
@@ -168,10 +173,10 @@ def epochs(key: Key, rows: int, schedule: Schedule, over: Lifted = lambda functi
     drawn = over(lambda key: examples(key, rows, schedule))(draw)
     parts = slices(drawn.rows.shape[-1], schedule)
     total = step_count(rows, schedule)
-    for before in range(0, total, len(parts)):
+    for before in range(done - done % len(parts), total, len(parts)):
         key = keys.fold_in(shuffle, before // len(parts))
         order = over(lambda key, drawn: shuffled(key, drawn, schedule))(key, drawn)
-        yield Epoch(order, parts[: total - before], partial(_step_key, steps, before))
+        yield Epoch(order, parts[: total - before], partial(_step_key, steps, before), max(0, done - before))
 
 
 def _step_key(key: Key, before: int, number: int) -> Key:

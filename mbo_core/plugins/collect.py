@@ -12,6 +12,7 @@ from typing import Any
 from pluggy import HookImpl
 
 from mbo_core.errors import RecipeError, reason_of
+from mbo_core.foreign import foreign
 from mbo_core.plugins.discovery import Plugin, clash
 from mbo_core.plugins.offers import StageOffer
 from mbo_core.plugins.validation import load, refused_stage, refused_task, role_of
@@ -63,8 +64,9 @@ class Offered:
         if not isinstance(self.offer, StageOffer):
             return self.offer, ""
         try:
-            return silenced(partial(load, self.offer)), ""
-        except (Exception, SystemExit) as error:
+            with foreign("its import"):
+                return silenced(partial(load, self.offer)), ""
+        except Exception as error:
             self.plugin.fail(f"{self.offer} cannot be loaded", error)
             return None, f"cannot be loaded: {reason_of(error)}"
 
@@ -83,19 +85,31 @@ def collect(hook: str, implementations: Iterable[HookImpl], plugins: Mapping[str
         # A tool may have registered an object by hand.
         plugin = plugins.get(name) or Plugin(name, "", "", "")
         for value in _values(hook, implementation, plugin):
-            if refusal := REFUSED[hook](value):
-                plugin.fault("broken", f"{hook} offers {getattr(value, '__name__', value)!r}: {refusal}")
+            if refusal := _refusal(hook, value):
+                plugin.fault("broken", f"{hook} {refusal}")
             else:
                 yield Offered(value, plugin)
 
 
 def _values(hook: str, implementation: HookImpl, plugin: Plugin) -> list[Any]:
     try:
-        found: list[Any] = silenced(lambda: list(implementation.function()))  # type: ignore[call-overload]
-    except (Exception, SystemExit) as error:
+        with foreign("it"):
+            found: list[Any] = silenced(lambda: list(implementation.function()))  # type: ignore[call-overload]
+    except Exception as error:
         plugin.fail(f"{hook} raised", error)
         return []
     return found
+
+
+def _refusal(hook: str, value: Any) -> str | None:
+    """Why an offered value cannot be used, with what it is called; None if it can."""
+    try:
+        with foreign("it"):
+            refusal = REFUSED[hook](value)
+            return f"offers {getattr(value, '__name__', value)!r}: {refusal}" if refusal else None
+    except Exception as error:
+        # Attributes and texts of a third party's value can raise anything.
+        return f"offers a value of type {type(value).__name__} that raises {reason_of(error)}"
 
 
 def add(found: dict[Any, Offered], offered: Offered) -> None:

@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import pluggy
 
-from mbo_core.errors import RecipeError, nearest
+from mbo_core.errors import RecipeError, nearest, reason_of
+from mbo_core.foreign import foreign
 from mbo_core.plugins.discovery import Plugin
 from mbo_core.plugins.hookspecs import PROJECT, hookimpl
 
@@ -84,13 +85,14 @@ def _imported(path: Path) -> ModuleType:
         raise RecipeError(f"the plugin {path} is not a Python file", "name it NAME.py")
     module = sys.modules[name] = module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with foreign("it"):
+            spec.loader.exec_module(module)
     except SyntaxError as error:
         raise RecipeError(f"{path}:{error.lineno}: {error.msg}") from error
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == spec.origin]
         place = f"{path}:{lines[-1]}" if lines else str(path)
-        raise RecipeError(f"{place}: cannot import the plugin: {type(error).__name__}: {error}") from error
+        raise RecipeError(f"{place}: cannot import the plugin: {reason_of(error)}") from error
     return module
 
 

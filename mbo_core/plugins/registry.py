@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from mbo_core.errors import RecipeError, matching, nearest
+from mbo_core.foreign import foreign
 from mbo_core.plugins import discovery, files, hookspecs
 from mbo_core.plugins.collect import Offered, add, collect, silenced
 from mbo_core.plugins.discovery import Choice, Method, Plugin
@@ -130,11 +131,12 @@ class Registry:
 
     def _register(self, manager: pluggy.PluginManager, plugin: Plugin, load: Callable[[], Any]) -> None:
         try:
-            loaded = silenced(load)
-            check_plugin(loaded, manager)
-            manager.register(loaded, plugin.name)
+            with foreign("its import"):
+                loaded = silenced(load)
+                check_plugin(loaded, manager)
+                manager.register(loaded, plugin.name)
             self._registered[plugin.name] = plugin
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             plugin.fail("cannot be imported", error)
             # Pluggy 1.5 keeps a plugin that it has refused.
             if manager.has_plugin(plugin.name):

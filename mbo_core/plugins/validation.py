@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, 
 
 import pluggy
 
-from mbo_core.errors import MboError, nearest
+from mbo_core.errors import MboError, nearest, reason_of
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.offers import PARTS, ROLES, Part, Role, StageOffer
 from mbo_core.plugins.signatures import contract_of, refused_signature
@@ -126,7 +126,7 @@ def _unreadable(stage: type[Stage]) -> str | None:
         options(stage)
     except Exception as error:
         # Resolving the annotations of a third-party class can raise anything.
-        return f"it cannot be read: {error}"
+        return f"it cannot be read: {reason_of(error)}"
     return None
 
 

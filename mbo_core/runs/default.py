@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mbo_core.errors import reason_of
+from mbo_core.foreign import foreign
 from mbo_core.functional import batches, keys
 from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.recipes.recipe import Recipe
@@ -108,13 +109,23 @@ def update_solution(run: Run, proxy: TrainedProxy) -> Candidates:
     run.watch.report(PREPARE, 1, 1)
     failed = _prepared(run, info)
     run.watch.begin("search", update, length, run.seeds)
-    for number in range(length):
+    state, done = _resumed(run, state)
+    for number in range(done, length):
         state, info = search_step(run, how, number)(keys.fold_in(steps, number), state)
         run.watch.step(info)
+        if run.checkpoints.due("search", end=number + 1 == length):
+            run.checkpoints.save("search", run, {"state": state}, {"done": number + 1})
     failed |= run.watch.diverged("the search")
     found = BySeed(run.seeds, lift(update.designs, how, "tensors")(state))
     failed.update({seed: "designs are not finite" for seed, x in found.items() if not bool(torch.isfinite(x).all())})
     return _decoded(run, found.without(failed), proxy, failed)
+
+
+def _resumed(run: Run, fresh: Any) -> tuple[Any, int]:
+    """The states of a search's checkpoint and the steps they have done, or the fresh ones."""
+    found = [fresh]
+    done = run.checkpoints.resumed("search", run, lambda saved: found.append(saved.state("state", fresh)))
+    return found[-1], done
 
 
 def _prepared(run: Run, info: Mapping[str, Tensor]) -> dict[int, str]:
@@ -175,7 +186,8 @@ def evaluate(run: Run, candidates: Candidates) -> Scores:
     failed: dict[int, str] = {}
     for seed, raw in zip(candidates.seeds, candidates.raw, strict=True) if run.task.oracle is not None else ():
         try:
-            scores[seed] = run.recipe.evaluation.score(raw, run.task)
+            with foreign(f"the evaluation of {run.task.name}"):
+                scores[seed] = run.recipe.evaluation.score(raw, run.task)
         except Exception as error:
             # Whatever a third party's oracle raises, the other seeds' scores are kept.
             failed[seed] = reason_of(error)

@@ -22,7 +22,8 @@ from mbo_core.functional import keys, precision
 from mbo_core.runs import default
 from mbo_core.runs import seeds as lifting
 from mbo_core.runs.encoded import Encoded, encode_table
-from mbo_core.runs.execute import Plan, at_once, choose_device
+from mbo_core.runs.job import at_once
+from mbo_core.runs.planning import Plan, choose_device
 from mbo_core.runs.records import Run
 from mbo_core.runs.shortened import most_epochs, with_epochs
 from mbo_core.runs.training import REFIT, untrained

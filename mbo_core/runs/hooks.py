@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -13,6 +14,7 @@ import pluggy
 import torch
 
 from mbo_core.errors import MboError
+from mbo_core.foreign import foreign
 from mbo_core.plugins.registry import RUNNER
 from mbo_core.runs.records import Candidates, Gap, Run, Scores, TrainedProxy
 from mbo_core.runs.seeds import BySeed, PerSeed, mode
@@ -73,22 +75,27 @@ class Hooks:
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self._caller = manager.hook
         self._answers: list[tuple[str, Any]] = []
+        self._raised: list[str] = []
         for hook in ("mbo_train_proxy", "mbo_mine_adversary", "mbo_update_solution", "mbo_evaluate"):
             for one in getattr(manager.hook, hook).get_hookimpls():
-                note = partial(self._note, one.plugin_name)
-                one.function = partial(_wrapper if one.wrapper else _plain, one.function, note)
-
-    def _note(self, plugin: str, answer: Any) -> None:
-        self._answers.append((plugin, answer))
+                heard = Heard(one.plugin_name, self._answers, self._raised)
+                one.function = partial(_wrapper if one.wrapper else _plain, one.function, heard)
 
     def _ask(self, hook: str, kind: type[T], **arguments: Any) -> Answer[T]:
         self._answers.clear()
-        value = getattr(self._caller, hook)(**arguments)
+        self._raised.clear()
+        with foreign(lambda: self._blamed(hook)):
+            value = getattr(self._caller, hook)(**arguments)
         # The first that gave it; wrappers may have passed it on.
         plugin = next((plugin for plugin, one in self._answers if one is value), RUNNER)
         answer = Answer(hook, plugin, value)
         answer.demand(isinstance(value, kind), f"is of type {type(value).__name__}, not {kind.__name__}")
         return answer
+
+    def _blamed(self, hook: str) -> str:
+        """Whose code raised first: wrappers outside it have seen the error later."""
+        plugin = self._raised[0] if self._raised else RUNNER
+        return f"{hook}: {'a stage of the recipe' if plugin == RUNNER else f'plugin {plugin}'}"
 
     def train_proxy(self, run: Run) -> TrainedProxy:
         """The trained proxies of all seeds; the hook is called again for seeds missing from an answer."""
@@ -127,18 +134,39 @@ class Hooks:
         return answer.value
 
 
-def _plain(function: Callable[..., Any], note: Callable[[Any], None], *arguments: Any) -> Any:
-    answer = function(*arguments)
-    # None leaves the question to the next plugin.
-    if answer is not None:
-        note(answer)
-    return answer
+@dataclass(frozen=True)
+class Heard:
+    """What a plugin answered or raised, in the order of all plugins."""
+
+    plugin: str
+    answers: list[tuple[str, Any]]
+    raised: list[str]
+
+    def answer(self, value: Any) -> Any:
+        """Note an answer."""
+        self.answers.append((self.plugin, value))
+        return value
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Note that the plugin raised."""
+        try:
+            yield
+        except BaseException:
+            self.raised.append(self.plugin)
+            raise
 
 
-def _wrapper(function: Callable[..., Any], note: Callable[[Any], None], *arguments: Any) -> Generator[None, Any, Any]:
-    answer = yield from function(*arguments)
-    note(answer)
-    return answer
+def _plain(function: Callable[..., Any], heard: Heard, *arguments: Any) -> Any:
+    with heard.listening():
+        value = function(*arguments)
+        # None leaves the question to the next plugin.
+        return value if value is None else heard.answer(value)
+
+
+def _wrapper(function: Callable[..., Any], heard: Heard, *arguments: Any) -> Generator[None, Any, Any]:
+    with heard.listening():
+        return heard.answer((yield from function(*arguments)))
 
 
 def _check_trained(answer: Answer[TrainedProxy], asked: Sequence[int]) -> None:

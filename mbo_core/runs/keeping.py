@@ -25,6 +25,12 @@ class Keeper(Protocol):
     def kept(self, last: Any) -> Any:
         """The states that are kept, given the last ones."""
 
+    def carried(self) -> dict[str, Any]:
+        """What it has chosen so far, as states by name for a checkpoint; empty before it has chosen any."""
+
+    def go_on(self, saved: Callable[[str, Any], Any], like: Any) -> None:
+        """Take back what it had chosen: `saved(name, like)` is what `carried` gave; `like` is a fresh state."""
+
 
 class Last:
     """Keeps the last state."""
@@ -35,6 +41,13 @@ class Last:
     def kept(self, last: Any) -> Any:
         """The last states."""
         return last
+
+    def carried(self) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+    def go_on(self, saved: Callable[[str, Any], Any], like: Any) -> None:
+        """Nothing to take back."""
 
 
 class Best:
@@ -69,6 +82,17 @@ class Best:
         """The best states; the last ones if there was no step."""
         return last if self._smallest is None else self._state
 
+    def carried(self) -> dict[str, Any]:
+        """The best states, their errors and steps."""
+        chosen = {"kept": self._state, "smallest": self._smallest, "steps": self.steps}
+        return {} if self._smallest is None else chosen
+
+    def go_on(self, saved: Callable[[str, Any], Any], like: Any) -> None:
+        """Take back the best states."""
+        error = self._error(like).cpu()
+        kept, steps = saved("kept", like), saved("steps", torch.zeros_like(error).long())
+        self._state, self.steps, self._smallest = kept, steps, saved("smallest", error)
+
 
 class Until:
     """Keeps each seed's state after its own number of steps.
@@ -89,6 +113,14 @@ class Until:
     def kept(self, last: Any) -> Any:
         """The states after these steps."""
         return self._state
+
+    def carried(self) -> dict[str, Any]:
+        """The states so far."""
+        return {} if self._state is None else {"kept": self._state}
+
+    def go_on(self, saved: Callable[[str, Any], Any], like: Any) -> None:
+        """Take back the states so far."""
+        self._state = saved("kept", like)
 
 
 def chosen(mask: Tensor, new: Any, old: Any) -> Any:

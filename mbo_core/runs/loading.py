@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +15,12 @@ from mbo_core.plugins.registry import Registry, installed
 from mbo_core.recipes.layers import find
 from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.resolve import resolve
+from mbo_core.runs.condition import status
 from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.records import HeldOut
-from mbo_core.runs.result import Result, Trial
-from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, read, read_tensors, table, write, write_tensors
+from mbo_core.runs.result import Result, Trial, cells_of
+from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, in_seed, read, rows_of, table, tensors_file
 from mbo_core.tasks.files import read_table
 from mbo_core.tasks.replicates import Replicates
 from mbo_core.tasks.source import SPACE, Source
@@ -54,7 +53,7 @@ def load(
     seeds = tuple(record["seeds"])
     result = Result(recipe, loaded, seeds, folder=place.path, cuts=cuts)
     result.precision, result.device = record["machine"]["float32_products"], record["machine"]["device"]
-    result.seconds, result.status, result.own_table = record["seconds"], record["status"], record["own_table"]
+    result.seconds, result.status, result.own_table = record["seconds"], status(place.path, record), record["own_table"]
     result.hold, result.started = record["hold"], record["start"]
     loaded.source = Source(**record["source"]) if record["source"] else loaded.source
     result.failed = {int(seed): reason for seed, reason in record["failed"].items()}
@@ -62,7 +61,7 @@ def load(
     result.cached = record["cached_proxies"]
     result.quality = _quality(seeds, record["held_out"])
     result.trials = {
-        seed: _trial(place, seed, loaded, gap)
+        seed: load_trial(place, seed, loaded, gap)
         for seed, gap in zip(seeds, record["gap"], strict=True)
         if place.of_seed(seed, DESIGNS).exists()
     }
@@ -72,13 +71,13 @@ def load(
 
 def store_start(folder: Folder, space: Space, x: NDArray[Any]) -> None:
     """Store the designs that the search starts from, (m, length)."""
-    write(folder.path / START, table([space.cells(design) for design in x]))
+    folder.write(START, table([space.cells(design) for design in x]))
 
 
 def store_table(folder: Folder, task: Task) -> None:
     """Store the user's own table unless it is large, so that the run can be loaded without it; and its space file."""
     if task.source is not None and task.source.space is not None:
-        write(folder.path / SPACE, task.source.space)
+        folder.write(SPACE, task.source.space)
     if task.x.nbytes + task.y.nbytes <= KEPT_BYTES:
         about = {
             "name": task.name,
@@ -92,7 +91,7 @@ def store_table(folder: Folder, task: Task) -> None:
         if task.table.replicates:
             about["pooled_std"] = task.table.replicates.pooled_std
             tensors["counts"] = torch.tensor(task.table.replicates.counts)
-        write_tensors(folder.path / TABLE, tensors, {"task": about})
+        folder.write(TABLE, tensors_file(tensors, {"task": about}))
 
 
 def stored_table(folder: Folder) -> Task | None:
@@ -104,7 +103,7 @@ def stored_table(folder: Folder) -> Task | None:
     path = folder.path / TABLE
     if not path.exists():
         return None
-    tensors, about = read_tensors(path)
+    tensors, about = folder.read_tensors(TABLE)
     try:
         made = _restored(about["task"], *(tensors[name].numpy() for name in _STORED))
         if "counts" in tensors:
@@ -146,7 +145,7 @@ def _again(record: Mapping[str, Any], registry: Registry, place: Folder) -> Task
             space = None if source.space is None else place.path / SPACE
             found = read_table(source.path, **how, ignore=source.ignore, space=space)
         else:
-            found = registry.task(name).load()
+            found = registry.task(name).loaded()
         return found.held(record["hold"]) if record["hold"] else found
     except MboError as error:
         fact = f'task "{name}" of the run {place.path} cannot be loaded: {error.message}'
@@ -159,22 +158,37 @@ def _quality(seeds: Sequence[int], held_out: Mapping[str, Any]) -> dict[int, Hel
     return {seed: HeldOut(**each) for seed, each in whole.items() if each["rows"] is not None}
 
 
-def _trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:
+def load_trial(place: Folder, seed: int, task: Task, gap: Any) -> Trial:
+    """The trial of a seed from a run's folder.
+
+    Raises:
+        StoreError: if a file is missing or corrupt.
+    """
     tensors = place.load_seed(seed)
     raw, encoded = tensors.pop("designs").numpy(), tensors.pop("encoded")
     predicted = tensors.pop("predicted").numpy() if "predicted" in tensors else None
-    rows = _rows(place, seed, "designs.csv")
-    names = tuple(rows[0]) if rows else ()
+    rows = _designs(place, seed)
+    # Without the table for people, which needs the cells of the task, the tensors say all that counts.
+    names = tuple(rows[0]) if rows else tuple(tensors)
     scores = {name: tensors[name].numpy() for name in names if name in tensors}
-    known = {"in_data", "predicted", *scores, *(task.cells(raw[0]) if len(raw) else ())}
-    columns = {name: [_value(row[name]) for row in rows] for name in names if name not in known}
+    columns = _columns(rows, {"in_data", "predicted", *scores, *(cells_of(task, raw[0]) if rows else ())})
     steps = [{name: _value(cell) for name, cell in row.items() if cell} for row in _rows(place, seed, "steps.csv")]
     return Trial(raw, encoded, predicted, scores, gap, steps, columns)
 
 
+def _columns(rows: Sequence[Mapping[str, str]], known: set[str]) -> dict[str, list[int | float | str]]:
+    names = rows[0] if rows else ()
+    return {name: [_value(row[name]) for row in rows] for name in names if name not in known}
+
+
+def _designs(place: Folder, seed: int) -> list[Mapping[str, str]]:
+    expected = in_seed(seed, "designs.csv") in place.sums or place.of_seed(seed, "designs.csv").exists()
+    return _rows(place, seed, "designs.csv") if expected else []
+
+
 def _rows(place: Folder, seed: int, name: str) -> list[Mapping[str, str]]:
     path = place.of_seed(seed, name)
-    rows: list[Mapping[str, str]] = read(path, lambda text: list(csv.DictReader(io.StringIO(text))))
+    rows: list[Mapping[str, str]] = read(path, rows_of)
     return rows
 
 

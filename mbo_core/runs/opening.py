@@ -109,7 +109,7 @@ def _task(task: Any, table: Mapping[str, Any], document: Document, registry: Reg
         raise RecipeError(f'{options}: task "{name}" is not a file', "a file ends in .csv or .npz")
     if task is None:
         _refuse_own_table(document, name)
-    return registry.task(name).load()
+    return registry.task(name).loaded()
 
 
 def _read(path: str, table: Mapping[str, Any], recorded: Mapping[str, Any]) -> Task:

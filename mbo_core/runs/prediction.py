@@ -16,7 +16,7 @@ from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.encoded import ScoreScale, encode_table
 from mbo_core.runs.records import Run, TrainedProxy
 from mbo_core.runs.states import pack, unpack
-from mbo_core.runs.store import PROXY, Folder, read_tensors, write_tensors
+from mbo_core.runs.store import PROXY, Folder, in_seed, tensors_file
 from mbo_core.runs.training import untrained
 from mbo_core.stages.contracts import Encoding, Proxy
 from mbo_core.tasks.cells import columns_of, is_frame
@@ -155,7 +155,7 @@ class Keeper:
         if self.wanted:
             expected, _ = predictor.predict(self.task.x[:CHECKED_ROWS])
             tensors["expected"] = torch.tensor(expected)
-            write_tensors(self.folder.of_seed(seed, PROXY), tensors, {"state": described})
+            self.folder.write(in_seed(seed, PROXY), tensors_file(tensors, {"state": described}))
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Stored(Mapping[int, Predictor]):
         return {seed: self._read(run, seed) for seed in there}
 
     def _read(self, run: Run, seed: int) -> Predictor:
-        tensors, about = read_tensors(self.folder.of_seed(seed, PROXY))
+        tensors, about = self.folder.read_tensors(in_seed(seed, PROXY))
         expected = tensors.pop("expected").numpy()
         predictor = _predictor(run, seed, unpack(tensors, about["state"], untrained(run.only([seed]), "loop")[0]))
         found, _ = predictor.predict(self.task.x[:CHECKED_ROWS])

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mbo_core.functional.keys import fold_in
 from mbo_core.recipes.recipe import Recipe
+from mbo_core.runs.checkpoints import Checkpoints
 from mbo_core.runs.encoded import Encoded
 from mbo_core.runs.seeds import BySeed, Mode, Returns, Stream, lift, stream_keys
 from mbo_core.runs.watch import Watch
@@ -32,6 +33,7 @@ class Run:
         seeds: the seeds of this group.
         watch: collects progress and infos.
         folder: the folder of the run, or None; a plugin may add its own files.
+        checkpoints: those of the group, from which a run that was stopped goes on.
     """
 
     recipe: Recipe
@@ -40,6 +42,7 @@ class Run:
     seeds: tuple[int, ...]
     watch: Watch = field(default_factory=Watch)
     folder: Path | None = None
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     @property
     def data(self) -> Data:

@@ -25,6 +25,7 @@ from mbo_core.runs.watch import Watch
 from mbo_core.stages.contracts import Evaluation
 from mbo_core.tasks.oracles import OracleSet
 from mbo_core.tasks.scoring import PERCENTILES, percentile
+from mbo_core.tasks.space import OWN_COLUMNS, Cells
 from mbo_core.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -67,14 +68,17 @@ class Trial:
         values = {name: score.tolist() for name, score in self.scores.items()} | dict(self.columns)
         # Empty without scores, even if the search has an info of that name.
         values["predicted"] = [None] * len(self.raw) if self.predicted is None else self.predicted.tolist()
-        return [
-            {
-                **task.cells(design),
-                "in_data": design.tobytes() in seen,
-                **{name: value[i] for name, value in values.items()},
-            }
-            for i, design in enumerate(self.raw)
-        ]
+        rows = []
+        for i, design in enumerate(self.raw):
+            cells = cells_of(task, design)
+            own = {"in_data": design.tobytes() in seen, **{name: value[i] for name, value in values.items()}}
+            rows.append({**cells, **{f"{name} (run)" if name in cells else name: cell for name, cell in own.items()}})
+        return rows
+
+
+def cells_of(task: Task, design: NDArray[Any]) -> Cells:
+    """A design's cells for a table of candidates; a column of `task.cells` called like one of a run is renamed."""
+    return {f"{name} (design)" if name in OWN_COLUMNS else name: cell for name, cell in task.cells(design).items()}
 
 
 @dataclass(repr=False)
@@ -88,7 +92,8 @@ class Result:
         trials: the trial of each seed with designs.
         failed: the reason for each seed without designs, or whose designs could not be scored.
         seconds: the wall time.
-        status: `running`, `done`, `failed` (at least one seed) or `interrupted`.
+        status: `running`, `done`, `failed` (at least one seed) or `interrupted`; of a loaded run also `stopped`, if it
+            died without recording so.
         folder: the folder of the run, or None.
         notes: notes by stages and tools on the run and its trials.
         cached: the seeds whose proxies came from a cache.

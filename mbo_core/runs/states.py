@@ -51,10 +51,10 @@ class WithStateDict(Protocol):
         """Restore the state."""
 
 
-def pack(state: Any) -> tuple[dict[str, Tensor], Json]:
+def pack(state: Any, layout: torch.memory_format = torch.contiguous_format) -> tuple[dict[str, Tensor], Json]:
     """A state as tensors by name, and a description of its structure.
 
-    The tensors are contiguous copies on the processor. `unpack` undoes it:
+    The tensors are copies on the processor, contiguous unless another layout is asked for. `unpack` undoes it:
 
     >>> tensors, described = pack({"weight": torch.ones(2), "steps": 3})
     >>> tensors
@@ -66,7 +66,8 @@ def pack(state: Any) -> tuple[dict[str, Tensor], Json]:
         Unstorable: with the place of the unsupported value.
     """
     tensors: dict[str, Tensor] = {}
-    return tensors, _described(state, "state", tensors)
+    described = _described(state, "state", tensors)
+    return {name: tensor.clone(memory_format=layout) for name, tensor in tensors.items()}, described
 
 
 def unpack(tensors: Mapping[str, Tensor], described: Json, like: Any) -> Any:
@@ -94,7 +95,7 @@ def unpack(tensors: Mapping[str, Tensor], described: Json, like: Any) -> Any:
 
 def _described(value: Any, where: str, tensors: dict[str, Tensor]) -> Json:
     if isinstance(value, Tensor):
-        tensors[where] = _copied(value, where)
+        tensors[where] = _storable(value, where)
         return ["tensor", where]
     if value is None or type(value) in (bool, int, str):
         return ["plain", value]
@@ -106,10 +107,10 @@ def _described(value: Any, where: str, tensors: dict[str, Tensor]) -> Json:
     return [kind, [[key, _described(part, _inside(where, kind, key), tensors)] for key, part in parts.items()]]
 
 
-def _copied(tensor: Tensor, where: str) -> Tensor:
+def _storable(tensor: Tensor, where: str) -> Tensor:
     if tensor.layout is not torch.strided or tensor.dtype not in DTYPES:
         raise Unstorable(f"{where} cannot be stored: it is a tensor of {tensor.dtype}, {tensor.layout}")
-    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    return tensor.detach().cpu()
 
 
 def _parts(value: Any, where: str) -> tuple[str, Mapping[Any, Any]]:

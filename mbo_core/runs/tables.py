@@ -14,6 +14,7 @@ from mbo_core.errors import MboError, StoreError, nearest
 from mbo_core.recipes.limits import in_words
 from mbo_core.runs.store import Folder
 from mbo_core.tasks.scoring import PERCENTILES, mean_and_std
+from mbo_core.text import held, printable
 
 if TYPE_CHECKING:
     from mbo_core.runs.result import Result
@@ -88,7 +89,7 @@ def _heading(result: Result) -> str:
     state = ", ".join(
         filter(None, [result.status, scored, in_words(result.cuts), limits_in_words(result.hold, result.started)])
     )
-    return f"{_method(result.recipe.name, result.recipe.preset)} on {result.task.name}: {state}"
+    return printable(f"{_method(result.recipe.name, result.recipe.preset)} on {result.task.name}: {state}")
 
 
 def _by_seed(result: Result) -> Rows:
@@ -160,7 +161,7 @@ def _record(result: Result | str | Path) -> Mapping[str, Any]:
 def _line(name: str | int, record: Mapping[str, Any], scores: str) -> Line:
     try:
         method = name if isinstance(name, str) else _method(record["recipe"], record["preset"])
-        return Line(method, record["task"], record["scores"][scores])
+        return Line(printable(method), printable(record["task"]), record["scores"][scores])
     except (LookupError, TypeError) as error:
         raise StoreError(f"run {record.get('run')} has an unexpected structure: {error!r}") from error
 
@@ -223,7 +224,7 @@ def _csv(lines: Sequence[Line], scores: str) -> str:
     writer.writerow(["method", "task", "seeds", "scored", *statistics])
     for line in lines:
         numbers = [one for of in OF for one in _summary(line.scores[of])]
-        writer.writerow([line.method, line.task, line.seeds, line.scored, *numbers])
+        writer.writerow([held(line.method), held(line.task), line.seeds, line.scored, *numbers])
     return text.getvalue()
 
 

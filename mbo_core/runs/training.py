@@ -13,6 +13,7 @@ from torch.func import vmap
 from mbo_core.errors import TaskError
 from mbo_core.functional import batches
 from mbo_core.functional.keys import fold_in
+from mbo_core.runs.checkpoints import Saved
 from mbo_core.runs.held_out import Judges, judged, judges, squared_error
 from mbo_core.runs.keeping import Best, Keeper, Last, Until
 from mbo_core.runs.records import Run, TrainedProxy
@@ -101,18 +102,41 @@ class _Course:
             self.failed |= self.run.watch.diverged("the proxy's fit")
 
     def _stepped(self, state: Any) -> Any:
-        run, rows, done = self.run, len(self.run.data.y), 0
-        run.watch.begin(self.phase, run.recipe.proxy, batches.step_count(rows, self.schedule), run.seeds)
-        for epoch in batches.epochs(self.base, rows, self.schedule, vmap):
+        run, rows = self.run, len(self.run.data.y)
+        total = batches.step_count(rows, self.schedule)
+        run.watch.begin(self.phase, run.recipe.proxy, total, run.seeds)
+        state, done = self._resumed(state)
+        for epoch in batches.epochs(self.base, rows, self.schedule, vmap, done):
             for part, key in epoch.steps():
                 state, info = self._step(part)(key, state, epoch.order)
                 run.watch.step(info)
                 done += 1
                 self.keeper.see(done, state)
+                self._checkpoint(state, done, done == total and self.schedule.refit)
             self.failed |= run.watch.diverged("proxy training")
             if len(self.failed) == len(run.seeds):
                 break
         return state
+
+    def _checkpoint(self, state: Any, done: int, end: bool) -> None:
+        checkpoints = self.run.checkpoints
+        if checkpoints.due(self.phase, end):
+            about = {"done": done, "chosen": bool(self.keeper.carried())}
+            checkpoints.save(self.phase, self.run, {"state": state, **self.keeper.carried()}, about)
+
+    def _resumed(self, fresh: Any) -> tuple[Any, int]:
+        """The states of a checkpoint and the steps they have done, or the fresh ones."""
+        found = [fresh]
+
+        def fill(saved: Saved) -> None:
+            state = saved.state("state", fresh)
+            if saved.about["chosen"]:
+                self.keeper.go_on(saved.state, fresh)
+            found.append(state)
+
+        done = self.run.checkpoints.resumed(self.phase, self.run, fill)
+        self.failed |= self.run.watch.diverged("proxy training")
+        return found[-1], done
 
     def _step(self, part: slice) -> Callable[..., Any]:
         proxy = self.run.recipe.proxy

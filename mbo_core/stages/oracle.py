@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import MboError, TaskError
+from mbo_core.foreign import foreign
 from mbo_core.stages.contracts import Evaluation
 from mbo_core.tasks.oracles import FallibleOracle, MeasuredOracle, Oracle, OracleSet, Verdict
 from mbo_core.tasks.task import Task
@@ -52,8 +53,9 @@ class OracleEvaluation(Evaluation):
 def _asked(oracle: Oracle, designs: NDArray[Any], task: str) -> Verdict:
     # Copies, as an oracle may write to its input or reuse the array that it returns.
     own = designs.copy()
-    verdict = oracle.judge(own) if isinstance(oracle, FallibleOracle) else Verdict(oracle.score(own), {})
-    raw = np.array(verdict.scores, dtype=np.float64)
+    with foreign(f"the oracle of {task}"):
+        verdict = oracle.judge(own) if isinstance(oracle, FallibleOracle) else Verdict(oracle.score(own), {})
+        raw = np.array(verdict.scores, dtype=np.float64)
     if raw.shape != (len(designs),):
         raise MboError(f"oracle of {task} returned scores of shape {raw.shape} for {len(designs)} designs")
     if not np.isfinite(raw).all():

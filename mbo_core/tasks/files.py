@@ -19,6 +19,7 @@ from mbo_core.tasks.source import ENDINGS, Source, checksum
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.task import Task
+from mbo_core.text import released
 
 SCORE = "score"
 """What the scores of an .npz file are called if nobody named them."""
@@ -124,11 +125,22 @@ def _frame(path: Path, content: bytes, **options: Any) -> Any:
         frame = pandas.read_csv(io.BytesIO(content), encoding="utf-8-sig", index_col=False, **options)
     except ValueError as error:  # pandas' own errors are among them
         raise TaskError(f"table {path} cannot be read as CSV: {' '.join(str(error).split())}", AS_CSV) from error
+    frame = _released(frame)
     names = [str(name) for name in head.iloc[0].dropna()]
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise TaskError(f'duplicate column "{twice[0]}" in the table {path}', "rename or leave out one of them")
     return frame
+
+
+def _released(frame: Any) -> Any:
+    """The frame without the ' that keeps a spreadsheet from running a text."""
+    texts = {name: cells.map(_text) for name, cells in frame.items() if not is_numeric(cells)}
+    return frame.assign(**texts).rename(columns=_text)
+
+
+def _text(cell: Any) -> Any:
+    return released(cell) if isinstance(cell, str) else cell
 
 
 def _npz(path: Path, content: bytes, target: str | None, weights: str | None) -> Found:

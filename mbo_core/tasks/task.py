@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mbo_core.errors import TaskError, nearest, reason_of
+from mbo_core.foreign import foreign, guarded
 from mbo_core.tasks.columns import Cells
 from mbo_core.tasks.fixed import Fixed
 from mbo_core.tasks.frames import GivenSpace, take
@@ -127,7 +128,7 @@ class Task:
         self.oracle = as_oracle(oracle, name) if self.sign > 0 else turned(as_oracle(oracle, name))
         self.y_min, self.y_max = self._ends(y_min, y_max)
         self.info = info or TaskInfo("a table of past experiments")
-        self.cells = cells or self.space.cells
+        self.cells = self.space.cells if cells is None else guarded(cells, f"`cells` of task {name}")
         self.source: Source | None = None
         self.notes = [*brought.notes, *remarks(self.table, self.target, self.sign, self.inside)]
 
@@ -231,9 +232,24 @@ class TaskOffer:
     def unready(self) -> str | None:
         """One line on what is missing, or on the error of that check; None when ready."""
         try:
-            return self.missing()
+            with foreign(f"`missing` of task {self.name}"):
+                line = self.missing()
+            return None if line is None else str(line)
         except Exception as error:
             return reason_of(error)
+
+    def loaded(self) -> Task:
+        """The task.
+
+        Raises:
+            TaskError: with a hint where data or an extra is missing, or if it is not a task.
+            Exception: whatever `load` raises.
+        """
+        with foreign(f"`load` of task {self.name}"):
+            task: Any = self.load()
+        if not isinstance(task, Task):
+            raise TaskError(f"`load` of task {self.name} gives {type(task).__name__}, not a Task", "fix its plugin")
+        return task
 
     def status(self) -> str:
         """`ready`, or the one command that makes it ready or, if it takes several, that explains them."""

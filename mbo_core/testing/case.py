@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from mbo_core.errors import MboError, reason_of
+from mbo_core.foreign import foreign
 from mbo_core.stages.options import first_line
 
 Status = Literal["passed", "failed", "waived", "skipped"]
@@ -122,12 +123,13 @@ class Case:
 
     def _run(self) -> tuple[Status, str, str, str]:
         try:
-            self.check.function(self.subject)
+            with foreign("it"):
+                self.check.function(self.subject)
         except Inapplicable as reason:
             return "skipped", str(reason), "", ""
         except Fault as fault:
             return "failed", fault.message, fault.hint or "", _cause(fault)
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             # Third-party code may raise anything; the other checks still run.
             hint = "no stage, task or recipe may raise here; see the traceback"
             return "failed", reason_of(error), hint, _trace(error)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import torch
 
+from mbo_core.foreign import foreign
 from mbo_core.recipes.limits import fitted
 from mbo_core.recipes.recipe import Recipe
 from mbo_core.runs.default import check_data, evaluate, mine_adversary, train_proxy, update_solution
@@ -116,9 +117,10 @@ class Mix:
     def attempt(self) -> Rehearsal | Exception:
         """A run with three seeds, or its error; shared by all checks."""
         try:
-            return carry_out(self.recipe, tiny_task(self.kind))
-        except (Exception, SystemExit) as error:
-            return error if isinstance(error, Exception) else Fault(f"SystemExit: {error}", "raise an error instead")
+            with foreign("a stage"):
+                return carry_out(self.recipe, tiny_task(self.kind))
+        except Exception as error:
+            return error
 
     @property
     def trial(self) -> Rehearsal:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mbo_core.foreign import foreign
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.discovery import Plugin, home, recipes
 from mbo_core.stages import contracts
@@ -92,8 +93,9 @@ def _loaded(package: Package) -> Any:
     if not package.plugin.usable or package.plugin.point is None:
         raise Inapplicable("it cannot be used: see the check `entry-point`")
     try:
-        return package.plugin.point.load()
-    except (Exception, SystemExit) as error:
+        with foreign("its import"):
+            return package.plugin.point.load()
+    except Exception as error:
         raise Inapplicable("it cannot be imported: see the check `entry-point`") from error
 
 

@@ -84,7 +84,7 @@ class OfferedTask:
         unready = self.offer.unready()
         if unready is not None:
             raise Inapplicable(f"not ready here: {unready}")
-        return self.offer.load()
+        return self.offer.loaded()
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,7 +47,7 @@ def task_loads(offered: OfferedTask) -> None:
 def _demand_refusal(offered: OfferedTask) -> None:
     reason = offered.offer.unready()
     try:
-        offered.offer.load()
+        offered.offer.loaded()
     except MboError as error:
         demand(error.hint, f"no hint with: {error.message}", "add a hint on how to get the task ready")
         raise Inapplicable(f"not ready here: {reason}") from error

@@ -23,7 +23,7 @@ from mbo_core.recipes import resolve as recipe
 from mbo_core.runs import seeds
 from mbo_core.runs.default import train_proxy
 from mbo_core.runs.encoded import encode_table
-from mbo_core.runs.execute import at_once
+from mbo_core.runs.job import at_once
 from mbo_core.runs.records import Run
 from mbo_core.tasks import Task
 

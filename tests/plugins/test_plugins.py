@@ -58,7 +58,10 @@ BROKEN = {
         ['mbo_train_proxy has no parameter "runs"', 'did you mean "run"?'],
     ),
     "hook raises": (f"{IMPORTS}\n@hookimpl\ndef mbo_stages():\n    1 / 0", ["mbo_stages raised: ZeroDivisionError"]),
-    "hook exits": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    exit(3)", ["mbo_tasks raised: SystemExit: 3"]),
+    "hook exits": (
+        f"{IMPORTS}\n@hookimpl\ndef mbo_tasks():\n    exit(3)",
+        ["tried to end the program: SystemExit: 3"],
+    ),
     "hook returns nothing": (f"{IMPORTS}\n@hookimpl\ndef mbo_tasks(): ...", ["mbo_tasks raised: TypeError"]),
     "no stage": (stage(FINE, "[5]"), ["offers 5: it is not a stage class"]),
     "another class": (stage(FINE, "[int]"), ["offers 'int': it is not a stage class"]),

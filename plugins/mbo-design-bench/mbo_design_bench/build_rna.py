@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from mbo_core.text import say
 from mbo_design_bench import data, rna
 from mbo_design_bench.facts_beyond import RNA_TARGETS
 
@@ -22,7 +23,7 @@ def main(output: Path) -> None:
     stream = io.BytesIO()
     np.savez_compressed(stream, energies=energies, minima=minima)
     data.write(output, stream.getvalue())
-    click.echo(output)
+    say(output)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
+from mbo_core.text import say
 from mbo_design_bench import data, rows
 from mbo_design_bench.facts import ELEMENTS
 from mbo_design_bench.facts import SUPERCONDUCTOR as FACTS
@@ -33,7 +34,7 @@ def main(table: Path, folder: Path | None) -> None:
     stream = io.BytesIO()
     np.savez_compressed(stream, x=arrays["x"], y=arrays["y"])
     data.write(path, stream.getvalue())
-    click.echo(path)
+    say(path)
 
 
 def build(table: Path) -> dict[str, NDArray[np.float32]]:

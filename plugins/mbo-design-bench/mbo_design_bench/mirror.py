@@ -15,7 +15,7 @@ from typing import Any
 from mbo_core.errors import StoreError, TaskError
 from mbo_design_bench import checksums, data, shards
 from mbo_design_bench.layout import Facts
-from mbo_design_bench.partial import Part
+from mbo_design_bench.partial import Part, trust
 
 MIRROR = "https://huggingface.co/datasets/beckhamc/design_bench_data/resolve/main"
 VARIABLE = "MBO_DATA_URL"
@@ -26,10 +26,13 @@ PAUSES = (1.0, 4.0)
 PASSING = {408, 416, 425, 429, 500, 502, 503, 504}
 """Status codes of a temporary failure, or of a resumed file whose version changed."""
 
+MOST_ROWS = 10_000_000
+"""What a data set can have whose number of rows was never published."""
+
 IMPORT = "import your own files: mbo data fetch TASK --from DIR"
 
 Bar = Callable[[str, int, int], Any]
-"""Called with a file's name, its number and the number of files; gives a progress bar as pooch wants it, or None."""
+"""Called with a file's name, its number and the number of files; gives a progress bar like tqdm's, or None."""
 
 
 def base() -> str:
@@ -41,7 +44,14 @@ def base() -> str:
     url = os.environ.get(VARIABLE) or MIRROR
     if not url.startswith(("https://", "http://")):
         raise TaskError(f"{VARIABLE} is not a URL: {url!r}", "start it with https:// or http://")
+    trust(url, f"{VARIABLE} is ")
     return url.rstrip("/")
+
+
+def most_bytes(facts: Facts, name: str) -> int:
+    """The largest size that a file of a data set can have: all rows in one file, with its header."""
+    width = facts.layout.space.length if "-x-" in name else 1
+    return shards.ITEM * width * (facts.rows or MOST_ROWS) + shards.MOST_HEADER
 
 
 def fetch(facts: Facts, root: Path, bar: Bar = lambda *_: None) -> int:
@@ -83,7 +93,7 @@ def _arrive(path: Path, known: str | None, facts: Facts, bar: Any) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = Part.of(path)
-        _download(url, part, bar)
+        _download(url, part, bar, most_bytes(facts, path.name))
         digest = checksums.sha256(part.path)
         if known is not None and digest != known:
             raise TaskError(
@@ -112,20 +122,21 @@ def _distrust(path: Path, facts: Facts) -> str:
     return f"if you trust the new file, remove its line from {path.parent / checksums.NAME}"
 
 
-def _download(url: str, part: Part, bar: Any) -> None:
+def _download(url: str, part: Part, bar: Any, most: int) -> None:
     """Download one file, with retries; a partial file is kept."""
     import requests
 
     for pause in (*PAUSES, None):
         try:
-            part.download(url, bar)
+            part.download(url, bar, most)
             return
         except KeyboardInterrupt:
             part.keep()
             raise
         except requests.RequestException as error:
             status = None if error.response is None else int(error.response.status_code)
-            if pause is None or status not in {None, *PASSING}:
+            lasting = isinstance(error, requests.TooManyRedirects)
+            if pause is None or lasting or status not in {None, *PASSING}:
                 part.keep()
                 raise TaskError(f"{url} cannot be fetched: {_reason(error, status)}", _hint(status)) from error
             sleep(pause)
@@ -134,9 +145,9 @@ def _download(url: str, part: Part, bar: Any) -> None:
 def _reason(error: Exception, status: int | None) -> str:
     import requests
 
-    if status is not None:
+    if status is not None and not isinstance(error, requests.TooManyRedirects):
         return f"the server answered {status}"
-    return "no answer in time" if isinstance(error, requests.Timeout) else str(error)
+    return f"no answer in time ({error})" if isinstance(error, requests.Timeout) else str(error)
 
 
 def _hint(status: int | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from mbo_core.cli.common import json_option, print_json
+from mbo_core.text import say
 
 
 @click.command("train-oracle")
@@ -37,7 +38,7 @@ def train_oracle(task: str, seed: int, epochs: int | None, as_json: bool) -> Non
         print_json({**asdict(about), "path": str(path)})
         return
     kind = "a quick look of" if about.quick_look else "trained for"
-    click.echo(
+    say(
         f"{task}, seed {seed}: {kind} {about.epochs} epochs in {about.seconds:.0f} s; Spearman "
         f"{about.held_out_spearman:.3f} on {about.held_out_rows} held-out rows; {path}"
     )

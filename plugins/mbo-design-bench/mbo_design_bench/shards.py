@@ -17,6 +17,10 @@ from mbo_design_bench import data
 from mbo_design_bench.layout import Layout
 
 MAGIC = b"\x93NUMPY"
+ITEM = 4
+"""Bytes of a number."""
+MOST_HEADER = 4096
+"""More than numpy writes before the numbers."""
 SCORE = Space.continuous(1)
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 

@@ -20,7 +20,7 @@ from mbo_design_bench.original.adapter import INSTALL
 TESTS = Path(__file__).parent
 PLUGIN = TESTS.parent
 REPOSITORY = PLUGIN.parents[1]
-NEEDED = ("click", "numpy", "platformdirs", "pluggy", "pooch", "pytest", "rich", "scikit-learn")
+NEEDED = ("click", "numpy", "platformdirs", "pluggy", "requests", "pytest", "rich", "scikit-learn")
 
 
 @click.command(help=__doc__)

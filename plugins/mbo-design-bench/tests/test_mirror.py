@@ -36,10 +36,16 @@ class Mirror:
         if fault == "slow":
             time.sleep(0.6)
         self.ranges.append(handler.headers["Range"])
+        if fault.startswith(("http", "/")):
+            handler.send_response(302)
+            handler.send_header("Location", fault)
+            handler.end_headers()
+            return
         status, start = (int(fault) if fault.isdigit() else 200), 0
         if status == 200 and handler.headers["Range"] and handler.headers["If-Range"] == self.tag:
             status, start = 206, int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
             start += 5 * (fault == "elsewhere")
+        content += bytes(2_000_000 if fault.startswith("long") else 0)
         whole, content = len(content), content[start:]
         self.sent.append(status)
         handler.send_response(status)
@@ -47,9 +53,14 @@ class Mirror:
             handler.send_header("ETag", self.tag)
         if status == 206:
             handler.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
-        if fault != "no length":
+        if "no length" not in fault:
             handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
+        for place in range(0, len(content) if fault == "drip" else 0, 4):
+            handler.wfile.write(content[place : place + 4])
+            time.sleep(0.05)
+        if fault == "drip":
+            return
         handler.wfile.write(content[:-9] if fault in {"cut", "no length"} else content)
 
 
@@ -114,7 +125,7 @@ def test_progress_tells_of_each_file(small, server, home):
     assert len(told) == 6
 
 
-def test_pooch_drives_the_bar(small, server, home):
+def test_a_download_drives_the_bar(small, server, home):
     from mbo_design_bench.commands import FileBar
     from rich.progress import Progress
 
@@ -137,6 +148,15 @@ LASTING = {
     "503": ("the server answered 503", 3, "run the command again"),
     "slow": ("no answer in time", 3, "run the command again"),
     "cut": ("gfp-x-1.npy cannot be fetched: .*IncompleteRead", 3, "run the command again"),
+    "drip": (r"no answer in time \(\d+ bytes in 0 s\)", 3, "run the command again"),
+    "long": (r"gfp-x-1.npy has 2000\d+ bytes or more; the task's data have at most 4336", 1, "set another mirror"),
+    "long, no length": ("gfp-x-1.npy has 43.. bytes or more; the task's data have at most 4336", 1, "another mirror"),
+    "http://example.invalid/x": (
+        "gfp-x-1.npy redirects to http://example.invalid/x, which is not encrypted",
+        1,
+        "use https://",
+    ),
+    "/main/gfp/gfp-x-1.npy": ("gfp-x-1.npy cannot be fetched: Exceeded 30 redirects", 31, "run the command again"),
     "no length": ("gfp-x-1.npy is damaged: it has 71 bytes of numbers, and its header says 80", 1, "run the command"),
 }
 
@@ -172,7 +192,7 @@ def test_only_the_missing_rest_is_requested(small, server, folder, home):
     server.tag, server.faults["gfp-x-1.npy"] = '"v1"', ["cut"]
     assert mirror.fetch(small, home) == 6
     whole = (folder / "gfp-x-1.npy").read_bytes()
-    assert [one for one in server.ranges if one] == [f"bytes={(len(whole) - 9) // 16 * 16}-"]
+    assert [one for one in server.ranges if one] == [f"bytes={len(whole) - 9}-"]
     assert server.sent.count(206) == 1
     assert (home / "gfp" / "gfp-x-1.npy").read_bytes() == whole
     assert names(home) == {*small.layout.files(), "SHA256SUMS"}
@@ -279,6 +299,29 @@ def test_no_server_is_an_error(small, home, monkeypatch):
     monkeypatch.setenv("MBO_DATA_URL", "http://127.0.0.1:9/main")
     with pytest.raises(TaskError, match=r"cannot be fetched: .*refused"):
         mirror.fetch(small, home)
+
+
+@pytest.mark.parametrize("insecure", ["", "0", "1"])
+def test_unencrypted_addresses_have_to_be_asked_for(monkeypatch, insecure):
+    monkeypatch.setenv("MBO_DATA_URL", "http://example.invalid/main")
+    monkeypatch.setenv("MBO_DATA_INSECURE", insecure)
+    if insecure == "1":
+        assert mirror.base() == "http://example.invalid/main"
+        return
+    with pytest.raises(TaskError, match=r"MBO_DATA_URL is http://example\.invalid/main, which is not encrypted"):
+        mirror.base()
+
+
+@pytest.mark.parametrize("url", ["http://x.invalid", "ftp://127.0.0.1/x", "file:///etc/passwd", "http://127.0.0.1.x/"])
+def test_a_redirect_stays_encrypted(url):
+    with pytest.raises(TaskError, match=r"https://mirror redirects to .*, which is not encrypted"):
+        partial.trust(url, "https://mirror redirects to ")
+    partial.trust(url.replace(url.partition(":")[0], "https", 1))
+
+
+def test_all_of_a_tasks_files_fit(small, folder):
+    for name in small.layout.files():
+        assert (folder / name).stat().st_size <= mirror.most_bytes(small, name)
 
 
 def test_the_address(monkeypatch):

@@ -15,8 +15,9 @@ import mbo_core as mbo
 from mbo_core.plugins.registry import installed
 from mbo_core.recipes.layers import lineage
 from mbo_core.recipes.values import opened
-from mbo_core.runs.execute import Plan, execute, plan
+from mbo_core.runs.execute import execute
 from mbo_core.runs.opening import Asked
+from mbo_core.runs.planning import Plan, plan
 from mbo_core.runs.prediction import Predicted
 from mbo_core.runs.result import Result
 from mbo_core.runs.watch import Report

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import click
-
 from mbo_core.cli.common import print_table
+from mbo_core.text import say
 from mbo_propose.record import CANNOT_TELL, Proposal, Proposals
 
 
@@ -15,36 +14,36 @@ def show(stage: str, made: Proposals) -> None:
 
 def _space(made: Proposals) -> None:
     for note in made.given.notes:
-        click.echo(note)
+        say(note)
     if made.calibration is not None:
-        click.echo(f"the last batch: {made.calibration.sentence}")
+        say(f"the last batch: {made.calibration.sentence}")
     print_table(["column", "kind", "range", "step", "levels", "why"], [one.cells() for one in made.columns], "space")
     if made.wishes.space is None:
-        click.echo("to correct the space: write it with --save-space space.toml, edit it, and give it with --space")
+        say("to correct the space: write it with --save-space space.toml, edit it, and give it with --space")
 
 
 def _verdict(made: Proposals) -> None:
     assert made.judged is not None
-    click.echo(f"verdict: {made.judged.sentence}")
+    say(f"verdict: {made.judged.sentence}")
     for line in made.judged.reasons:
-        click.echo(f"  {line}")
-    click.echo(f"recipe: {made.recipe}")
+        say(f"  {line}")
+    say(f"recipe: {made.recipe}")
     for line in made.reasons:
-        click.echo(f"  {line}")
+        say(f"  {line}")
 
 
 def _proposals(made: Proposals) -> None:
     for note in made.notes[len(made.given.notes) :]:
-        click.echo(note)
+        say(note)
     best = f"{made.wishes.target} {made.best_tried:g}{_unit(made)}"
-    click.echo(f"best tried: {best} (row {made.given.rows[made.best_place]}; the first is 0)")
+    say(f"best tried: {best} (row {made.given.rows[made.best_place]}; the first is 0)")
     if made.proposals:
         _designs(made)
         _trust(made)
     for line in made.helps:
-        click.echo(f"what would help: {line}")
+        say(f"what would help: {line}")
     if made.folder:
-        click.echo(f"stored in {made.folder}")
+        say(f"stored in {made.folder}")
 
 
 def _designs(made: Proposals) -> None:
@@ -55,7 +54,7 @@ def _designs(made: Proposals) -> None:
     behind = made.given.table.dialect.behind
     if same and names:
         listed = (f"{name} {_cell(cell)}{behind.get(name, '')}" for name, cell in same.items())
-        click.echo(f"all proposals have {', '.join(listed)}")
+        say(f"all proposals have {', '.join(listed)}")
     shown = names or list(same)
     lines = [[str(place), *(_cell(one[name]) for name in shown)] for place, one in enumerate(designs, 1)]
     heads = [f">{name} ({behind[name].strip()})" if name in behind else f">{name}" for name in shown]
@@ -73,23 +72,23 @@ def _trust(made: Proposals) -> None:
     print_table(heads, lines, "how far to trust them")
     _legend(made)
     for (flag, why), places in _by_reason(made).items():
-        click.echo(f"  {flag}: {why}: {', '.join(places)}")
+        say(f"  {flag}: {why}: {', '.join(places)}")
 
 
 def _legend(made: Proposals) -> None:
     """What the columns mean, and whether anything is gained at all."""
     if all(one.lower is None for one in made.proposals):
-        click.echo("lower: too few rows like these designs to say what 9 of 10 of them reach")
+        say("lower: too few rows like these designs to say what 9 of 10 of them reach")
     else:
-        click.echo(f"lower: what 9 of 10 such designs reach{' at most' if made.wishes.minimize else ''}")
-    click.echo("gap: what an adversary takes off the prediction within half a spacing")
-    click.echo("distance: to the nearest tried design (to row), in units of the typical distance between tried designs")
+        say(f"lower: what 9 of 10 such designs reach{' at most' if made.wishes.minimize else ''}")
+    say("gap: what an adversary takes off the prediction within half a spacing")
+    say("distance: to the nearest tried design (to row), in units of the typical distance between tried designs")
     if any(one.success is not None for one in made.proposals):
-        click.echo("success: the chance to get a score at all")
+        say("success: the chance to get a score at all")
     if any(one.kept is not None for one in made.proposals):
-        click.echo("limits: the chance to keep all limits")
+        say("limits: the chance to keep all limits")
     if max(one.gain for one in made.proposals) <= 0:
-        click.echo("none of them is predicted to be better than the best tried design")
+        say("none of them is predicted to be better than the best tried design")
 
 
 def _by_reason(made: Proposals) -> dict[tuple[str, str], list[str]]:

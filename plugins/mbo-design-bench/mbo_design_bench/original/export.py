@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mbo_core.errors import TaskError
+from mbo_core.text import say
 from mbo_design_bench.layout import Facts
 
 
@@ -18,7 +19,7 @@ def export(task: str) -> None:
     from mbo_design_bench.facts import named
 
     for path in written(named(task), data.folders()[0]):
-        click.echo(path)
+        say(path)
 
 
 def written(facts: Facts, root: Path) -> list[Path]:

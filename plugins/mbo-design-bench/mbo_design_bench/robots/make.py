@@ -14,6 +14,7 @@ import click
 import numpy as np
 
 from mbo_core.runs import store
+from mbo_core.text import say
 from mbo_design_bench.robots import made, tasks
 from mbo_design_bench.robots.made import Numbers
 from mbo_design_bench.shards import encoded
@@ -52,7 +53,7 @@ def main(folder: Path) -> None:
 def _write(path: Path, rows: int, make: Callable[[Callable[[int], None]], Numbers]) -> None:
     with click.progressbar(length=rows, label=path.name, file=sys.stderr) as bar:
         store.write(path, encoded(make(bar.update)))
-    click.echo(path)
+    say(path)
 
 
 if __name__ == "__main__":

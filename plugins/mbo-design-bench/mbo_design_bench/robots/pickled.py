@@ -3,7 +3,8 @@
 A pickle is a program. This reader gives it nothing to call: each of the few names that numpy writes maps to a
 function of ours, which parses and checks bytes; any other name is an error. Nothing of numpy's own
 unpickling runs, and an array of objects cannot be made. Before it runs, `_tame` refuses files that could
-expand to huge objects: no container may be referenced twice.
+expand to huge objects (no container may be referenced twice), and `_keyed` those whose dictionaries could take hours:
+Python salts the hashes of texts and bytes, but a file may choose numbers that all have the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from pickletools import genops
+from pickletools import OpcodeInfo, StackObject, genops, markobject
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,13 @@ ARRAYS = ("numpy.core.multiarray", "numpy._core.multiarray")
 BUFFERS = ("numpy.core.numeric", "numpy._core.numeric")
 
 PUTS, GETS = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}, {"GET", "BINGET", "LONG_BINGET"}
-LEAVES = {"REDUCE", "GLOBAL", "STACK_GLOBAL", "BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"}
+TEXTS = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
+LEAVES = {"REDUCE", "GLOBAL", "STACK_GLOBAL", *TEXTS}
 """Objects that may be memoised: names, texts, bytes, and results of names."""
-NEVER = {"DUP", "EXT1", "EXT2", "EXT4"}
-"""No pickler writes the first; the others refer to names by registered numbers."""
+KEYS = {*TEXTS, "STRING", "BINSTRING", "SHORT_BINSTRING", "BININT1", "REDUCE"}
+"""What makes keys of dictionaries: texts, bytes (protocol 2 makes them by a name), and numbers of one byte."""
+NEVER = {"DUP", "EXT1", "EXT2", "EXT4", "ADDITEMS", "FROZENSET"}
+"""No pickler writes the first; the next refer to names by registered numbers; a set is not plain."""
 
 
 class Refused(pickle.UnpicklingError):
@@ -170,9 +174,12 @@ def read(path: Path, hint: str) -> Any:
         if len(content) > LARGEST:
             raise Refused(f"more than {LARGEST} bytes")
         _tame(content)
+        _keyed(content)
         return Plain().of(Reader(io.BytesIO(content)).load())
     except Refused as error:
         raise TaskError(f"{path} is refused: it has {error}, not only arrays and plain containers", hint) from error
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path} is refused: it has byte strings of Python 2, which wrote it", hint) from error
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror or error}", hint) from error
     except Exception as error:  # a damaged pickle may raise anything
@@ -201,6 +208,55 @@ def _tame(content: bytes) -> None:
             notes[number] = before
         elif opcode.name != "FRAME":  # may be between long bytes and their memo
             before = opcode.name
+
+
+def _keyed(content: bytes) -> None:
+    """Refuse a dictionary with keys whose hashes a file can choose.
+
+    Raises:
+        Refused: with the reason.
+        IndexError: for a file that takes more off the stack than it put there.
+    """
+    stack = Stack()
+    for opcode, argument, _ in genops(content):
+        if other := sorted({one for one in stack.keys(opcode.name) if one not in KEYS}):
+            raise Refused(f"a dictionary with keys that are neither text nor bytes ({', '.join(other)})")
+        stack.follow(opcode, argument)
+
+
+class Stack:
+    """The stack of a reader, with the opcode that made each thing in place of the thing."""
+
+    def __init__(self) -> None:
+        self.things: list[str] = []
+        self.marks: list[int] = []
+        self.notes: dict[Any, str] = {}
+
+    def keys(self, opcode: str) -> list[str]:
+        """What made the keys that an opcode puts into a dictionary."""
+        if opcode == "SETITEM":
+            return [self.things[-2]]
+        return self.things[self.marks[-1] + 1 :: 2] if opcode in {"SETITEMS", "DICT"} else []
+
+    def follow(self, opcode: OpcodeInfo, argument: Any) -> None:
+        """Take off and put on what an opcode does."""
+        if opcode.name in PUTS:
+            self.notes[len(self.notes) if argument is None else argument] = self.things[-1]
+            return
+        self._take(opcode.stack_before)
+        if opcode.name == "MARK":
+            self.marks.append(len(self.things))
+        made = self.notes[argument] if opcode.name in GETS else opcode.name
+        self.things += [made] * len(opcode.stack_after)
+
+    def _take(self, takes: list[StackObject]) -> None:
+        if markobject in takes:
+            del self.things[self.marks.pop() :]
+            takes = takes[: takes.index(markobject)]
+        for _ in takes:
+            self.things.pop()
+        while self.marks and self.marks[-1] >= len(self.things):
+            self.marks.pop()
 
 
 class Plain:

@@ -6,6 +6,7 @@ import os
 import pickle
 import re
 import struct
+import time
 from collections import OrderedDict
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +31,7 @@ def read(tmp_path, content: bytes):
     return pickled.read(path, "get another")
 
 
-@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
 def test_arrays_come_back(tmp_path, array, protocol):
     found = read(tmp_path, pickle.dumps({"layer": array}, protocol))["layer"]
@@ -38,7 +39,7 @@ def test_arrays_come_back(tmp_path, array, protocol):
     assert found.dtype == array.dtype.newbyteorder("=")
 
 
-@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("protocol", range(6))
 def test_plain_containers_come_back(tmp_path, protocol):
     plain = OrderedDict(
         a=[1, 2.5, None], b=("text", True, b"\xff\x00"), c={"d": (3,)}, e=np.float32(0.5), f=(), g=((), [()])
@@ -79,6 +80,9 @@ def many_arrays(size: int, count: int) -> bytes:
     return b"\x80\x04" + noted + b"(" + one * count + b"l."
 
 
+COLLIDING = 2**61 - 1
+"""Python's hash of a multiple of it is 0."""
+
 BAD = {
     "a call": (pickle.dumps(Runs(os.system, "touch ran")), "posix.system"),
     "a builtin": (pickle.dumps(Runs(eval, "1")), "builtins.eval"),
@@ -109,6 +113,24 @@ BAD = {
         b"\x80\x04}" + doubled(b")\x94", b"h%ch%c\x86\x94") + b"Ns.",
         "an object with two references",
     ),
+    **{
+        f"keys of one hash, protocol {protocol}": (
+            pickle.dumps({"layer": {number * COLLIDING: None for number in range(3)}}, protocol),
+            "a dictionary with keys that are neither text nor bytes",
+        )
+        for protocol in range(6)
+    },
+    "keys of one hash, one by one": (
+        b"\x80\x02}" + b"".join(pickle.dumps(number * COLLIDING, 2)[2:-1] + b"Ns" for number in (1, 2, 3)) + b".",
+        "a dictionary with keys that are neither text nor bytes",
+    ),
+    "keys of one hash in pairs": (
+        pickle.dumps({(number * COLLIDING, 0): None for number in range(3)}, 4),
+        "a dictionary with keys that are neither text nor bytes",
+    ),
+    "numbers of one hash in a set": (pickle.dumps({number * COLLIDING for number in range(3)}, 4), "ADDITEMS"),
+    "nothing on the stack": (b"\x80\x02s.", "damaged: IndexError"),
+    "bytes of Python 2": (b"\x80\x02U\x01\xff.", "byte strings of Python 2"),
     "a bomb of copies": (b"\x80\x04)" + b"2\x86" * 60 + b".", "the opcode DUP"),
     "a note of a large number": (b"\x80\x04K\x01r\xff\xff\xff\x7f.", "the memo number 2147483647"),
     "a note of a large number in letters": (b"K\x01p99999999999\n.", "the memo number 99999999999"),
@@ -123,6 +145,21 @@ def test_everything_else_is_refused(tmp_path, monkeypatch, content, message):
         read(tmp_path, content)
     assert raised.value.hint == "get another"
     assert not (tmp_path / "ran").exists()
+
+
+def test_many_colliding_keys_take_no_time(tmp_path):
+    """A reader that made this dictionary would need a minute."""
+    pairs = b"".join(pickle.dumps(number * COLLIDING, 2)[2:-1] + b"N" for number in range(1, 20_000))
+    begun = time.process_time()
+    with pytest.raises(TaskError, match="neither text nor bytes"):
+        read(tmp_path, b"\x80\x02}(" + pairs + b"u.")
+    assert time.process_time() - begun < 3
+
+
+def test_many_marks_take_no_time(tmp_path):
+    begun = time.process_time()
+    assert len(read(tmp_path, b"\x80\x02](" + b"N" * 20_000 + b"(t0" * 20_000 + b"e.")) == 20_000
+    assert time.process_time() - begun < 3
 
 
 def test_too_large_a_file_is_not_read(tmp_path, monkeypatch):

@@ -15,8 +15,8 @@ from mbo_core.functional import precision
 from mbo_core.runs import default
 from mbo_core.runs.default import check_data
 from mbo_core.runs.encoded import encode_table
-from mbo_core.runs.execute import Plan, plan
 from mbo_core.runs.hooks import Hooks
+from mbo_core.runs.planning import Plan, plan
 from mbo_core.runs.records import Run
 from mbo_core.runs.watch import Watch
 from mbo_propose.backtest.candidates import Candidate

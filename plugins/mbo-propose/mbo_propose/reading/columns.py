@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mbo_core.tasks.amounts import CODES, words_of
 from mbo_core.tasks.cells import Series
 from mbo_core.tasks.inference import NUMERIC
-from mbo_propose.reading.formulas import is_held, released
+from mbo_core.text import is_held, released
 from mbo_propose.reading.limits import limits_in, unused
 from mbo_propose.reading.missing import EMPTY_TEXTS, is_limit, is_missing
 from mbo_propose.reading.numerals import Numeral, Sign, numeral, shown

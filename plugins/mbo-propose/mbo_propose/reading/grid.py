@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
+from mbo_core.text import released
 from mbo_propose.reading.errors import TableError
-from mbo_propose.reading.formulas import released
 from mbo_propose.reading.numerals import numeral
 
 CHUNK = 2_000

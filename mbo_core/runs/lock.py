@@ -1,0 +1,199 @@
+"""The lock of a run's folder: who works in it, and a heartbeat by which others see that it lives.
+
+The file `lock.json` is there while a run works in the folder. Its process holds a lock of the system on it, which
+vanishes with the process, however that ends, and touches it every few seconds. A file that is left over and that nobody
+holds belonged to a run that died; its time is that of the last heartbeat.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mbo_core.errors import StoreError
+
+try:
+    import fcntl
+except ImportError:  # Windows knows no flock; there the heartbeat alone tells.
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = "lock.json"
+"""The name of the file."""
+
+BEAT = 5.0
+"""Seconds between two heartbeats."""
+
+SILENT = 120.0
+"""A run on another machine that was silent for so many seconds is dead."""
+
+
+def host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
+def now() -> str:
+    """The local time to the second, in ISO 8601."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+@dataclass
+class Lock:
+    """A lock that this process holds.
+
+    Attributes:
+        path: the file.
+        about: host, process and since when.
+    """
+
+    path: Path
+    about: dict[str, Any]
+    _handle: int
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def take(cls, folder: Path) -> Lock:
+        """Take the lock of a folder, also from a process that died.
+
+        Raises:
+            StoreError: if a living run holds it, or it cannot be written.
+        """
+        path = folder / LOCK
+        try:
+            handle = _taken(path)
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror}", "name another --out") from error
+        if handle is None:
+            raise StoreError(f"{folder} is in use{_by(path)}", "wait for that run, or name another --out")
+        lock = cls(path, {"host": host(), "process": os.getpid(), "since": now()}, handle)
+        lock._write()
+        threading.Thread(target=lock._beat, name="mbo heartbeat", daemon=True).start()
+        return lock
+
+    def release(self) -> None:
+        """Give the folder back: the file goes."""
+        self._ended.set()
+        if fcntl is None:
+            os.close(self._handle)  # Windows unlinks no open file.
+        with suppress(OSError):
+            self.path.unlink()
+        if fcntl is not None:
+            os.close(self._handle)
+
+    def _write(self) -> None:
+        # In place, as the lock is on this file; on a full disk it stays empty and still locks.
+        with suppress(OSError):
+            os.ftruncate(self._handle, 0)
+            os.write(self._handle, json.dumps(self.about).encode())
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            with suppress(OSError):
+                os.utime(self.path)
+
+
+def _taken(path: Path) -> int | None:
+    """An open handle on the locked file, or None if a living run holds it."""
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            if fcntl is None or _remote(path):
+                if not _silent(path):
+                    return None
+                # Whoever unlinks a dead file first creates the next one.
+                path.unlink(missing_ok=True)
+                continue
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _hold(handle):
+            os.close(handle)
+            return None
+        if _same(handle, path):
+            return handle
+        os.close(handle)  # It was given back in between, so that this file has no name any more.
+
+
+def _hold(handle: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # This file system knows no locks; the exclusive creation is all there is.
+    return True
+
+
+def _same(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def alive(folder: Path) -> bool:
+    """Whether a run works in the folder now."""
+    path = folder / LOCK
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return _held(handle) or ((fcntl is None or _remote(path)) and not _silent(path))
+    finally:
+        os.close(handle)
+
+
+def _held(handle: int) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def last_sign(folder: Path) -> float:
+    """The time of the last sign of life in a folder: a heartbeat, or else a record."""
+    for name in (LOCK, "run.json"):
+        with suppress(OSError):
+            return (folder / name).stat().st_mtime
+    return time.time()
+
+
+def _silent(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > SILENT
+    except FileNotFoundError:
+        return True
+
+
+def _remote(path: Path) -> bool:
+    """Whether another machine wrote the file, whose locks this one may not see."""
+    there = _about(path).get("host")
+    return there is not None and there != host()
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _by(path: Path) -> str:
+    about = _about(path)
+    return f" by process {about.get('process')} on {about.get('host')} since {about.get('since')}" if about else ""

@@ -18,6 +18,7 @@ import argparse
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,11 @@ import torch
 
 import mbo_core as mbo
 from mbo_core.cli import main as mbo_command
-from mbo_core.runs import checkpoint, integrity, seeds
+from mbo_core.runs import checkpoints, seeds
+from mbo_core.runs.checksums import RECORD, UNKNOWN
+from mbo_core.runs.condition import unfinished
+from mbo_core.runs.lock import LOCK
+from mbo_core.runs.progress import Progress
 from mbo_core.runs.store import Folder
 
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
@@ -76,7 +81,7 @@ class Trials:
 
     def command(self, folder: Path) -> list[str]:
         """The arguments of `mbo`."""
-        sets = ("--set", "proxy.steps=20", "--set", "update.steps=10")
+        sets = ("--set", "proxy.steps=10", "--set", "update.steps=6")
         about = ("--task", str(self.home / "table.csv"), "--target", "y", "--preset", "table", "--seeds", str(SEEDS))
         return ["run", self.method, *about, *sets, "--out", str(folder)]
 
@@ -103,7 +108,7 @@ class Trials:
         """One run that gets a signal, and goes on."""
         folder, label = self.home / f"{name}-{number}", f"{name} {number}"
         self._struck(self.start(self.command(folder)), folder, name, label)
-        if self.random.random() < 1 / 3:
+        if unfinished(folder) and self.random.random() < 1 / 3:
             self._struck(self.start(self.again(folder)), folder, name, f"{label}, second")
         self.goes_on(folder, label)
 
@@ -121,22 +126,21 @@ class Trials:
 
     def again(self, folder: Path) -> list[str]:
         """The command that goes on: by the folder's name, or the same command."""
-        stored = (folder / "recipe.toml").exists() and (folder / "run.json").exists()
-        by_name = stored and self.random.random() < 1 / 2
+        by_name = unfinished(folder) and self.random.random() < 1 / 2
         return ["run", "--resume", str(folder)] if by_name else self.command(folder)
 
     def goes_on(self, folder: Path, label: str) -> None:
-        """Go on with a run to its end, and check it."""
+        """Go on with a run to its end, unless it was there already, and check it."""
         done = {seed: self._read(folder, seed, label) for seed in acknowledged(folder)}
         self.counts["seeds that were done when a run went on"] += len(done)
         command = self.again(folder)
-        code = wait(self.start(command))
-        if code != 0:
-            last = log_of(folder).read_text().strip().splitlines()[-3:]
-            self.faults.append(f"{label}: `mbo {' '.join(command[:2])}` ended with {code}: {' / '.join(last)}")
-            return
-        self.check(folder, label, done)
-        self.counts["runs that went on to the end"] += 1
+        code = 0 if status(folder) == "done" else wait(self.start(command))
+        if code == 0:
+            self.check(folder, label, done)
+            self.counts["runs that went on to the end"] += 1
+        else:
+            last = " / ".join(log_of(folder).read_text().strip().splitlines()[-3:])
+            self.faults.append(f"{label}: `mbo {' '.join(command[:2])}` ended with {code}: {last}")
 
     def _read(self, folder: Path, seed: int, label: str) -> dict[str, torch.Tensor]:
         try:
@@ -150,22 +154,25 @@ class Trials:
         self._no_traceback(folder, label)
         found = designs(folder)
         wrong = [
-            *integrity.faults(Folder(folder)),
+            *Folder(folder).faults(),
             *(f"seed {seed} was done and is another now" for seed in done if not equal(done[seed], found[seed])),
             *(f"seed {seed} differs" for seed in self.expected if not equal(self.expected[seed], found.get(seed, {}))),
-            *(f"{path.name} is left" for path in folder.rglob("*.part")),
+            *(
+                f"{path.name} is left"
+                for path in [*folder.rglob("*.part"), *folder.glob("checkpoint"), *folder.glob(LOCK)]
+            ),
         ]
         self.faults += [f"{label}: {text}" for text in wrong]
-        if status(folder) != "done":
+        if status(folder) != "done" or unfinished(folder):
             self.faults.append(f"{label}: the record says {status(folder)}")
 
     def _no_traceback(self, folder: Path, label: str) -> None:
-        if "Traceback" in log_of(folder).read_text(errors="replace"):
+        if log_of(folder).exists() and "Traceback" in log_of(folder).read_text(errors="replace"):
             self.faults.append(f"{label}: a traceback in {log_of(folder)}")
 
     def _known_files_hold(self, folder: Path, label: str) -> None:
-        if (folder / "run.json").exists():
-            found = [text for text in integrity.faults(Folder(folder)) if "not in the record" not in text]
+        if (folder / RECORD).exists():
+            found = [text for text in Folder(folder).faults() if not text.endswith(UNKNOWN)]
             self.faults += [f"{label}, after the signal: {text}" for text in found]
 
     def filled(self, number: int) -> None:
@@ -178,7 +185,15 @@ class Trials:
         if code != 1:
             self.faults.append(f"{label}: exit code {code}")
         self._known_files_hold(folder, label)
+        self._rescued(folder, label)
         self.goes_on(folder, label)
+
+    def _rescued(self, folder: Path, label: str) -> None:
+        """Go on in the other folder that a run on a full disk names."""
+        place = re.search(r"is stored in (\S+)", log_of(folder).read_text())
+        if place:
+            self.counts["full disk: what was computed is stored elsewhere"] += 1
+            self.goes_on(Path(place[1].rstrip(".,;")), f"{label}, elsewhere")
 
     def writes(self) -> int:
         """How many files a run writes."""
@@ -190,7 +205,9 @@ class Trials:
 
     def mounted(self, share: float) -> None:
         """One run on a disk that holds a share of it, which is then made larger."""
-        pages = sum(-(-path.stat().st_size // 4096) for path in (self.home / "undisturbed").rglob("*") if path.is_file())
+        pages = sum(
+            -(-path.stat().st_size // 4096) for path in (self.home / "undisturbed").rglob("*") if path.is_file()
+        )
         place, label = self.home / f"disk-{share:.2f}", f"disk of {share:.0%}"
         with tmpfs(place, max(1, int(pages * share))):
             folder = place / "run"
@@ -266,14 +283,13 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def status(folder: Path) -> str:
     """What the record says."""
-    path = folder / "run.json"
+    path = folder / RECORD
     return str(json.loads(path.read_text())["status"]) if path.exists() else "nothing"
 
 
 def acknowledged(folder: Path) -> list[int]:
     """The seeds of the groups that are done."""
-    path = folder / "checkpoint" / "groups.json"
-    return [seed for group in json.loads(path.read_text()) for seed in group["seeds"]] if path.exists() else []
+    return [seed for group in Progress.load(folder).groups for seed in group.gap] if unfinished(folder) else []
 
 
 def counting(count: Path) -> None:
@@ -328,7 +344,8 @@ def carried_out(home: Path, arguments: argparse.Namespace) -> Trials:
     # Imports everything, so that a forked process starts at once.
     short = ["proxy.steps=1", "update.steps=1"]
     mbo.run(arguments.method, mbo.read_table(home / "table.csv", target="y"), seeds=2, preset="table", set=short)
-    seeds.AT_ONCE, checkpoint.EVERY, checkpoint.SHARE = GROUP, 0.1, 0.3
+    seeds.AT_ONCE, checkpoints.SHARE = GROUP, 3
+    os.environ |= {checkpoints.VARIABLE: "0.1", "TMPDIR": str(home)}
     trials.undisturbed()
     trials.tell(f"undisturbed, {trials.seconds:.1f} s")
     for number in range(arguments.each):

@@ -11,6 +11,7 @@ import torch
 
 import mbo_core as mbo
 from mbo_core.functional import keys
+from mbo_core.plugins.hookspecs import hookimpl
 from mbo_core.stages import Prediction, Proxy, Schedule, Update, option, top
 
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -105,6 +106,11 @@ class Drift(Update):
 
     def designs(self, state):
         return state.x
+
+
+@hookimpl
+def mbo_stages():
+    return [Line, Module, Drift]
 
 
 RECIPES = {"vmap": mbo.Recipe(proxy=Line(), update=Drift()), "loop": mbo.Recipe(proxy=Module(), update=Drift())}

@@ -98,7 +98,7 @@ class Trials:
 
     def tell(self, what: str) -> None:
         """Say how far it is."""
-        sys.stderr.write(f"{what}: {len(self.faults)} faults\n")
+        sys.stderr.write(f"{what}: {len(self.faults)} faults {self.faults[-1:]}\n")
 
     def start(self, arguments: list[str], prepare: Prepare = nothing) -> int:
         """Fork a process that runs `mbo`; its number."""
@@ -351,7 +351,7 @@ def carried_out(home: Path, arguments: argparse.Namespace) -> Trials:
     for number in range(arguments.each):
         for name in SIGNALS:
             trials.killed(name, number)
-        trials.tell(f"{number + 1} of each signal")
+            trials.tell(f"{name} {number}")
     writes = trials.writes() if arguments.writes else 0
     for number in sorted(trials.random.sample(range(1, writes + 1), min(writes, arguments.writes))):
         trials.filled(number)

@@ -35,5 +35,5 @@ def test_a_seed_is_the_same_among_others(method, kind, made):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["forest-evolution", "perturbed-rows"])
-def test_in_a_loop_a_seed_is_exactly_the_same(method, made):
+def test_in_a_loop_a_seed_is_unchanged(method, made):
     assert compared(method, made["mixed"], most=3, sizes=(2,))["2"] == [0, 0, 0]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
@@ -45,6 +46,9 @@ class Layer(TypedDict):
 
 Layers: TypeAlias = tuple[Layer, ...]
 
+WIDEST = 32
+"""The most numbers that one step of a vectorised loop takes: two vectors of AVX-512, in float32."""
+
 LEAK = 0.3
 """The slope of `leaky-relu` below zero."""
 
@@ -54,7 +58,19 @@ def softplus(x: Tensor) -> Tensor:
 
     torch's version switches to the identity at 20, an error of 2e-9; above 40 the two agree in float64.
     """
-    return F.softplus(x, threshold=40)
+    return _in_whole_vectors(partial(F.softplus, threshold=40), x)
+
+
+def _in_whole_vectors(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """An elementwise function whose last digit does not depend on how many seeds are stacked, (...) to (...).
+
+    For some functions torch has vector instructions and, for what is left over at a tensor's end, others that round
+    differently. With whole vectors for each seed nothing is left over.
+    """
+    missing = -x.numel() % WIDEST
+    if not missing:
+        return function(x)
+    return function(F.pad(x.reshape(-1), (0, missing)))[:-missing].reshape(x.shape)
 
 
 def leaky_relu(x: Tensor) -> Tensor:
@@ -71,7 +87,7 @@ _ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
 _SLOPES: dict[Activation, Callable[[Tensor, Tensor], Tensor]] = {
     "relu": lambda x, after: torch.ops.aten.threshold_backward(after, x, 0),
     "leaky-relu": lambda x, after: torch.ops.aten.leaky_relu_backward(after, x, LEAK, False),
-    "softplus": lambda x, after: after * torch.sigmoid(x),
+    "softplus": lambda x, after: after * _in_whole_vectors(torch.sigmoid, x),
 }
 """The gradient before an activation at x (...), from that after it (...); autograd's own, in one pass over memory."""
 

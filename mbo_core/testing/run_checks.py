@@ -108,7 +108,10 @@ def same_key(mix: Mix) -> None:
 
 
 def seed_alone(mix: Mix) -> None:
-    """A seed gives the same designs alone and with others: to the last bit in a loop, else up to rounding."""
+    """A seed gives the same designs alone and with others: to the last bit in a loop, else up to rounding.
+
+    Stacked, libraries may round a product otherwise than alone; from the first step on such differences can grow.
+    """
     among, alone = (
         mix.trial.candidates.x[SEEDS.index(ALONE)],
         carry_out(mix.recipe, tiny_task(mix.kind), [ALONE]).candidates.x,

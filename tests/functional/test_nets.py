@@ -225,3 +225,14 @@ def test_the_loss_of_a_point_network_is_weighted():
     torch.testing.assert_close(
         model.input_gradient(params, x), model._replace(closed_input_gradient=None).input_gradient(params, x)
     )
+
+
+@pytest.mark.parametrize("count", [1, 7, 125])
+@pytest.mark.parametrize("stacked", [2, 3, 8])
+def test_stacking_does_not_change_softplus(stacked, count):
+    """To the last bit, and its slope too: no number is left over for instructions that round differently."""
+    x = keys.normal(KEY, (stacked, count))
+    for function in (softplus, grad(lambda x: softplus(x).sum())):
+        together = vmap(function)(x)
+        for seed in range(stacked):
+            assert torch.equal(together[seed], vmap(function)(x[seed : seed + 1])[0])

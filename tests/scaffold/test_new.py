@@ -42,8 +42,6 @@ def test_a_package_works_in_a_fresh_environment(bare, tmp_path):
         ran = json.loads(run(python.parent / "mbo", "run", "far-sighted", "--task", task, *quick, cwd=tmp_path))
         assert ran["failed"] == {}
         assert ran["candidates"]["distinct"] > [64, 64]
-    checked = run(python.parent / "mbo", "plugins", "check", "far-sighted", "--json", cwd=tmp_path)
-    assert json.loads(checked)["passed"]
 
 
 @pytest.mark.slow

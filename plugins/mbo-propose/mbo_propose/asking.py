@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from mbo_core.errors import TaskError
 from mbo_core.tasks.amounts import words_of
 from mbo_core.tasks.cells import Series, missing
+from mbo_core.tasks.columns import Category
 from mbo_core.tasks.numbers import Number
 from mbo_core.tasks.space import Space
 
@@ -22,6 +24,28 @@ FEWEST = 3
 """Empty cells in the same rows as those of the scores that are no accident."""
 DECADES = 1000.0
 """From this ratio of its largest to its smallest value on, a column may need a logarithmic scale."""
+
+LEVELS = 500
+"""A category of so many levels is refused unless a file of the space says that it is one: each level is its own fit."""
+
+
+def refuse_levels(space: Space, rows: int) -> None:
+    """Refuse an inferred category with too many levels.
+
+    Args:
+        space: the space.
+        rows: how many the table has.
+
+    Raises:
+        TaskError: with the column and what else it can be.
+    """
+    for one in space.columns:
+        if isinstance(one, Category) and len(one.levels) >= LEVELS:
+            raise TaskError(
+                f'category "{one.name}" has {len(one.levels):,} levels in {rows:,} rows',
+                f'leave it out (--ignore "{one.name}"), replace it by columns that describe its levels, or say '
+                'kind = "category" in a file of the space (--space)',
+            )
 
 
 def questions(space: Space, inputs: Mapping[str, Series], scored: NDArray[np.bool_]) -> list[str]:

@@ -18,7 +18,7 @@ from mbo_core.tasks.remarks import strangers
 from mbo_core.tasks.space import Space
 from mbo_core.tasks.space_file import read_space
 from mbo_core.tasks.task import Task
-from mbo_propose.asking import questions
+from mbo_propose.asking import questions, refuse_levels
 from mbo_propose.gaps import filled
 from mbo_propose.reading import Table, Target, at_limits, read, target
 from mbo_propose.wishes import Limit, Wishes, parse_limits
@@ -148,6 +148,7 @@ def _space(inputs: Columns, wishes: Wishes) -> tuple[Space, dict[str, str], list
     ignored = [f"{name}: ignored, {reason}" for name, reason in found.ignored.items()]
     sums = [f"{one} in every row" for one in found.space.constraints]
     if wishes.space is None:
+        refuse_levels(found.space, len(next(iter(inputs.values()))))
         return found.space, dict(found.reasons), [*sums, *ignored]
     said = read_space(wishes.space, found.space, levels_in(inputs))
     named = Path(wishes.space).name

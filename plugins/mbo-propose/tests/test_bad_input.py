@@ -48,6 +48,7 @@ def refused(tmp_path, monkeypatch):
         ("\n".join(["heat,score", *(f"{row},3" for row in range(12))]), "is always 3"),
         ("\n".join(["heat,score", *(f"{row},n.d." for row in range(12))]), 'has no score: 12 "n.d."'),
         ("\n".join(["heat,score", *(f"{row},{row}" for row in range(7))]), "1 are missing"),
+        ("\n".join(["lot,score", *(f"lot {row % 1000} a,{row}" for row in range(2500))]), "has 1,000 levels in 2,500"),
     ],
 )
 def test_tables_are_refused(refused, content, said):
@@ -78,9 +79,11 @@ def test_a_folder_that_cannot_be_made(refused, tmp_path):
     assert (tmp_path / "taken").read_text() == "kept"
 
 
-def test_a_thousand_levels_are_read(tmp_path):
+def test_a_thousand_levels_are_read_where_asked(tmp_path):
     rows = [f"A-{row % 1000},{row % 7},{row}" for row in range(2000)]
     (tmp_path / "lab.csv").write_text("\n".join(["additive,heat,score", *rows]))
-    done = CliRunner().invoke(propose, [str(tmp_path / "lab.csv"), "--target", "score", "--dry-run"])
+    (tmp_path / "space.toml").write_text('[columns.additive]\nkind = "category"\n')
+    options = ["--target", "score", "--dry-run", "--space", str(tmp_path / "space.toml")]
+    done = CliRunner().invoke(propose, [str(tmp_path / "lab.csv"), *options])
     assert done.exit_code == 0, done.output
-    assert "category of 1000 levels" in " ".join(done.output.split())
+    assert "(1000)" in " ".join(done.output.split())

@@ -74,12 +74,19 @@ def run(mbo, text):
     return mbo(text, "run", "bare.toml", "--task", "T-v0", "--seeds", "1")
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if place != "missing"])
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in {"missing", "cells"}])
 def test_what_ends_the_program_is_an_error(mbo, place):
     found = run(mbo, PLACES[place].format(end=ENDS["SystemExit(0)"]))
     assert found.exit_code not in {0, 130}
     assert "tried to end the program: SystemExit: 0" in found.output or "Bad: its text cannot be shown" in found.output
     assert "bad" in found.output or "T-v0" in found.output
+
+
+def test_cells_that_end_the_program_cost_no_design(mbo, tmp_path):
+    found = run(mbo, PLACES["cells"].format(end=ENDS["SystemExit(0)"]))
+    assert found.exit_code == 0
+    assert "`cells` of task T-v0 tried to end the program: SystemExit: 0" in " ".join(found.output.split())
+    assert list(tmp_path.rglob("designs.safetensors"))
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -52,7 +52,7 @@ def check(path: Path, content: bytes, expected: str | None) -> None:
     """Refuse a file that has changed since it was written.
 
     Raises:
-        StoreError: if its checksum is another one.
+        StoreError: at a checksum mismatch.
     """
     if expected is not None and checksum(content) != expected:
         raise StoreError(f"{path} is corrupt: it has changed since it was written", "run the recipe again")

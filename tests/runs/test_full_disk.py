@@ -72,7 +72,7 @@ def test_the_record_says_so_if_it_can(full):
     assert record["candidates"]["distinct"][1:] == [None, None]
 
 
-def test_a_disk_full_at_the_start_is_an_error(full):
+def test_a_disk_full_from_the_start(full):
     with pytest.raises(StoreError, match=r"cannot write .*No space left on device"):
         run(full("recipe.toml"))
 

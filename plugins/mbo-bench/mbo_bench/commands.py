@@ -14,6 +14,7 @@ import click
 from mbo_core.cli.common import FILES, WITHOUT, json_option, plugins_option, print_json, registry
 from mbo_core.cli.run import parse_seeds
 from mbo_core.errors import MboError, RecipeError
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_bench.cells.cell import Cell
@@ -92,7 +93,7 @@ def bench(
     setting = Setting(os.path.abspath(out), files, meta.get(WITHOUT, ()), device, retry_failed, threads)
     state = State.of(place, planned)
     for text in state.ledger.damaged:
-        click.echo(f"warning: {text}", err=True)
+        say(f"warning: {text}", err=True)
     _finish(_drive(state, setting, workers or _cores(), limit), state, as_json)
 
 
@@ -106,7 +107,7 @@ def _verify(path: Path, found: Registry, device: str, out: Path | None, as_json:
     if as_json:
         print_json(vars(verdict))
     else:
-        click.echo(f"{row.cell.label}: {verdict.text}")
+        say(f"{row.cell.label}: {verdict.text}")
     if not verdict.holds:
         raise click.exceptions.Exit(1)
 
@@ -145,9 +146,9 @@ def _finish(counts: Counts, state: State, as_json: bool) -> None:
     if as_json:
         print_json({"cells": vars(counts), "folder": str(state.bench.path)})
     else:
-        click.echo(line(counts, None).removesuffix(", time left unknown"))
+        say(line(counts, None).removesuffix(", time left unknown"))
         for cell in state.refused:
-            click.echo(f"refused: {cell.label}: {cell.refused}", err=True)
+            say(f"refused: {cell.label}: {cell.refused}", err=True)
     if counts.failed:
         raise click.exceptions.Exit(1)
 

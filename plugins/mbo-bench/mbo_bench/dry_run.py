@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-import click
-
 from mbo_bench.cells.cell import Cell
 from mbo_bench.engines.driver import State
 from mbo_bench.estimate import estimate
 from mbo_core.cli.common import print_json, print_table
 from mbo_core.cli.dry_run import duration
+from mbo_core.text import say
 
 
 def print_cells(planned: Sequence[Cell], state: State | None, retry: bool, as_json: bool) -> None:
@@ -24,13 +23,13 @@ def print_cells(planned: Sequence[Cell], state: State | None, retry: bool, as_js
         return
     rows = [_row(list(cells), state) for _, cells in groupby(planned, lambda cell: (cell.task, cell.method))]
     print_table(["task", "method", ">cells", ">done", ">failed", ">left", "refused"], rows)
-    click.echo(f"{len(planned)} cells, {len(left)} to be run")
+    say(f"{len(planned)} cells, {len(left)} to be run")
     if found.unknown < len(left):
         unknown = f"; {found.unknown} cells of methods that were not measured are not counted" if found.unknown else ""
-        click.echo(f"estimate: {duration(found.seconds)} of one process, from {found.measured} measured cells{unknown}")
+        say(f"estimate: {duration(found.seconds)} of one process, from {found.measured} measured cells{unknown}")
     elif left:
-        click.echo("estimate: unknown, none of these methods was measured yet; `mbo run --dry-run` times a recipe")
-    click.echo("nothing was run")
+        say("estimate: unknown, none of these methods was measured yet; `mbo run --dry-run` times a recipe")
+    say("nothing was run")
 
 
 def _facts(cell: Cell) -> dict[str, object]:

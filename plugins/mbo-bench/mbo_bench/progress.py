@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from mbo_bench.engines.driver import Counts, State
 from mbo_bench.estimate import estimate
 from mbo_core.cli.dry_run import duration
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -52,7 +51,7 @@ class Shown:
         if self.bar is not None:
             self.bar.console.print(text, markup=False, highlight=False)
         else:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     def _left(self, counts: Counts) -> float | None:
         """The seconds that are left, or None if unknown."""

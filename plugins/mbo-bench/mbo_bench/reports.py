@@ -10,6 +10,7 @@ import click
 
 from mbo_core.cli.common import json_option, print_json, print_table, registry
 from mbo_core.errors import RecipeError, nearest
+from mbo_core.text import say
 
 if TYPE_CHECKING:
     from mbo_bench.comparing import Difference
@@ -47,12 +48,12 @@ def report(
     heading, *rows = brief(study)
     print_table([heading[0], *(f">{name}" for name in heading[1:])], rows)
     for line in (pool(study), *share_lines(study)):
-        click.echo(line)
+        say(line)
     for line in problems(study):
-        click.echo(line, err=True)
+        say(line, err=True)
     if board:
-        click.echo(f"rows of the board: {sum(len(write_rows(folder, place)) for folder in folders)}")
-    click.echo(f"written: {', '.join(str(place / f'{NAME}.{form}') for form in forms or FORMS)}")
+        say(f"rows of the board: {sum(len(write_rows(folder, place)) for folder in folders)}")
+    say(f"written: {', '.join(str(place / f'{NAME}.{form}') for form in forms or FORMS)}")
 
 
 def written(form: str) -> Callable[[Study], str]:
@@ -126,7 +127,7 @@ def compare(runs: tuple[Path, ...], as_json: bool) -> None:
         return
     names = [f"run {number}" for number in range(1, len(runs) + 1)]
     for name, path in zip(names, runs, strict=True):
-        click.echo(f"{name}: {path}")
+        say(f"{name}: {path}")
     print_table(["what differs", *names], [[name, *values] for name, values in facts.items()])
     of_run = dict(zip(map(str, runs), names, strict=True))
     rows = [[of_run[one.run], one.of, str(one.seeds), _signed(one), one.verdict] for one in scores]
@@ -144,4 +145,4 @@ def cite(run: Path) -> None:
     """Print BibTeX for RUN, the folder of a run: its method, its task and the software."""
     from mbo_bench.citing import bibtex
 
-    click.echo(bibtex(run, registry()), nl=False)
+    say(bibtex(run, registry()), nl=False)

@@ -46,7 +46,13 @@ def load(
     """
     place = Folder(Path(folder))
     record = place.load_record()
-    found = (registry or installed()).including(plugins)
+    try:
+        return _loaded(place, record, task, (registry or installed()).including(plugins))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"the record of run {place.path} has an unexpected structure: {error!r}") from error
+
+
+def _loaded(place: Folder, record: Mapping[str, Any], task: Task | None, found: Registry) -> Result:
     loaded = task or stored_table(place) or _again(record, found, place)
     asked = resolve(find(place.path, found), found, kind=loaded.kind, task=loaded.name)
     recipe, cuts = fitted(asked, loaded.table.designs)

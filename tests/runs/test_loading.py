@@ -130,7 +130,9 @@ def test_a_large_table_is_not_stored(tmp_path, monkeypatch):
 
 def test_a_failed_seed_stays_failed(tmp_path):
     def fails(designs):
-        raise ValueError("no power")
+        if not (X == designs[:, None]).all(-1).any(-1).all():  # rows of the data are scored before the training
+            raise ValueError("no power")
+        return designs.sum(1)
 
     task = mbo.Task("bowl", X, X.sum(1), oracle=fails)
     result = mbo.run(SMALL, task, seeds=1, out=tmp_path / "run")
@@ -143,8 +145,8 @@ def test_a_failed_seed_stays_failed(tmp_path):
     ("name", "content", "message"),
     [
         ("run.json", "{}", "is not a run"),
-        ("seeds/0/designs.safetensors", "x", "cannot read"),
-        ("table.safetensors", "x", "cannot read"),
+        ("seeds/0/designs.safetensors", "x", "it has changed since it was written"),
+        ("table.safetensors", "x", "it has changed since it was written"),
     ],
 )
 def test_a_corrupt_file_is_named(name, content, message, tmp_path):
@@ -152,3 +154,13 @@ def test_a_corrupt_file_is_named(name, content, message, tmp_path):
     (tmp_path / "run" / name).write_text(content)
     with pytest.raises(mbo.StoreError, match=message):
         mbo.load(tmp_path / "run")
+
+
+def test_a_record_that_lacks_something_is_refused(tmp_path):
+    mbo.run(SMALL, bowl(), seeds=1, out=tmp_path / "run")
+    path = tmp_path / "run/run.json"
+    record = json.loads(path.read_text())
+    for lost in ("machine", "seeds", "held_out"):
+        path.write_text(json.dumps({name: value for name, value in record.items() if name != lost}))
+        with pytest.raises(mbo.StoreError, match="unexpected structure"):
+            mbo.load(tmp_path / "run")

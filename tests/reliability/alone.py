@@ -27,7 +27,9 @@ import torch
 
 import mbo_core as mbo
 from mbo_core.runs.encoded import encode_table
-from mbo_core.runs.execute import Plan, at_once, execute, plan
+from mbo_core.runs.execute import execute
+from mbo_core.runs.job import at_once
+from mbo_core.runs.planning import Plan, plan
 from mbo_core.runs.records import Run
 from mbo_core.stages.contracts import Stage
 from mbo_core.tasks import Space, Task

@@ -111,7 +111,8 @@ def verify(row: Row, registry: Registry, device: str, out: Path | None) -> Verdi
     """
     import tomli
 
-    from mbo_core.runs.execute import execute, plan, versions
+    from mbo_core.runs.execute import execute, versions
+    from mbo_core.runs.planning import plan
 
     cell = row.cell
     planned = plan(tomli.loads(cell.recipe), cell.task, list(cell.seeds), registry=registry)

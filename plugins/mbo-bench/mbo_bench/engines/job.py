@@ -129,7 +129,8 @@ class Attempt:
         """Run the cell; the reason of each seed that failed."""
         import tomli
 
-        from mbo_core.runs.execute import execute, plan
+        from mbo_core.runs.execute import execute
+        from mbo_core.runs.planning import plan
 
         cell = self.job.cell
         planned = plan(tomli.loads(cell.recipe), cell.task, list(cell.seeds), registry=registry)

@@ -207,7 +207,7 @@ class Reader:
         return default
 
     def _seeds(self) -> tuple[int, ...]:
-        from mbo_core.runs.execute import seed_numbers
+        from mbo_core.runs.planning import seed_numbers
 
         value = self.table.get("seeds", Sourced(SEEDS, ""))
         try:

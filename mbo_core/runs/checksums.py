@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from mbo_core.errors import StoreError
-from mbo_core.tasks.source import checksum
 
 RECORD = "run.json"
 """The name of a run's record."""
@@ -16,6 +16,11 @@ UNKNOWN = "not in the record"
 
 PASSING = ("progress.json", "lock.json", "checkpoint/")
 """How the names of files begin that are there only while a run is not complete."""
+
+
+def checksum(content: bytes) -> str:
+    """The SHA-256 checksum, as 64 hexadecimal digits; `tasks.source` has the same, and takes numpy along."""
+    return sha256(content).hexdigest()
 
 
 def found_in(folder: Path) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mbo_core.errors import StoreError, reason_of, warn
 from mbo_core.runs.checkpoints import FOLDER, Checkpoints, every
-from mbo_core.runs.checksums import RECORD, found_in
+from mbo_core.runs.checksums import RECORD, checksum, found_in
 from mbo_core.runs.condition import PROGRESS, command, unfinished
 from mbo_core.runs.loading import load_trial, store_start, store_table
 from mbo_core.runs.lock import LOCK, Lock
@@ -21,7 +21,6 @@ from mbo_core.runs.progress import Group, Options, Progress, facts
 from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result
 from mbo_core.runs.store import Folder, creating
-from mbo_core.tasks.source import checksum
 
 
 @dataclass

@@ -18,10 +18,10 @@ import torch
 
 from mbo_core.errors import StoreError
 from mbo_core.recipes.recipe import written
+from mbo_core.runs.checksums import checksum
 from mbo_core.runs.condition import PROGRESS, command
 from mbo_core.runs.planning import Plan
 from mbo_core.runs.store import Folder, read, write
-from mbo_core.tasks.source import checksum
 from mbo_core.tasks.space_table import to_table
 
 FORMAT = 1

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mbo_core.errors import RecipeError, StoreError
-from mbo_core.runs.checksums import RECORD, UNKNOWN, check, wrong
-from mbo_core.tasks.source import checksum
+from mbo_core.runs.checksums import RECORD, UNKNOWN, check, checksum, wrong
 from mbo_core.text import held, released
 
 FORMAT = 1

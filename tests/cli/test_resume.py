@@ -116,11 +116,14 @@ def test_files_are_verified(interrupted):
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_signals_are_taken_as_ctrl_c(name):
     number = getattr(signal, name)
-    before = signal.getsignal(number)
-    with pytest.raises(Stopped) as raised, stoppable():
-        signal.raise_signal(number)
-    assert raised.value.exit_code == 128 + number
-    assert signal.getsignal(number) is before
+    before = signal.signal(number, signal.SIG_DFL)  # under nohup it is ignored
+    try:
+        with pytest.raises(Stopped) as raised, stoppable():
+            signal.raise_signal(number)
+        assert raised.value.exit_code == 128 + number
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_ignored_signals_stay_ignored():
@@ -135,7 +138,8 @@ def test_ignored_signals_stay_ignored():
 def spawned(*arguments, **options):
     """The command in a process of its own, with checkpoints at every step."""
     environment = {**os.environ, "MBO_CHECKPOINT_SECONDS": "0", "PYTHONUNBUFFERED": "1"}
-    code = "import sys, mbo_core.runs.seeds as seeds; seeds.AT_ONCE = 1; from mbo_core.cli import main; main()"
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); "  # under nohup it is ignored
+    code += "import sys, mbo_core.runs.seeds as seeds; seeds.AT_ONCE = 1; from mbo_core.cli import main; main()"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
 

@@ -85,7 +85,11 @@ def _sourced(value: Any, key: str, recipe: Mapping[str, Any], mistakes: Mistakes
             _check_options(one, recipe, mistakes)
         value = written(value, resolved=False)
     if isinstance(value, Mapping):
-        return {name: _sourced(one, name, recipe, mistakes) for name, one in value.items() if one is not None}
+        for name in value:
+            if not isinstance(name, str):
+                mistakes.add("", f"name {name!r} in {key or 'the recipe'} is not a text", "write it as a text")
+        named = {str(name): one for name, one in value.items() if one is not None}
+        return {name: _sourced(one, name, recipe, mistakes) for name, one in named.items()}
     return Sourced(value, "")
 
 

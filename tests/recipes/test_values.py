@@ -83,6 +83,7 @@ def test_an_option_is_set_by_its_path():
     ("value", "message", "hint"),
     [
         ({"proxi": Sturdy()}, 'unknown table or key "proxi"', 'did you mean "proxy"?'),
+        ({5: {"use": "sturdy"}}, "name 5 in the recipe is not a text", "write it as a text"),
         ({"proxy": "sturdy"}, 'proxy is the text "sturdy"', 'give a stage, or {"use": "sturdy"}'),
         (mbo.Recipe(proxy=Sturdy(epochs=0)), "proxy.epochs is 0, below 1", "passes over the data"),
         (mbo.Recipe(proxy=Climb()), "proxy is Climb, a stage for the role update", "write update=..."),

@@ -107,7 +107,7 @@ def test_killed_cells_and_workers_lose_nothing(command, out):
     os.kill(children(driver.pid)[0], signal.SIGKILL)
     assert driver.wait() == 0
     reasons = [one["reason"] for one in events(out) if one["event"] == "lost"]
-    assert len(reasons) == 2
+    assert 1 <= len(reasons) <= 2  # the worker may have been between two cells
     assert all("killed by signal 9" in one for one in reasons)
     check(out)
 

@@ -66,6 +66,8 @@ class Program(Commands):
         except BaseException as error:
             if isinstance(error, SystemExit) and ctx.invoked_subcommand not in self.commands:
                 raise  # a plugin's own command ends as it likes
+            if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+                raise  # rich's, as the reader has gone (`| head`)
             _name_plugin(error, ctx)
             if isinstance(error, Exception):
                 raise

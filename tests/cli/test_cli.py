@@ -344,3 +344,10 @@ def test_an_own_table_is_repeated_in_python(tmp_path):
 def test_the_module_runs_as_the_program():
     done = subprocess.run([sys.executable, "-m", "mbo_core", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("mbo, version")
+
+
+def test_a_reader_that_has_gone_is_no_error():
+    command = [sys.executable, "-m", "mbo_core", "list-methods"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        running.stdout.close()
+        assert running.stderr.read() == ""

@@ -240,6 +240,19 @@ def subtable(table: Table, key: str) -> Table:
     return value if isinstance(value, dict) else {}
 
 
+def flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The plain values of nested tables with their dotted names.
+
+    >>> dict(flat({"proxy": {"epochs": 5}, "seeds": 8}))
+    {'proxy.epochs': 5, 'seeds': 8}
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
 def one_line(text: str) -> str:
     """Text made safe for a comment."""
     return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()

@@ -13,13 +13,12 @@ from mbo_core.cli.common import json_option, plugins_option, print_json, print_t
 from mbo_core.cli.stopping import output
 from mbo_core.errors import RecipeError, matching, nearest
 from mbo_core.text import say
+from mbo_core.toml import flat
 
 SCORES = ("published", "measured")
 """The tables of a method that hold scores by task."""
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mbo_core.plugins.collect import Offered
     from mbo_core.plugins.discovery import Method
     from mbo_core.plugins.registry import Registry
@@ -195,18 +194,10 @@ def _text(value: Any) -> str:
     'use = autofocus, inner.hidden = [8, 8], inner.monotone = false'
     """
     if isinstance(value, dict) and value:
-        return ", ".join(f"{name} = {_toml(inner)}" for name, inner in _dotted(value))
+        return ", ".join(f"{name} = {_toml(inner)}" for name, inner in flat(value))
     if isinstance(value, (dict, list)):
         return ", ".join(map(str, value)) or "none"
     return ("no", "yes")[value] if isinstance(value, bool) else str(value)
-
-
-def _dotted(table: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
 
 
 def _toml(value: Any) -> str:

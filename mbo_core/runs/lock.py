@@ -122,14 +122,23 @@ def _taken(path: Path) -> int | None:
 
 
 def _hold(handle: int) -> bool:
-    if fcntl is None:
-        return True
+    """Lock the open file unless another holds it; on a file system without locks its creation is all there is."""
+    return fcntl is None or _locked(handle, fcntl.LOCK_EX) is not False
+
+
+def _held(handle: int) -> bool:
+    """Whether another process holds the open file."""
+    return fcntl is not None and _locked(handle, fcntl.LOCK_SH) is False
+
+
+def _locked(handle: int, how: int) -> bool | None:
+    """Whether the open file could be locked, None if the file system knows no locks."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True  # This file system knows no locks; the exclusive creation is all there is.
+        return None
     return True
 
 
@@ -151,18 +160,6 @@ def alive(folder: Path) -> bool:
         return _held(handle) or ((fcntl is None or _remote(path)) and not _silent(path))
     finally:
         os.close(handle)
-
-
-def _held(handle: int) -> bool:
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def last_sign(folder: Path) -> float:

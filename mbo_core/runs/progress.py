@@ -23,6 +23,7 @@ from mbo_core.runs.condition import PROGRESS, command
 from mbo_core.runs.planning import Plan
 from mbo_core.runs.store import Folder, read, write
 from mbo_core.tasks.space_table import to_table
+from mbo_core.toml import flat
 
 FORMAT = 1
 """The version of its layout."""
@@ -144,7 +145,7 @@ def facts(plan: Plan, versions: Mapping[str, str], options: Options, precision: 
     stages = {role: written(stage) for role, stage in plan.recipe.stages().items()}
     known = {"torch": torch.__version__, "numpy": np.__version__, **versions}
     return {
-        **dict(_flat(stages)),
+        **dict(flat(stages)),
         "task": plan.task.name,
         "the task's data": checksum(arrays),
         "the task's space": to_table(plan.task.space),
@@ -164,14 +165,6 @@ def _bytes_of(values: Any) -> bytes:
 
 def _content(path: Path) -> str | None:
     return checksum(path.read_bytes()) if path.is_file() else None
-
-
-def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def _swapped(draw: random.Random, folder: Path) -> str:
 
 
 def _record(draw: random.Random, folder: Path) -> str:
-    """One value of the record, at any depth, is another."""
+    """Change one value of the record, at any depth."""
     record: Any = json.loads((folder / "run.json").read_text())
     place, path = record, []
     while True:

@@ -155,7 +155,7 @@ class Trials:
         found = designs(folder)
         wrong = [
             *Folder(folder).faults(),
-            *(f"seed {seed} was done and is another now" for seed in done if not equal(done[seed], found[seed])),
+            *(f"seed {seed} was done and has changed" for seed in done if not equal(done[seed], found[seed])),
             *(f"seed {seed} differs" for seed in self.expected if not equal(self.expected[seed], found.get(seed, {}))),
             *(
                 f"{path.name} is left"

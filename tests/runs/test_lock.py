@@ -106,7 +106,7 @@ def test_a_folder_of_other_files_stays_untouched(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_a_run_that_died_early_begins_anew(tmp_path):
+def test_a_run_that_died_early_starts_again(tmp_path):
     (tmp_path / LOCK).write_text("")
     (tmp_path / "recipe.toml").write_text("half")
     run(tmp_path, seeds=1)

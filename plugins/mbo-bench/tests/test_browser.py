@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
+from chromium import browser, in_chromium
 from mbo_bench.report.page import page
 from mbo_bench.report.study import Study
 from mbo_bench.results import COLUMNS, NUMBERS
 
-selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+__all__ = ["browser"]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
-    pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")), reason="no Chromium installed"),
-]
-
-
-@pytest.fixture
-def browser():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    asked = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"):
-        asked.add_argument(flag)
-    asked.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=asked, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+pytestmark = in_chromium
 
 
 @pytest.fixture

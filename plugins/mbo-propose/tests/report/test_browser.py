@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
+from chromium import browser, in_chromium
 from mbo_propose.report import write_report
 
-selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+__all__ = ["browser"]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
-    pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")), reason="no Chromium installed"),
-]
-
-
-@pytest.fixture
-def browser():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    asked = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"):
-        asked.add_argument(flag)
-    asked.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=asked, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+pytestmark = in_chromium
 
 
 @pytest.fixture

@@ -35,12 +35,14 @@ def begun(recipe: str | None, out: Path | None, resume: Path | None) -> tuple[st
 def _refuse(folder: Path) -> None:
     from mbo_core.runs.checksums import RECORD
     from mbo_core.runs.condition import unfinished
-    from mbo_core.runs.lock import LOCK
+    from mbo_core.runs.lock import LOCK, alive
 
     if unfinished(folder):
         return
     if (folder / RECORD).exists():
         raise StoreError(f"run in {folder} is complete, there is nothing to continue", f"see it: mbo show {folder}")
+    if alive(folder):
+        raise StoreError(f"{folder} is in use by a run that has just begun", "wait for that run")
     if (folder / LOCK).exists():
         hint = f"give the whole command again, with --out {folder}"
         raise StoreError(f"run in {folder} stopped before it began, there is nothing to continue", hint)

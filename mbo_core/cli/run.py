@@ -97,8 +97,9 @@ def run(
 
     recipe, out, options = begun(recipe, out, resume)
     cache = cache or (Path(options.cache) if options.cache else None)
-    files = dict.fromkeys([*options.plugins, *given_files()])
-    found = found.including([file for file in files if file not in given_files()])
+    given = [str(Path(file).absolute()) for file in given_files()]
+    files = dict.fromkeys([*options.plugins, *given])
+    found = found.including([file for file in files if file not in given])
     kept = (Cache.create(cache.absolute()),) if cache else ()
     asked = Asked(said_of_table(target, minimize, weights, space, ignore), parse_hold(hold), start)
     numbers = None if seeds is None else parse_seeds(seeds)

@@ -64,6 +64,8 @@ def softplus(x: Tensor) -> Tensor:
 def _in_whole_vectors(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """An elementwise function whose last digit does not depend on how many seeds are stacked, (...) to (...).
 
+    This holds for one and two threads; more cut a tensor of over 32,768 numbers at places that depend on its size.
+
     For some functions torch has vector instructions and, for what is left over at a tensor's end, others that round
     differently. With whole vectors for each seed nothing is left over.
     """

@@ -38,7 +38,7 @@ VARIABLE = "MBO_CHECKPOINT_SECONDS"
 """The environment variable that changes them; 0 for a checkpoint after every step."""
 
 SHARE = 50
-"""Checkpoints take at most one part in so many of the time."""
+"""Checkpoints take at most one part in so many of the time, but for those at the end of a phase."""
 
 SOONER = 10
 """At the end of a phase a checkpoint is due after this part of the time between two."""
@@ -95,8 +95,8 @@ class Saved:
 
 
 def _laid_out(stored: Tensor, strides: Sequence[int]) -> Tensor:
-    """A tensor as it lay in memory, on which the last bits of a product may depend."""
-    if tuple(strides) == stored.stride() or 0 in strides:
+    """A tensor with the order of its axes in memory, on which the last bits of a product may depend."""
+    if tuple(strides) == stored.stride():
         return stored
     return torch.empty_strided(stored.shape, tuple(strides), dtype=stored.dtype).copy_(stored)
 
@@ -139,7 +139,8 @@ class Checkpoints:
         began = time.monotonic()
         try:
             self._write(phase, *_packed(states), {**about, "seeds": list(run.seeds)}, *snapshot(run.watch, run.recipe))
-        except MboError as error:
+        except Exception as error:
+            # What a third party's state gives may raise anything.
             self._refused.add(phase)
             warn(f"no checkpoint of the phase {phase}, which a stopped run begins again: {reason_of(error)}")
         self._last = time.monotonic()

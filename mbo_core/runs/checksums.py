@@ -40,8 +40,12 @@ def wrong(folder: Path, known: Mapping[str, str]) -> list[str]:
     """
     if not known:
         raise StoreError(f"{folder} has no checksums", "it was stored by an older version of mbo")
-    lines = [f"{name}: {fault}" for name, sum in sorted(known.items()) if (fault := _fault(folder / name, sum))]
-    return lines + [f"{name}: {UNKNOWN}" for name in found_in(folder) if name not in known]
+    return changed(folder, known) + [f"{name}: {UNKNOWN}" for name in found_in(folder) if name not in known]
+
+
+def changed(folder: Path, known: Mapping[str, str]) -> list[str]:
+    """The files that are missing or have changed since they were written, a line for each."""
+    return [f"{name}: {fault}" for name, sum in sorted(known.items()) if (fault := _fault(folder / name, sum))]
 
 
 def _fault(path: Path, expected: str) -> str | None:

@@ -108,7 +108,6 @@ class Job:
 
     def _rescued(self, kept: Kept, error: Unwritable) -> Unwritable:
         """Store what is computed elsewhere; the error that says where."""
-        kept.checkpoints().clear()  # They make room for the record.
         count, found = (
             f"{len(self.result.trials)} of {len(self.plan.seeds)} seeds",
             Unwritable(error.message, error.hint),
@@ -116,6 +115,7 @@ class Job:
         if self._computed or kept.progress.groups:
             try:
                 place = kept.rescue(self.result, self._computed)
+                kept.checkpoints().clear()  # They make room for the record; the copy has what it needs of them.
             except StoreError as second:
                 found = Unwritable(f"{error.message}; nor can another folder be: {second.message}", error.hint)
             else:

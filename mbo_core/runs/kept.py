@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mbo_core.errors import StoreError, reason_of, warn
 from mbo_core.runs.checkpoints import FOLDER, Checkpoints, every
-from mbo_core.runs.checksums import RECORD, checksum, found_in
+from mbo_core.runs.checksums import checksum, found_in
 from mbo_core.runs.condition import PROGRESS, command, unfinished
 from mbo_core.runs.loading import load_trial, store_start, store_table
 from mbo_core.runs.lock import LOCK, Lock
@@ -20,7 +20,8 @@ from mbo_core.runs.prediction import Keeper, Stored
 from mbo_core.runs.progress import Group, Options, Progress, facts
 from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result
-from mbo_core.runs.store import Folder, creating
+from mbo_core.runs.store import START, TABLE, Folder, creating, in_seed
+from mbo_core.tasks.source import SPACE
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Kept:
             progress = Progress(known, options)
             if unfinished(path):
                 progress = Progress.load(path)
-                progress.check(known, path)
+                progress.check(known, path, plan.own_table and plan.task.source is None)
             folder = Folder(path, progress.files)
             keeper = Keeper(folder, plan.task, len(plan.seeds), progress.options.keep_proxy)
             return cls(folder, lock, plan, progress, keeper, versions, seconds)
@@ -73,11 +74,12 @@ class Kept:
 
     def begin(self, result: Result) -> None:
         """Store what a new run starts from, or fill in what is finished of one that goes on."""
+        remove_parts(self.folder.path)
         if not unfinished(self.folder.path):
+            remove_early(self.folder.path)
             self._store_recipe()
             self.progress.store(self.folder)
         else:
-            remove_parts(self.folder.path)
             self._restore(result)
         self.record(result)
 
@@ -100,6 +102,8 @@ class Kept:
         """Fill in a finished group; one whose files are damaged is computed again."""
         task = self.plan.task
         try:
+            for seed in group.gap:
+                self.folder.demand_unchanged(in_seed(seed, ""))
             trials = {seed: load_trial(self.folder, seed, task, gap) for seed, gap in group.gap.items()}
         except StoreError as error:
             warn(f"seeds {', '.join(map(str, group.seeds))} are computed again: {reason_of(error)}")
@@ -129,16 +133,16 @@ class Kept:
         gap = {seed: result.trials[seed].gap for seed in seeds if seed in result.trials}
         for seed in gap:
             self._store_seed(result, seed)
-        self.progress.groups.append(
-            Group(
-                seeds,
-                {seed: result.failed[seed] for seed in seeds if seed in result.failed},
-                tuple(seed for seed in seeds if seed in result.cached),
-                {seed: asdict(result.quality[seed]) for seed in seeds if seed in result.quality},
-                gap,
-                [note.plain() for note in result.notes[noted:]],
-            )
+        made = Group(
+            seeds,
+            {seed: result.failed[seed] for seed in seeds if seed in result.failed},
+            tuple(seed for seed in seeds if seed in result.cached),
+            {seed: asdict(result.quality[seed]) for seed in seeds if seed in result.quality},
+            gap,
+            [note.plain() for note in result.notes[noted:]],
         )
+        # A signal may have stopped this halfway; then it is done once more.
+        self.progress.groups = [*(one for one in self.progress.groups if one.seeds != seeds), made]
         self.progress.seconds = result.seconds
         self.progress.store(self.folder)
         self.checkpoints().clear()
@@ -194,7 +198,7 @@ class Kept:
         if computed and not moved.has(computed[0]):
             moved.group(result, *computed)
         moved.progress.store(folder)
-        moved.finish(result)
+        moved.finish(replace(result, status="failed", folder=place))
         return place
 
     def command(self, path: Path) -> str:
@@ -228,10 +232,20 @@ def claimed(path: Path, resume: bool) -> Lock:
     return lock
 
 
+EARLY = {LOCK, "recipe.toml", TABLE, SPACE, START}
+"""What a run that died before it had a record may have left."""
+
+
 def _free(path: Path) -> bool:
     """Whether a folder is empty, or holds an unfinished run, or one that died before it began."""
-    names = {one.name for one in path.iterdir()}
-    return not names or PROGRESS in names or (LOCK in names and RECORD not in names)
+    names = {one.name for one in path.iterdir() if not one.name.endswith(".part")}
+    return not names or PROGRESS in names or (LOCK in names and names <= EARLY)
+
+
+def remove_early(folder: Path) -> None:
+    """Remove what a run left that died before it began."""
+    for name in EARLY - {LOCK}:
+        (folder / name).unlink(missing_ok=True)
 
 
 def remove_parts(folder: Path) -> None:

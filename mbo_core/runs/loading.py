@@ -20,7 +20,7 @@ from mbo_core.runs.notes import Note
 from mbo_core.runs.prediction import KEPT_BYTES, Stored
 from mbo_core.runs.records import HeldOut
 from mbo_core.runs.result import Result, Trial, cells_of
-from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, in_seed, read, rows_of, table, tensors_file
+from mbo_core.runs.store import DESIGNS, START, TABLE, Folder, in_seed, table, tensors_file
 from mbo_core.tasks.files import read_table
 from mbo_core.tasks.replicates import Replicates
 from mbo_core.tasks.source import SPACE, Source
@@ -193,9 +193,7 @@ def _designs(place: Folder, seed: int) -> list[Mapping[str, str]]:
 
 
 def _rows(place: Folder, seed: int, name: str) -> list[Mapping[str, str]]:
-    path = place.of_seed(seed, name)
-    rows: list[Mapping[str, str]] = read(path, rows_of)
-    return rows
+    return place.read_table(in_seed(seed, name))
 
 
 def _value(cell: str) -> int | float | str:

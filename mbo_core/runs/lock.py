@@ -35,6 +35,10 @@ SILENT = 120.0
 """A run on another machine that was silent for so many seconds is dead."""
 
 
+LOOKS, LOOK = 5, 0.02
+"""How often a lock is tried again, and after how many seconds: others may look whether the run lives."""
+
+
 def host() -> str:
     """The name of this machine."""
     return socket.gethostname()
@@ -72,7 +76,10 @@ class Lock:
         except OSError as error:
             raise StoreError(f"cannot write {path}: {error.strerror}", "name another --out") from error
         if handle is None:
-            raise StoreError(f"{folder} is in use{_by(path)}", "wait for that run, or name another --out")
+            raise StoreError(
+                f"{folder} is in use{_by(path)}",
+                f"wait for that run (if it died, {SILENT:.0f} seconds), or name another --out",
+            )
         lock = cls(path, {"host": host(), "process": os.getpid(), "since": now()}, handle)
         lock._write()
         threading.Thread(target=lock._beat, name="mbo heartbeat", daemon=True).start()
@@ -103,17 +110,12 @@ class Lock:
 def _taken(path: Path) -> int | None:
     """An open handle on the locked file, or None if a living run holds it."""
     while True:
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        except FileExistsError:
-            if fcntl is None or _remote(path):
-                if not _silent(path):
-                    return None
-                # Whoever unlinks a dead file first creates the next one.
-                path.unlink(missing_ok=True)
-                continue
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _hold(handle):
+        handle, new = _opened(path)
+        if not new and _remote(path) and not _silent(path):
+            held: bool | None = False
+        else:
+            held = _held(handle)
+        if held is False or (held is None and not new and not _silent(path)):
             os.close(handle)
             return None
         if _same(handle, path):
@@ -121,18 +123,27 @@ def _taken(path: Path) -> int | None:
         os.close(handle)  # It was given back in between, so that this file has no name any more.
 
 
-def _hold(handle: int) -> bool:
-    """Lock the open file unless another holds it; on a file system without locks its creation is all there is."""
-    return fcntl is None or _locked(handle, fcntl.LOCK_EX) is not False
+def _opened(path: Path) -> tuple[int, bool]:
+    """An open handle on the file, and whether it was not there before."""
+    with suppress(FileExistsError):
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644), True
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o644), False
 
 
-def _held(handle: int) -> bool:
-    """Whether another process holds the open file."""
-    return fcntl is not None and _locked(handle, fcntl.LOCK_SH) is False
+def _held(handle: int) -> bool | None:
+    """Whether this process has locked the open file now; a short look by another is waited for."""
+    if fcntl is None:
+        return None
+    for _ in range(LOOKS):
+        held = _locked(handle, fcntl.LOCK_EX)
+        if held is not False:
+            return held
+        time.sleep(LOOK)
+    return False
 
 
 def _locked(handle: int, how: int) -> bool | None:
-    """Whether the open file could be locked, None if the file system knows no locks."""
+    """Whether the open file could be locked; None where the file system knows no locks, and the heartbeat tells."""
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -157,7 +168,8 @@ def alive(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return _held(handle) or ((fcntl is None or _remote(path)) and not _silent(path))
+        free = None if fcntl is None else _locked(handle, fcntl.LOCK_SH)
+        return free is False or ((free is None or _remote(path)) and not _silent(path))
     finally:
         os.close(handle)
 

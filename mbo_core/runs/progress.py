@@ -115,7 +115,7 @@ class Progress:
         # As it is, with NaN: nobody but `load` reads it.
         write(folder.path / PROGRESS, json.dumps({"format": FORMAT, **asdict(self)}, default=str), sync=True)
 
-    def check(self, facts: Mapping[str, Any], folder: Path) -> None:
+    def check(self, facts: Mapping[str, Any], folder: Path, own_table: bool = False) -> None:
         """Refuse to continue with anything else than the run was begun with.
 
         Raises:
@@ -125,7 +125,7 @@ class Progress:
         if differences:
             more = f"; and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
             fact = f"{folder} holds an unfinished run that differs: {'; '.join(differences[:SHOWN])}{more}"
-            raise StoreError(fact, f"name another --out, or continue that run with {command(folder, False)}")
+            raise StoreError(fact, f"name another --out, or continue that run with {command(folder, own_table)}")
 
 
 def _tuples(values: Mapping[str, Any], *names: str) -> dict[str, tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mbo_core.errors import RecipeError, StoreError
-from mbo_core.runs.checksums import RECORD, UNKNOWN, check, checksum, wrong
+from mbo_core.runs.checksums import RECORD, UNKNOWN, changed, check, checksum, wrong
 from mbo_core.text import held, released
 
 FORMAT = 1
@@ -132,7 +132,8 @@ def creating(folder: Path, option: str = "--out") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"cannot create the folder {folder}: {error.strerror}", f"name another {option}") from error
+        fact = f"cannot create the folder {folder}: {error.strerror or error}"
+        raise StoreError(fact, f"name another {option}") from error
 
 
 def fresh(parent: Path, name: str) -> Path:
@@ -261,6 +262,21 @@ class Folder:
             StoreError: if it is missing or corrupt, or has changed since it was written.
         """
         return read_tensors(self.path / name, self.sums.get(name))
+
+    def read_table(self, name: str) -> list[Mapping[str, str]]:
+        """Read a `table`.
+
+        Raises:
+            StoreError: if it is missing or corrupt, or has changed since it was written.
+        """
+        self.demand_unchanged(name)
+        rows: list[Mapping[str, str]] = read(self.path / name, rows_of)
+        return rows
+
+    def demand_unchanged(self, start: str) -> None:
+        """Refuse files whose names start so if they have changed since they were written, by a `StoreError`."""
+        for line in changed(self.path, {name: sum for name, sum in self.sums.items() if name.startswith(start)}):
+            raise StoreError(f"{self.path}/{line}", "run the recipe again")
 
     def record(self, values: Mapping[str, Any]) -> None:
         """Write the record of the run."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stopping import files, run
+from stopping import files, run, stopped
 
 from mbo_core.errors import StoreError
 from mbo_core.runs import checkpoints
@@ -54,6 +54,7 @@ def test_what_is_computed_goes_on_elsewhere(name, at, kept, full, tmp_path, monk
         run(folder)
     moved = next((tmp_path / "elsewhere").iterdir())
     assert f'continue there with mbo.run("{moved}", task' in str(said.value)
+    assert json.loads((moved / "run.json").read_text())["status"] == "failed"
     monkeypatch.undo()
     monkeypatch.setattr("mbo_core.runs.seeds.AT_ONCE", 1)
     run(moved)
@@ -90,3 +91,16 @@ def _only(refuse, folder):
     """Refuse to write in a folder alone."""
     real = refuse.__closure__[0].cell_contents.write
     return lambda path, data: refuse(path, data) if path.parent == folder else real(path, data)
+
+
+def test_on_a_full_disk_checkpoints_stay(full, tmp_path, monkeypatch):
+    """A run that is resumed there has nothing new to store elsewhere."""
+    folder = tmp_path / "run"
+    monkeypatch.setenv(checkpoints.VARIABLE, "0")
+    stopped(folder, 9)
+    kept = files(folder / checkpoints.FOLDER)
+    assert kept
+    full("run.json")
+    with pytest.raises(StoreError, match="No space left on device"):
+        run(folder)
+    assert files(folder / checkpoints.FOLDER) == kept

@@ -88,6 +88,32 @@ def test_another_machine_is_judged_by_its_heartbeat(tmp_path):
     Lock.take(tmp_path).release()
 
 
+def test_without_system_locks_the_heartbeat_tells(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_locked", lambda handle, how: None)
+    held = Lock.take(tmp_path)
+    assert alive(tmp_path)
+    with pytest.raises(StoreError, match="is in use by process"):
+        Lock.take(tmp_path)
+    os.utime(tmp_path / LOCK, (0, time.time() - lock.SILENT - 1))
+    assert not alive(tmp_path)
+    Lock.take(tmp_path).release()
+    held.release()
+
+
+def test_a_look_does_not_refuse_a_start(tmp_path, monkeypatch):
+    looks = iter([False, True])
+    monkeypatch.setattr(lock, "_locked", lambda handle, how: next(looks))
+    Lock.take(tmp_path).release()
+
+
+def test_a_foreign_folder_with_a_lock_stays_untouched(tmp_path):
+    for name in (LOCK, "mine.txt"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(StoreError, match="exists and is not an empty folder"):
+        run(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LOCK, "mine.txt"]
+
+
 def test_the_heart_beats(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "BEAT", 0.01)
     held = Lock.take(tmp_path)

@@ -127,13 +127,14 @@ def test_a_damaged_checkpoint_is_not_used(tmp_path, capsys):
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
 
 
-def test_a_damaged_seed_is_computed_again(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("name", ["designs.safetensors", "designs.csv", "steps.csv"])
+def test_a_damaged_seed_is_computed_again(name, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("mbo_core.runs.seeds.AT_ONCE", 1)
     count = Stop()
     run(tmp_path / "whole", report=count)
     stopped(tmp_path / "parts", count.count - 2)
-    path = tmp_path / "parts/seeds/0/designs.safetensors"
-    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+    path = tmp_path / "parts/seeds/0" / name
+    path.write_bytes(path.read_bytes()[:-2] + b"1\n")
     run(tmp_path / "parts")
     assert "seeds 0 are computed again" in capsys.readouterr().err
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
@@ -170,7 +171,6 @@ def test_checkpoints_are_rare_and_cheap(tmp_path, monkeypatch):
     run(tmp_path / "run", report=lambda *_: (tmp_path / "run" / checkpoints.FOLDER).exists() and pytest.fail("made"))
     kept = checkpoints.Checkpoints(tmp_path, 10.0)
     now = kept._last
-    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now)
     kept._took = 1.0
     for seconds, due in ((11.0, False), (51.0, True)):
         monkeypatch.setattr(checkpoints.time, "monotonic", lambda seconds=seconds: now + seconds)

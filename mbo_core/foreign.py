@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from dataclasses import dataclass
 from threading import Timer
-from typing import ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 import click
 
@@ -75,12 +75,14 @@ def waiting(what: str, hint: str) -> Iterator[None]:
         timer.cancel()
 
 
-def guarded(function: Callable[P, T], whose: str) -> Callable[P, T]:
-    """A function that is not ours, each call in `foreign`."""
+@dataclass(frozen=True)
+class guarded(Generic[P, T]):
+    """A function that is not ours, each call in `foreign`; it can be pickled if the function can."""
 
-    @wraps(function, assigned=())
-    def call(*arguments: P.args, **named: P.kwargs) -> T:
-        with foreign(whose):
-            return function(*arguments, **named)
+    function: Callable[P, T]
+    whose: str
 
-    return call
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> T:
+        """What the function returns."""
+        with foreign(self.whose):
+            return self.function(*arguments, **named)

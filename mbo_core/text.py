@@ -35,14 +35,15 @@ def say(text: object, err: bool = False, nl: bool = True) -> None:
 
 def is_held(text: str) -> bool:
     """Whether a ' at the start keeps a spreadsheet from running a cell."""
-    return text[:1] == "'" and text.lstrip("'").startswith(RUN)
+    bare = text.lstrip("'")
+    return text[:1] == "'" and bare.startswith(RUN) and not _NUMBER.fullmatch(bare)
 
 
 def released(text: str) -> str:
     """The text that `held` was given.
 
-    >>> released("'=1+1"), released("'plain"), released("-OMe")
-    ('=1+1', "'plain", '-OMe')
+    >>> released("'=1+1"), released("'plain"), released("-OMe"), released("'-5")
+    ('=1+1', "'plain", '-OMe', "'-5")
     """
     return text[1:] if is_held(text) else text
 

@@ -106,9 +106,11 @@ def test_tasks_are_listed_all_the_same(mbo, place):
 
 
 def test_an_error_outside_any_guard_is_named(mbo):
-    text = "class Bad(dict):\n    def items(self): raise SystemExit(0)\nTaskInfo = lambda _: Bad()\n"
+    text = "class Bad:\n    @property\n    def summary(self): raise SystemExit(0)\nTaskInfo = lambda _: Bad()\n"
     found = mbo(text + "def load(): raise SystemExit", "show", "T-v0")
     assert found.exit_code == 1
+    assert "plugin bad.py (given 1)" in found.output
+    assert "raised SystemExit: 0" in found.output
 
 
 def test_ctrl_c_and_errors_pass():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -132,14 +132,18 @@ def slow_import(plugin: Plugin) -> AbstractContextManager[None]:
 
 def leave_out(plugin: Plugin) -> str:
     """How to do without a plugin."""
-    return "leave out its file" if plugin.given else f"--without {plugin.name} leaves it out"
+    return "leaving out its file avoids it" if plugin.given else f"--without {plugin.name} leaves it out"
 
 
 def silenced(function: Callable[[], Any]) -> Any:
     """Call a function with its output on stderr, as stdout is for results; the working directory stays."""
-    before = os.getcwd()
+    before = None
+    with suppress(OSError):  # it may have been removed
+        before = os.getcwd()
     try:
         with redirect_stdout(sys.stderr):
             return function()
     finally:
-        os.chdir(before)
+        if before is not None:
+            with suppress(OSError):
+                os.chdir(before)

@@ -85,7 +85,7 @@ def _imported(path: Path) -> ModuleType:
         raise RecipeError(f"the plugin {path} is not a Python file", "name it NAME.py")
     module = sys.modules[name] = module_from_spec(spec)
     try:
-        with foreign("it"), waiting(f"the import of {path}", "leave out its file"):
+        with foreign("it"), waiting(f"the import of {path}", "leaving out its file avoids it"):
             spec.loader.exec_module(module)
     except SyntaxError as error:
         raise RecipeError(f"{path}:{error.lineno}: {error.msg}") from error

@@ -61,8 +61,8 @@ def run(
         plugins: Python files, modules or instances with stages, tasks or hooks, used for this run only.
         keep_proxy: whether to store the trained proxies in `out`; by default if they total at most 16 MiB.
         resume: continue the unfinished run in `out`, if there is one, where it was stopped; its designs are those of an
-            undisturbed run to the last bit, on such a processor with as many threads. Recipe, task, data and versions must be the same; `out` may stand for the
-            recipe.
+            undisturbed run to the last bit, on such a processor with as many threads. Recipe, task, data and versions
+            must be the same; `out` may stand for the recipe.
         report: called at every step with phase, steps done and total.
         registry: the installed plugins; by default those of this environment.
 

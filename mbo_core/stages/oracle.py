@@ -56,17 +56,22 @@ class OracleEvaluation(Evaluation):
             scores["measurement_std"] = task.normalise(raw[0] + task.oracle.spread(designs)) - normalised[0]
         elif draws > 1:
             scores["measurement_std"] = task.normalise(raw[0] + asked[0][1]) - normalised[0]
-        faults = [verdicts[0].faults.get(row, "") for row in range(len(designs))]
+        faults = [next((one.faults[row] for one in verdicts if row in one.faults), "") for row in range(len(designs))]
         return {**scores, "fault": faults} if any(faults) else scores
 
 
 def _repeated(oracle: Oracle, designs: NDArray[Any], task: Task, draws: int) -> tuple[Verdict, NDArray[np.float64]]:
-    """The mean scores over draws, and their population standard deviations; one infeasible draw is enough."""
+    """The mean scores over draws, and their population standard deviations.
+
+    A design that fails in one of them has its worst score and no spread.
+    """
     verdicts = [_asked(drawn(oracle, draw), designs, task.name) for draw in range(draws)]
     scores = np.stack([verdict.scores for verdict in verdicts])
     faults = {row: text for verdict in reversed(verdicts) for row, text in verdict.faults.items()}
-    there = np.where(np.isfinite(scores), scores, 0.0)
-    return Verdict(scores.mean(0), faults), np.where(np.isfinite(scores).all(0), there.std(0), 0.0)
+    sound: NDArray[np.bool_] = np.array([row not in faults for row in range(len(designs))])
+    sound &= np.isfinite(scores).all(0)
+    spread = np.where(sound, np.where(sound, scores, 0.0).std(0), 0.0)
+    return Verdict(np.where(sound, scores.mean(0), scores.min(0)), faults), spread
 
 
 def _feasible(verdict: Verdict, worst: float) -> Verdict:

@@ -125,18 +125,20 @@ def _frame(path: Path, content: bytes, **options: Any) -> Any:
         frame = pandas.read_csv(io.BytesIO(content), encoding="utf-8-sig", index_col=False, **options)
     except ValueError as error:  # pandas' own errors are among them
         raise TaskError(f"table {path} cannot be read as CSV: {' '.join(str(error).split())}", AS_CSV) from error
-    frame = _released(frame)
-    names = [str(name) for name in head.iloc[0].dropna()]
+    names = [released(str(name)) for name in head.iloc[0].dropna()]
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise TaskError(f'duplicate column "{twice[0]}" in the table {path}', "rename or leave out one of them")
-    return frame
+    return _released(frame)
 
 
 def _released(frame: Any) -> Any:
     """The frame without the ' that keeps a spreadsheet from running a text."""
     texts = {name: cells.map(_text) for name, cells in frame.items() if not is_numeric(cells)}
-    return frame.assign(**texts).rename(columns=_text)
+    frame = frame.copy()
+    for name, cells in texts.items():
+        frame[name] = cells
+    return frame.rename(columns=_text)
 
 
 def _text(cell: Any) -> Any:

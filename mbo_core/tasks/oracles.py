@@ -78,6 +78,9 @@ def as_oracle(given: Oracle | Score | None, task: str) -> Oracle | None:
     if given is None or isinstance(given, (KeyedOracle, Turned)):
         return ready
     if callable(score) and not isinstance(given, type):
+        if _takes_key(score) and isinstance(given, (FallibleOracle, MeasuredOracle)):
+            fact = f"{task}: `score` of the oracle takes a key, which one with `judge` or `spread` cannot"
+            raise TaskError(fact, "leave out the parameter `key`")
         return KeyedOracle(score) if _takes_key(score) else ready
     if callable(given) and not isinstance(given, type):
         return KeyedOracle(given) if _takes_key(given) else FunctionOracle(given)

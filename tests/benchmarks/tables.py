@@ -3,9 +3,9 @@
     python tests/benchmarks/tables.py [--methods NAMES] [--tables NAMES] [--seeds N] [--preset NAME] [--out FOLDER]
     python tests/benchmarks/tables.py --methods users [--against propose] ...
 
-`--methods users` is `mbo propose`, its default recipe, and what users would run instead: botorch, BayBE, Optuna and
-simple ways. Those and four of the tables are in packages that `tests/benchmarks/requirements.txt` names; a tool that is
-not installed is named and left out. `--against METHOD` shows paired differences to a method.
+`--methods users` is `mbo propose` and what users would run instead: botorch, BayBE, Optuna and simple ways. Those and
+four of the tables are in packages that `tests/benchmarks/requirements.txt` names; a tool that is not installed is named
+and left out. `--against METHOD` shows paired differences to a method.
 
 Each seed sees a random half of the lower 80 % of a table's designs by score, its own half, and proposes one batch of
 16 designs in the space of the whole table. Judged are designs that lie in the space: by the table, where it holds the

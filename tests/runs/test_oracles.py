@@ -10,6 +10,7 @@ import pytest
 import mbo_core as mbo
 from mbo_core.stages import OracleEvaluation
 from mbo_core.tasks import OracleSet, Space, Task
+from mbo_core.tasks.oracles import Verdict
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 Y = -(X**2).sum(1)
@@ -196,3 +197,42 @@ def test_an_alphabet_that_cannot_be_is_refused(named, message):
 
 def test_letters_of_several_signs_may_be_told_apart():
     assert Space.discrete(2, alphabet=["[C]", "[Cl]"]).cells(np.array([0, 1])) == {"design": "[C][Cl]"}
+
+
+class Shaky:
+    """A noisy simulator, of which one draw of the first design fails."""
+
+    noisy = True
+
+    def __init__(self):
+        self.draws = 0
+
+    def score(self, designs):
+        return self.judge(designs).scores
+
+    def judge(self, designs):
+        self.draws += 1
+        failed = self.draws == 2
+        scores = np.arange(1.0, 1 + len(designs)) + 0.1 * self.draws
+        return Verdict(np.where((np.arange(len(designs)) == 0) & failed, -5.0, scores), {0: "lost"} if failed else {})
+
+
+def test_a_failed_draw_is_not_averaged():
+    scores = OracleEvaluation(repeats=3).score(X[:2], Task("lab", X, Y, oracle=Shaky()))
+    assert scores["raw"].tolist() == [-5.0, pytest.approx(2.2)]
+    assert scores["fault"] == ["lost", ""]
+    assert scores["measurement_std"][0] == 0
+
+
+def test_faults_of_any_of_several_oracles_are_told():
+    both = OracleSet({"a": lambda x: x[:, 0], "b": lambda x: np.where(np.arange(len(x)) == 1, -np.inf, 0.0)})
+    assert OracleEvaluation().score(X[:2], Task("lab", X, Y, oracle=both))["fault"] == ["", "infeasible"]
+
+
+def test_a_simulator_takes_no_key():
+    class Keyed(Shaky):
+        def score(self, designs, key):
+            return designs[:, 0]
+
+    with pytest.raises(mbo.TaskError, match="takes a key"):
+        Task("lab", X, Y, oracle=Keyed())

@@ -86,6 +86,7 @@ BAD = [
     ("a.csv", b"a,y\n1,2\n", {"target": "y", "ignore": ["y"]}, ['column "y" is to be ignored and is used']),
     ("a.csv", b"a,b,y\n1,2,3\n", {"target": "y", "weights": "c"}, ['unknown column "c" for --weights']),
     ("a.csv", b"a,a,y\n1,2,3\n", {"target": "y"}, ['duplicate column "a"']),
+    ("a.csv", b"-a,'-a,y\n1,2,3\n", {"target": "y"}, ['duplicate column "-a"']),
     ("a.csv", b"a;y\n1;2\n", {"target": "y"}, ["has only one column: a;y", "commas"]),
     ("a.csv", b"", {"target": "y"}, ["cannot be read as CSV"]),
     ("a.csv", b"a,y\n\xff,1\n", {"target": "y"}, ["cannot be read as CSV", "UTF-8"]),
@@ -106,6 +107,12 @@ def test_bad_files_give_one_clear_error(name, content, options, words, tmp_path)
         mbo.read_table(path, **options)
     for word in words:
         assert word in str(refused.value)
+
+
+def test_a_column_may_have_any_name(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("self,y\n" + "".join(f"{'ab'[row % 2]},{row}\n" for row in range(8)))
+    assert mbo.read_table(path, target="y").space.names == ("self",)
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -161,7 +161,7 @@ def trust(url: str, before: str = "") -> None:
     """
     parts = urlsplit(url)
     here = parts.hostname in {"127.0.0.1", "::1", "localhost"}
-    asked = os.environ.get(INSECURE, "") not in {"", "0"}
+    asked = os.environ.get(INSECURE) == "1"
     if parts.scheme == "https" or (parts.scheme == "http" and (here or asked)):
         return
     raise TaskError(f"{before}{url}, which is not encrypted", f"use https://, or set {INSECURE}=1 for http://")

@@ -301,7 +301,7 @@ def test_no_server_is_an_error(small, home, monkeypatch):
         mirror.fetch(small, home)
 
 
-@pytest.mark.parametrize("insecure", ["", "0", "1"])
+@pytest.mark.parametrize("insecure", ["", "0", "false", "1"])
 def test_unencrypted_addresses_have_to_be_asked_for(monkeypatch, insecure):
     monkeypatch.setenv("MBO_DATA_URL", "http://example.invalid/main")
     monkeypatch.setenv("MBO_DATA_INSECURE", insecure)

@@ -26,7 +26,7 @@ def judge(made: Proposals, report: Report | None) -> None:
         made.chosen = CANDIDATES[wishes.recipe].recipe if wishes.recipe in CANDIDATES else wishes.recipe
         made.recipe = str(getattr(wishes.recipe, "name", wishes.recipe))
         made.reasons = ["as asked; no other was tried"]
-    if made.recipe == DEFAULT:
+    if made.recipe == DEFAULT and isinstance(wishes.recipe, str):
         made.chosen, _, reason = weighed(task, WEIGHING * wishes.budget, wishes.seed)
         made.reasons.append(reason)
         made.helping = [CANDIDATES[PROCESS].recipe]

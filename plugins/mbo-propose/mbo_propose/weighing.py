@@ -36,8 +36,10 @@ def weighed(task: Task, seconds: float, seed: int = 0) -> Weighed:
     process, trees = (_held_out(name, rows, seed, seconds / 2) for name in (PROCESS, TREES))
     both = np.intersect1d(process.rows, trees.rows)
     one, other = (known.predicted[np.isin(known.rows, both)] for known in (process, trees))
-    share = weight(task.as_given(rows.y[both]), one, other)
-    errors = f"{process.error:.3g} by it alone, {trees.error:.3g} by trees and main effects"
+    observed = task.as_given(rows.y[both])
+    share = weight(observed, one, other)
+    alone, beside = (float(np.sqrt(np.mean((said - observed) ** 2))) for said in (one, other))
+    errors = f"{alone:.3g} by it alone, {beside:.3g} by trees and main effects"
     reason = f"its Gaussian process has the weight {share:.2f}, as held-out rows say (errors: {errors})"
     return Weighed(committee(share), share, reason)
 

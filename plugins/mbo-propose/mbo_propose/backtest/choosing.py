@@ -84,7 +84,9 @@ def _kept(found: Backtest, default: str) -> tuple[str, ...]:
     ]
     if others:
         best = max(others, key=lambda name: found.gain(name).mean)
-        reasons.append(f"no other of {1 + len(others)} is clearly better; the next, {best}: {_percent(found, best)}")
+        reasons.append(
+            f"no other of {1 + len(others)} is clearly better; the best of them, {best}: {_percent(found, best)}"
+        )
     if FOREST in others and found.against(FOREST, default).lower > 0:
         reasons.append(f"a forest does better ({_percent(found, FOREST)}), though not beyond doubt")
     return tuple(reasons)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FOLDER = "board"
+BY_SEED = ("designs", "gap", "predicted_less_true")
 CLOSE = 1e-3
 """Normalised scores that differ by less are taken for the same, as processors and libraries round in their own ways."""
 
@@ -38,8 +39,7 @@ def write_rows(folder: Path, out: Path) -> list[Path]:
 def write_row(cell: Cell, content: Mapping[str, Any], out: Path) -> Path:
     """Write the row of a cell; its path."""
     path = out / FOLDER / f"{slug(cell.method)}.{slug(cell.task)}.{cell.key}.json"
-    needs = [f"{name}=={version}" for name, version in content["versions"].items()]
-    again = f"pip install {' '.join(needs)} && mbo bench --verify {path.name}"
+    again = f"mbo bench --verify {path.name}"
     write(path, to_json({"format": FORMAT, "again": again, "cell": cell.plain(), "content": content}) + "\n")
     return path
 
@@ -62,11 +62,23 @@ def read_row(path: Path) -> Row:
     try:
         if values["format"] != FORMAT:
             raise StoreError(f"{path} has format {values['format']}, and this version of mbo-bench reads {FORMAT}")
-        return Row(Cell.of(values["cell"]), values["content"])
+        return _whole(Row(Cell.of(values["cell"]), values["content"]))
     except (LookupError, TypeError, ValueError) as error:
         raise StoreError(
             f"{path} is not a row of a board: {error!r}", "name a file that `mbo report --board` wrote"
         ) from error
+
+
+def _whole(row: Row) -> Row:
+    """The row, if it has what a table needs of each seed."""
+    count = len(row.cell.seeds)
+    scores = [row.content["scores"][name][of] for name in ("normalised", "raw") for of in MEASURES]
+    for values in (*scores, *(row.content[name] for name in BY_SEED), *row.content["candidates"].values()):
+        if len(values) != count:
+            raise ValueError(f"{len(values)} values for {count} seeds")
+    for name in ("recipe", "preset", "failed", "best_in_data", "seconds", "machine", "versions"):
+        row.content[name]
+    return row
 
 
 def rows_in(folder: Path) -> Iterator[Row]:

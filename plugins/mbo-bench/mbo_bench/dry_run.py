@@ -15,7 +15,8 @@ from mbo_core.text import say
 
 def print_cells(planned: Sequence[Cell], state: State | None, retry: bool, as_json: bool) -> None:
     """Print the cells of a grid with their states, and an estimate; `state` is None for a folder that is new."""
-    left = [cell for cell in planned if cell.key] if state is None else state.missing(retry)
+    new = {cell.key: cell for cell in planned if cell.key}
+    left = list(new.values()) if state is None else state.missing(retry)
     found = estimate(left, () if state is None else state.ledger.events)
     if as_json:
         cells = [{**_facts(cell), "state": _state(cell, state)} for cell in planned]

@@ -32,6 +32,7 @@ def report(
 ) -> None:
     """Write the tables of one or more benches: report.md, .html, .tex, .csv and .json."""
     from mbo_bench.board import write_rows
+    from mbo_bench.durable.folder import NAME as BENCH
     from mbo_bench.report.study import Study
     from mbo_bench.report.tables import brief, problems
     from mbo_bench.report.words import pool, share_lines
@@ -52,7 +53,8 @@ def report(
     for line in problems(study):
         say(line, err=True)
     if board:
-        say(f"rows of the board: {sum(len(write_rows(folder, place)) for folder in folders)}")
+        own = [folder for folder in folders if (folder / BENCH).exists()]  # others are boards already
+        say(f"rows of the board: {sum(len(write_rows(folder, place)) for folder in own)}")
     say(f"written: {', '.join(str(place / f'{NAME}.{form}') for form in forms or FORMS)}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mbo_bench.board import rows_in
 from mbo_bench.cells.cell import Cell
-from mbo_bench.cells.content import MEASURES, NAME
+from mbo_bench.cells.content import FORMAT, MEASURES, NAME
 from mbo_bench.durable.folder import NAME as BENCH
 from mbo_bench.durable.folder import RUN, Bench
 from mbo_bench.engines.driver import State
@@ -23,7 +23,8 @@ SCORES = tuple(f"{name}_{of}" for name in ("normalised", "raw") for of in MEASUR
 OTHERS = ("gap", "predicted_less_true")
 NUMBERS = (*SCORES, "best_in_data", "best_in_data_raw", *OTHERS, "distinct", "new", "seconds")
 NAMES = ("bench", "method", "proxy", "adversary", "update", "recipe", "preset", "task")
-TEXTS = ("device", "cell", "designs")
+TEXTS = ("device", "cell", "designs", "changed")
+FURTHER = ("missing", "refused", "failed", "done")
 COLUMNS = (*NAMES, "seed", "status", "reason", *NUMBERS, *TEXTS)
 
 
@@ -34,15 +35,42 @@ def load(*folders: str | Path) -> DataFrame:
         A frame with a row for each method, task and seed of the grids that were asked for. `status` is `done`, `failed`
         (with `reason`), `refused` or `missing`; scores of rows that are not done are NaN. `normalised_100th`, `_80th`,
         `_50th` and `_mean` are those of the candidates of the seed, and so are the `raw_` ones. `seconds` is the
-        cell's time divided by its seeds; `proxy`, `adversary` and `update` are those of a mix, and empty else.
+        cell's time divided by its seeds; `proxy`, `adversary` and `update` are those of a mix, and empty else. A method
+        that an earlier folder has for the same task is called `method (folder)`.
 
     Raises:
         StoreError: for a folder that is not a bench.
     """
     from pandas import DataFrame
 
-    rows = [row for folder in folders for row in _rows(Path(folder))]
+    rows = _told_apart([_one_each(_rows(Path(folder))) for folder in folders])
     return DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
+
+
+def _one_each(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each method, task and seed, as cells of other grids may share seeds: the one that is furthest."""
+    found: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for row in rows:
+        at = row["method"], row["task"], row["seed"]
+        if at not in found or FURTHER.index(row["status"]) >= FURTHER.index(found[at]["status"]):
+            found[at] = row
+    return list(found.values())
+
+
+def _told_apart(folders: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows of all folders, each with its own names of methods."""
+    seen: set[tuple[str, str]] = set()
+    rows = []
+    for own in folders:
+        twice = {row["method"] for row in own if (row["method"], row["task"]) in seen}
+        new = [{**row, "method": _of_folder(row) if row["method"] in twice else row["method"]} for row in own]
+        seen |= {(row["method"], row["task"]) for row in new}
+        rows += new
+    return rows
+
+
+def _of_folder(row: Mapping[str, Any]) -> str:
+    return f"{row['method']} ({row['bench']})"
 
 
 def _rows(folder: Path) -> Iterator[dict[str, Any]]:
@@ -89,7 +117,7 @@ def content_of(folder: Path) -> dict[str, Any]:
         StoreError: if it is missing or corrupt.
     """
     found = read(folder / NAME, json.loads)
-    if not isinstance(found, dict) or found.get("format") != 1:
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise StoreError(f"{folder / NAME} is not of this version of mbo-bench")
     return found
 
@@ -103,6 +131,7 @@ def _of_seed(found: Mapping[str, Any], place: int, seed: int) -> dict[str, Any]:
         **{name: values[place] for name, values in found["candidates"].items()},
         "recipe": found["recipe"],
         "preset": found["preset"] or "",
+        "changed": "yes" if found.get("changed") else "",
         "status": "failed" if reason else "done",
         "reason": reason,
         "best_in_data": found["best_in_data"]["normalised"],

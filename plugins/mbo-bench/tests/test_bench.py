@@ -40,6 +40,7 @@ def test_each_cell_is_a_run(mbo, recipe, out):
     for folder in (out / "cells").iterdir():
         record = Folder(folder / "run").load_record()
         assert (record["status"], record["run"], len(record["seeds"])) == ("done", str(folder / "run"), 2)
+        assert Folder(folder / "run").faults() == []
         scores = json.loads((folder / "cell.json").read_text())["scores"]["normalised"]
         assert scores["100th"] == record["scores"]["normalised"]["100th"]
         assert len(scores["80th"]) == 2
@@ -89,6 +90,30 @@ def test_a_cell_lost_twice_has_failed(mbo, recipe, out, inline):
     done = mbo("--methods", recipe(), "--tasks", "Bowl")
     assert (done.exit_code, [one["event"] for one in events(out)]) == (1, ["lost", "failed"])
     assert mbo("--methods", recipe(), "--tasks", "Bowl", "--retry-failed").exit_code == 0
+
+
+def test_a_lost_retry_leaves_a_failure(mbo, recipe, out):
+    arguments = ("--methods", recipe("bad", "fails = true"), "--tasks", "Bowl", "--seeds", "2")
+    mbo(*arguments)
+    bench = Bench.open(out)
+    bench.ledger.append("lost", bench.expected()[0].key)
+    again = mbo(*arguments)
+    assert (again.exit_code, again.stdout) == (1, "0 of 1 cells done, 1 failed\n")
+
+
+def test_a_lost_retry_is_tried_again(mbo, recipe, out, inline):
+    arguments = ("--methods", recipe("bad", "fails = true"), "--tasks", "Bowl", "--seeds", "2")
+    mbo(*arguments)
+    inline.killed.extend([-9])
+    mbo(*arguments, "--retry-failed")
+    assert [one["event"] for one in events(out)] == ["started", "failed", "lost", "started", "failed"]
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--seeds-per-cell"])
+def test_zero_is_refused(mbo, recipe, option):
+    refused = mbo("--methods", recipe(), "--tasks", "Bowl", option, "0")
+    assert refused.exit_code == 2
+    assert "0" in refused.output
 
 
 def test_a_cell_of_another_driver_is_left(mbo, recipe, out, monkeypatch):

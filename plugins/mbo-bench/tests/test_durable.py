@@ -127,3 +127,12 @@ def test_another_folder_is_refused(tmp_path, content, said):
     with pytest.raises(StoreError, match=said):
         Bench.create(tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_is_being_made_is_a_bench(tmp_path):
+    (tmp_path / "grids").mkdir()
+    assert Bench.create(tmp_path).expected() == []
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/mine.txt").write_text("")
+    with pytest.raises(StoreError, match="exists and is not a bench"):
+        Bench.create(tmp_path / "other")

@@ -83,6 +83,28 @@ def test_two_folders_are_one_table(mbo, recipe, tmp_path, inline):
     assert list(frame["method"]) == ["one", "one", "two", "two"]
 
 
+def test_a_method_of_two_folders_has_two_names(mbo, recipe, tmp_path, inline):
+    for name in ("one", "two"):
+        mbo("--methods", recipe(), "--tasks", "Bowl", "--seeds", "2", out=tmp_path / name)
+    frame = mbo_bench.load(tmp_path / "one", tmp_path / "two")
+    assert list(dict.fromkeys(frame["method"])) == ["near", f"near ({tmp_path / 'two'})"]
+
+
+def test_seeds_of_several_grids_stand_once(mbo, recipe, tmp_path, inline):
+    mbo("--methods", recipe(), "--tasks", "Bowl", "--seeds", "4")
+    mbo("--methods", recipe(), "--tasks", "Bowl", "--seeds", "8", "--budget", "0s")
+    frame = mbo_bench.load(tmp_path / "out")
+    assert frame["seed"].tolist() == list(range(8))
+    assert frame["status"].tolist() == ["done"] * 4 + ["missing"] * 4
+
+
+def test_an_older_recipe_gives_no_row(mbo, recipe, tmp_path, inline):
+    mbo("--methods", recipe(), "--tasks", "Bowl", "--seeds", "4")
+    mbo("--methods", recipe(options="far = 0.4"), "--tasks", "Bowl", "--seeds", "2")
+    frame = mbo_bench.load(tmp_path / "out")
+    assert frame["seed"].tolist() == [0, 1]
+
+
 def test_what_is_missing_is_never_zero(frame):
     text = markdown(Study(frame))
     [bad] = re.findall(r"^\| bad \|.*$", text.split("## Bowl")[1].split("##")[0], re.M)
@@ -128,6 +150,7 @@ def test_a_page_escapes_what_people_write(frame):
     frame["method"] = frame["method"].replace("near", "</script><img src=x onerror=alert(1)>")
     text = page(Study(frame))
     assert "<img src=x" not in text
+    assert "&lt;img src=x" in text
 
 
 @pytest.mark.parametrize(("words", "said"), [(["--reference", "naer"], 'did you mean "near"?'), ([], None)])
@@ -158,6 +181,16 @@ def test_published_scores_stand_beside_ours(frame):
     frame["task"] = frame["task"].replace("Bowl", "as-released:Superconductor-RandomForest-v0")
     text = markdown(Study(frame))
     assert "0.439 ± 0.033; 0.504 ± 0.022 (re-run)" in text
+    frame["changed"] = "yes"
+    assert "0.439 ± 0.033" not in markdown(Study(frame))
+
+
+def test_names_are_data_in_every_form(frame):
+    from mbo_bench.report.tables import csv_text
+
+    frame["method"] = frame["method"].replace("bad", "=1+1|<b>")
+    assert "'=1+1|<b>" in csv_text(Study(frame))
+    assert "<b>" not in markdown(Study(frame))
 
 
 def test_published_prints_one_task():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mbo_bench.cells.cell import Cell
-from mbo_core.runs.store import read, to_json, write
+from mbo_core.runs.store import Folder, to_json, write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,9 +32,10 @@ def write_content(result: Result, cell: Cell, place: Path, final: Path) -> None:
         place: where the cell is now, with the run in a folder of the same name.
         final: where the run's folder will be.
     """
-    path = place / final.name / "run.json"
-    record: dict[str, Any] = read(path, json.loads)
-    write(path, to_json({**record, "run": str(final)}) + "\n")
+    folder = Folder(place / final.name)
+    record = folder.load_record()
+    # Written by the core, as the record holds its own checksum.
+    folder.record({name: value for name, value in {**record, "run": str(final)}.items() if name != "sha256"})
     write(place / NAME, to_json(content(result, cell, record)) + "\n")
 
 
@@ -48,6 +48,7 @@ def content(result: Result, cell: Cell, record: Mapping[str, Any]) -> dict[str, 
         "recipe": record["recipe"],
         "preset": record["preset"],
         "constants": record["constants"],
+        "changed": bool(result.recipe.changed),
         "task": cell.task,
         "seeds": cell.seeds,
         "scores": {name: scores_of(trials, name, result.task.sign) for name in ("normalised", "raw")},

@@ -98,7 +98,7 @@ def all_held(folder: Path) -> set[str]:
 def _make(path: Path) -> Claim | None:
     """The claim in a new file, which appears with its content; None if another process was faster."""
     token = f"{_split(path)[0]}.{os.getpid()}-{os.urandom(4).hex()}"
-    about = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid()), "token": token}
+    about = {"host": _host(), "pid": os.getpid(), "started": _started(os.getpid()), "token": token}
     part = path.with_name(f".{token}.part")
     try:
         part.write_text(json.dumps(about), encoding="utf-8")
@@ -119,6 +119,15 @@ def _split(path: Path) -> tuple[str, int]:
     return name, int(number)
 
 
+def _host() -> str:
+    """This machine since its start, and its space of process numbers: containers may share a name."""
+    found = [socket.gethostname()]
+    with suppress(OSError):
+        found += [Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()]
+        found += [os.readlink("/proc/self/ns/pid")]
+    return " ".join(found)
+
+
 def _stale(path: Path) -> bool:
     """Whether the process that made a claim has ended, or has not been heard of for long."""
     try:
@@ -126,9 +135,11 @@ def _stale(path: Path) -> bool:
         age = _now(path.parent) - path.stat().st_mtime
     except FileNotFoundError:
         return False  # it was just released: whoever asks looks again
-    except (OSError, ValueError):
+    except OSError:
+        return False  # nothing is known of its holder
+    except ValueError:
         return True
-    if about.get("host") == socket.gethostname() and _started(about.get("pid")) != about.get("started"):
+    if about.get("host") == _host() and _started(about.get("pid")) != about.get("started"):
         return True
     return age > STALE
 

@@ -34,6 +34,7 @@ FORMAT = 1
 NAME = "bench.json"
 RUN = "run"
 """The folder of the run in that of a cell."""
+PARTS = ("grids", "cells", "attempts", "claims", "logs")
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class Bench:
         if (path / NAME).exists():
             return cls.open(path)
         with creating(path):
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if path.exists() and (not path.is_dir() or any(map(_is_foreign, path.iterdir()))):
                 raise StoreError(f"{path} exists and is not a bench", "name another --out")
-            for name in ("grids", "cells", "attempts", "claims", "logs"):
+            for name in PARTS:
                 (path / name).mkdir(parents=True, exist_ok=True)
         write(path / NAME, to_json({"format": FORMAT}) + "\n")
         return cls(path)
@@ -142,13 +143,20 @@ class Bench:
             write(path, text)
 
     def expected(self) -> list[Cell]:
-        """The cells of all grids; of those for the same method, task and seeds, that of the grid asked for last."""
+        """The cells of all grids. Of one method and task only those of the recipe that was asked for last are meant."""
         grids = sorted((self.path / "grids").glob("*.json"), key=lambda path: (path.stat().st_mtime, path.name))
         found: dict[Any, Cell] = {}
+        last: dict[tuple[str, str], str] = {}
         for grid in grids:
             for cell in _cells(grid):
                 found[cell.method, cell.task, cell.seeds] = cell
-        return list(found.values())
+                last[cell.method, cell.task] = cell.recipe
+        return [cell for cell in found.values() if cell.recipe == last[cell.method, cell.task]]
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file is none that a command leaves which is killed, or at work, while it makes the folder."""
+    return path.name not in (*PARTS, NAME) and not path.name.startswith(f".{NAME}.")
 
 
 def _cells(path: Path) -> list[Cell]:

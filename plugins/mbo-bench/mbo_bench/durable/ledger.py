@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 from mbo_core.errors import StoreError
 
 STARTED = "started"
-OUTCOMES = ("done", "failed", "refused", "lost")
+LOST = "lost"
+OUTCOMES = ("done", "failed", "refused", LOST)
 """How an attempt ends: `lost` if its process ended without saying how."""
 
 
@@ -101,6 +102,10 @@ class Ledger:
         return None
 
 
-def last_outcomes(events: list[dict[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """The last outcome of each cell."""
-    return {event["cell"]: event for event in events if event["event"] in OUTCOMES}
+def last_outcomes(events: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The last outcome of each cell; a retry that is lost leaves that of the attempt before."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        if event["event"] in OUTCOMES and (event["event"] != LOST or event["cell"] not in found):
+            found[event["cell"]] = event
+    return found

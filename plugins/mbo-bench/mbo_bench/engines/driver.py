@@ -75,7 +75,7 @@ class State:
     def refresh(self) -> list[Mapping[str, Any]]:
         """Read what was added to the ledger; the new outcomes of these cells."""
         new = [one for one in self.ledger.refresh() if one["event"] in OUTCOMES and one["cell"] in self.cells]
-        self.outcomes |= {one["cell"]: one for one in new}
+        self.outcomes = last_outcomes([*self.outcomes.values(), *new])
         self.finished |= {one["cell"] for one in new if one["event"] == "done"}
         return list(new)
 
@@ -130,6 +130,7 @@ class Driver:
                 new = self.state.refresh()
                 queue.extend(again for cell, status in ended if (again := self._settle(cell, status)))
                 self._report([*new, *self.state.refresh()])
+        self.state.finished = self.state.bench.finished()
         return self.state.counts(set())
 
     def _report(self, new: Sequence[Mapping[str, Any]]) -> None:
@@ -153,8 +154,8 @@ class Driver:
                 return
 
     def _is_wanted(self, cell: Cell) -> bool:
-        # What failed before is retried once; what was lost is no outcome.
-        retry = self.setting.retry and cell.key not in self.running and not self.lost[cell.key]
+        # What failed before is retried, also once more if that is lost.
+        retry = self.setting.retry and cell.key not in self.running
         return wanted(cell.key, self.state.bench, self.state.outcomes, retry)
 
     def _known(self, cell: Cell) -> int:

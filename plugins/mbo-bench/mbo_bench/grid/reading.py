@@ -75,7 +75,7 @@ def read_grid(path: Path | None, options: Mapping[str, Any], registry: Registry)
         RecipeError: with all mistakes.
     """
     document = Document("grid", {}) if path is None else read(path, "grid")
-    given = {key: sourced(value, f"--{key.replace('_', '-')}") for key, value in options.items() if value}
+    given = {key: sourced(value, f"--{key.replace('_', '-')}") for key, value in options.items() if value or value == 0}
     reader = Reader(Document(document.name, {**document.table, **given}, document.path, document.lines), registry)
     grid = reader.grid()
     if reader.mistakes.found:
@@ -133,7 +133,8 @@ class Reader:
         encoding = table.get("encoding")
         if encoding is not None and self._text(table, "encoding") is None:
             encoding = None
-        cross = Cross(stages, options, encoding if isinstance(encoding, Sourced) else None, self._sets(table), where)
+        sets = (*self._sets(self.table), *self._sets(table))
+        cross = Cross(stages, options, encoding if isinstance(encoding, Sourced) else None, sets, where)
         return list(cross.variants(self.registry, self.mistakes))
 
     def _check_labels(self, variants: list[Variant]) -> None:

@@ -41,7 +41,7 @@ def charts(study: Study) -> list[Chart]:
 
 def _text(words: object) -> str:
     """Words as plotly draws them to the letter: it reads tags, and takes `%{` for a variable."""
-    return html.escape(str(words)).replace("%{", "%&#123;")
+    return html.escape(str(words), quote=False).replace("%{", "%&#123;")
 
 
 def _number(value: float) -> float:

@@ -101,7 +101,8 @@ class Study:
         rows = self._of.get((method, task), self.frame.iloc[:0])
         reasons = sorted({str(one) for one in rows["reason"] if one})
         # A method with other settings than the published ones is not that method.
-        about = [one for one in known if f":{task}".endswith(f":{one.task}") and one.method in set(rows["recipe"])]
+        own = set(rows["recipe"][(rows["preset"] == "") & ~rows["changed"].astype(bool)])
+        about = [one for one in known if f":{task}".endswith(f":{one.task}") and one.method in own]
         may = {of: method in best[of, task] for of in HEADLINE}
         return Entry(method, task, counts(rows), _means(rows), may, "; ".join(reasons), _seconds(rows), about)
 

@@ -7,6 +7,7 @@ import re
 from mbo_bench.report.study import HEADLINE, Entry, Overall, Study
 from mbo_bench.report.words import HOW, ends, number, pool, published, share_lines, spread, state
 from mbo_core.runs.store import to_json
+from mbo_core.text import held
 
 Rows = list[list[str]]
 """The cells of a table, its heading first; `**cell**` is bold."""
@@ -58,9 +59,9 @@ def problems(study: Study) -> list[str]:
 
 def markdown(study: Study) -> str:
     """The report in Markdown."""
-    parts = ["# Benchmark", HOW, "## All tasks", _markdown(overall(study)), pool(study)]
+    parts = ["# Benchmark", HOW, "## All tasks", _markdown(overall(study)), _plain(pool(study))]
     if study.shares:
-        parts += ["## Share of variance", "\n".join(f"* {line}" for line in share_lines(study))]
+        parts += ["## Share of variance", "\n".join(f"* {_plain(line)}" for line in share_lines(study))]
     for task in study.tasks:
         parts += [f"## {_plain(task)}", _markdown(on_task(study, task))]
     if lines := problems(study):
@@ -119,7 +120,8 @@ def json_text(study: Study) -> str:
 
 def csv_text(study: Study) -> str:
     """A row for each method, task and seed."""
-    return str(study.frame.to_csv(index=False))
+    frame = study.frame.map(lambda cell: held(cell) if isinstance(cell, str) else cell)
+    return str(frame.to_csv(index=False))
 
 
 def brief(study: Study) -> Rows:

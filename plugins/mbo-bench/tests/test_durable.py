@@ -129,7 +129,7 @@ def test_another_folder_is_refused(tmp_path, content, said):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_folder_that_is_being_made_is_a_bench(tmp_path):
+def test_a_half_made_folder_is_a_bench(tmp_path):
     (tmp_path / "grids").mkdir()
     assert Bench.create(tmp_path).expected() == []
     (tmp_path / "other").mkdir()
